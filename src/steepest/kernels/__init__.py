@@ -1,0 +1,1 @@
+"""A rule becomes a function over memory."""

@@ -1,0 +1,141 @@
+"""The fused CPU kernel of a rule: one loop over memory, written out as text and compiled for this processor.
+
+    adam(arguments) runs over a table of tensors, chunk by chunk:
+        row: first chunk, elements, row of scalars, address of step, its dtype, address of p, of g, of each state
+
+Arithmetic has no fast-math licence: each operation rounds as NumPy's does, so that the rule itself, run on NumPy, says
+what must come out to the last bit, whatever the number of threads.
+"""
+
+import ast
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steepest.kernels.native import Native, load
+from steepest.program import Program
+
+CHUNK = 16 * 1024
+"""Elements that a thread takes at a time; measured best of 4 k to 64 k at 124 M elements (see docs/performance.md)."""
+
+FIRST_CHUNK, ELEMENTS, SCALAR_ROW, STEP, STEP_IS_DOUBLE, PARAMETER, GRADIENT, STATE = range(8)
+"""Columns of the table; the states follow from column STATE on."""
+
+TABLE, COLUMNS, ROWS, CHUNKS, NEXT_CHUNK, DONE, SCALARS, WRITTEN, WRITTEN_COUNT, GRADIENT_SIZE, STEPS = range(11)
+"""Entries of the arguments; NEXT_CHUNK and DONE are counters; TABLE, SCALARS, WRITTEN and STEPS are addresses."""
+ARGUMENTS = 11
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+"""What a kernel can read and write; the arithmetic is float64 where any array is, float32 elsewhere."""
+
+_OPERATIONS = {
+    "sqrt": "sqrt({0})",
+    "exp": "exp({0})",
+    "log": "log({0})",
+    "abs": "abs({0})",
+    "sign": "(one_ if {0} > zero_ else (-one_ if {0} < zero_ else zero_))",
+    "where": "({1} if {0} else {2})",
+    "maximum": "({0} if ({0} >= {1}) | ({0} != {0}) else {1})",
+    "minimum": "({0} if ({0} <= {1}) | ({0} != {0}) else {1})",
+}
+"""Operation -> text in a kernel: the one table to extend, here and in ops.py, for a new operation."""
+
+
+def arithmetic(dtypes: tuple[str, ...]) -> str:
+    """The dtype that a kernel over arrays of these dtypes computes in."""
+    return "float64" if "float64" in dtypes else "float32"
+
+
+@functools.cache
+def kernel(program: Program, dtypes: tuple[str, ...]) -> Native:
+    """The compiled kernel of a program, for the dtypes of p, g and each state it uses.
+
+    Returns a function of one address, that of ARGUMENTS int64; the caller answers for every address in them.
+    """
+    return load(program.rule.name, text(program), lambda: _names(program, dtypes), salt=_salt(dtypes))
+
+
+def text(program: Program) -> str:
+    """The kernel as Python text, as Numba is given it."""
+    arrays = ("p", "g", *program.state)
+    slots = "".join(f"        c{i}_ = load_scalar_(scalars_, {i + 1})  # {slot}\n" for i, slot in enumerate(program.slots))
+    places = "".join(f"        {array}_at_ = load_int64_(row_, {PARAMETER + k})\n" for k, array in enumerate(arrays))
+    loads = "".join(f"            {array} = load_{array}_({array}_at_, i_)\n" for array in arrays)
+    lines = "".join(f"            {target} = {_expression(value)}\n" for target, value in program.elements)
+    stores = "".join(f"            store_{array}_({array}_at_, i_, {array})\n" for array in _written(program))
+    columns = STATE + len(program.state)
+    return f"""\
+def {program.rule.name}(arguments_):
+    table_ = load_int64_(arguments_, {TABLE})
+    while True:
+        chunk_ = fetch_add_(arguments_ + {8 * NEXT_CHUNK})
+        if chunk_ >= load_int64_(arguments_, {CHUNKS}):
+            return 0
+        first_ = 0
+        last_ = load_int64_(arguments_, {ROWS}) - 1
+        while first_ < last_:  # the last row whose first chunk is not behind this one
+            middle_ = (first_ + last_ + 1) // 2
+            if load_int64_(table_, middle_ * {columns} + {FIRST_CHUNK}) <= chunk_:
+                first_ = middle_
+            else:
+                last_ = middle_ - 1
+        row_ = table_ + first_ * {8 * columns}
+        begin_ = (chunk_ - load_int64_(row_, {FIRST_CHUNK})) * {CHUNK}
+        end_ = min(begin_ + {CHUNK}, load_int64_(row_, {ELEMENTS}))
+{places}        scalars_ = load_int64_(arguments_, {SCALARS}) + load_int64_(row_, {SCALAR_ROW}) * scalar_row_size_
+        gradient_scale_ = load_scalar_(scalars_, 0)  # -1 to maximize
+{slots}        for i_ in range(begin_, end_):
+{loads}            g = gradient_scale_ * g
+{lines}{stores}        fetch_add_(arguments_ + {8 * DONE})
+"""
+
+
+def _written(program: Program) -> list[str]:
+    assigned = {target for target, _ in program.elements}
+    return [array for array in ("p", *program.state) if array in assigned]
+
+
+def _names(program: Program, dtypes: tuple[str, ...]) -> Mapping[str, Any]:
+    """What the text's names stand for."""
+    import math
+
+    from steepest.kernels import precision
+
+    real = arithmetic(dtypes)
+    arrays = dict(zip(("p", "g", *program.state), dtypes, strict=True))
+    number = precision.NUMBA[real]
+    names: dict[str, Any] = {"sqrt": precision.square_root(real), "exp": math.exp, "log": math.log}
+    scalar_row_size = (8 if real == "float64" else 4) * (1 + len(program.slots))
+    names |= {"real_": number, "one_": number(1), "zero_": number(0), "scalar_row_size_": scalar_row_size}
+    names |= {"load_int64_": precision.load_int64, "fetch_add_": precision.fetch_add}
+    names |= {"load_scalar_": precision.loader(real, real)}
+    names |= {f"load_{array}_": precision.loader(dtype, real) for array, dtype in arrays.items()}
+    return names | {f"store_{array}_": precision.storer(dtype, real) for array, dtype in arrays.items()}
+
+
+@functools.cache
+def _salt(dtypes: tuple[str, ...]) -> str:
+    return (Path(__file__).parent / "precision.py").read_text() + repr(dtypes)
+
+
+def _expression(node: ast.expr) -> str:
+    return ast.unparse(_Translate().visit(ast.parse(ast.unparse(node), mode="eval").body))
+
+
+class _Translate(ast.NodeTransformer):
+    """Operations and constants in the kernel's own words."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's own spelling
+        arguments = [f"({ast.unparse(self.visit(argument))})" for argument in node.args]
+        return ast.parse(_OPERATIONS[ast.unparse(node.func)].format(*arguments), mode="eval").body
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802
+        return ast.parse(f"real_({node.value!r})", mode="eval").body
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:  # noqa: N802
+        if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant) and node.right.value == 2:
+            left = self.visit(node.left)
+            return ast.BinOp(left, ast.Mult(), left)
+        self.generic_visit(node)
+        return node

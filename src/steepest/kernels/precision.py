@@ -1,0 +1,139 @@
+"""How an array is stored: for each dtype, how a kernel reads one element of it and writes one.
+
+Each pair is a Numba intrinsic, a few LLVM instructions long, so that loops over it vectorise.  bfloat16 is the upper
+half of a float32, rounded to nearest even; float16 uses the processor's own conversions.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+HALF, FLOAT, DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
+LLVM = {"float32": FLOAT, "float64": DOUBLE}
+NUMBA = {"float32": types.float32, "float64": types.float64}
+
+Convert = Callable[[ir.IRBuilder, Any], Any]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """One dtype in memory: its LLVM type, and its conversions from and to float32 or float64."""
+
+    cell: ir.Type
+    decode: Convert
+    encode: Convert
+    value: ir.Type
+
+
+def _bfloat16_to_float(builder: ir.IRBuilder, cell: Any) -> Any:
+    return builder.bitcast(builder.shl(builder.zext(cell, I32), ir.Constant(I32, 16)), FLOAT)
+
+
+def _float_to_bfloat16(builder: ir.IRBuilder, value: Any) -> Any:
+    bits = builder.bitcast(value, I32)
+    odd = builder.and_(builder.lshr(bits, ir.Constant(I32, 16)), ir.Constant(I32, 1))
+    rounded = builder.add(builder.add(bits, ir.Constant(I32, 0x7FFF)), odd)
+    is_nan = builder.fcmp_unordered("uno", value, value)  # rounding the bits of a NaN could carry into infinity
+    upper = builder.lshr(builder.select(is_nan, ir.Constant(I32, 0x7FC00000), rounded), ir.Constant(I32, 16))
+    return builder.trunc(upper, I16)
+
+
+def _same(_: ir.IRBuilder, value: Any) -> Any:
+    return value
+
+
+STORAGE = {
+    "float64": Storage(DOUBLE, _same, _same, DOUBLE),
+    "float32": Storage(FLOAT, _same, _same, FLOAT),
+    "bfloat16": Storage(I16, _bfloat16_to_float, _float_to_bfloat16, FLOAT),
+    "float16": Storage(
+        HALF, lambda builder, cell: builder.fpext(cell, FLOAT), lambda builder, value: builder.fptrunc(value, HALF), FLOAT
+    ),
+}
+
+
+
+def loader(dtype: str, real: str) -> Any:
+    """Intrinsic `(address, index) -> value`: element `index` of an array of this dtype, as `real`."""
+    storage = STORAGE[dtype]
+
+    @intrinsic
+    def load(_context, _address, _index):  # noqa: ANN
+        def generate(_codegen, builder, _signature, arguments):
+            cell = builder.load(_pointer(builder, storage.cell, *arguments), align=_size(storage.cell))
+            return _cast(builder, storage.decode(builder, cell), LLVM[real])
+
+        return NUMBA[real](types.int64, types.int64), generate
+
+    return load
+
+
+def storer(dtype: str, real: str) -> Any:
+    """Intrinsic `(address, index, value)`: writes `real` value into element `index`, rounded to nearest even."""
+    storage = STORAGE[dtype]
+
+    @intrinsic
+    def store(_context, _address, _index, _value):
+        def generate(codegen, builder, _signature, arguments):
+            cell = storage.encode(builder, _cast(builder, arguments[2], storage.value))
+            builder.store(cell, _pointer(builder, storage.cell, *arguments[:2]), align=_size(storage.cell))
+            return codegen.get_dummy_value()
+
+        return types.void(types.int64, types.int64, NUMBA[real]), generate
+
+    return store
+
+
+def square_root(real: str) -> Any:
+    """Intrinsic `(x)`: LLVM's own square root, one instruction, where `math.sqrt` would call C for a loop's last elements."""
+
+    @intrinsic
+    def sqrt(_context, _x):
+        def generate(_codegen, builder, _signature, arguments):
+            kind = LLVM[real]
+            function = builder.module.declare_intrinsic("llvm.sqrt", [kind])
+            return builder.call(function, [_cast(builder, arguments[0], kind)])
+
+        return NUMBA[real](NUMBA[real]), generate
+
+    return sqrt
+
+
+@intrinsic
+def load_int64(_context, _address, _index):
+    """`(address, index)`: one entry of an address table."""
+
+    def generate(_codegen, builder, _signature, arguments):
+        return builder.load(_pointer(builder, I64, *arguments), align=8)
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def fetch_add(_context, _address):
+    """`(address)`: the value of a counter before it was raised by one, in one indivisible step."""
+
+    def generate(_codegen, builder, _signature, arguments):
+        pointer = builder.inttoptr(arguments[0], I64.as_pointer())
+        return builder.atomic_rmw("add", pointer, ir.Constant(I64, 1), "seq_cst")
+
+    return types.int64(types.int64), generate
+
+
+def _pointer(builder: ir.IRBuilder, cell: ir.Type, address: Any, index: Any) -> Any:
+    return builder.gep(builder.inttoptr(address, cell.as_pointer()), [index])
+
+
+def _size(cell: ir.Type) -> int:
+    return {I16: 2, HALF: 2, FLOAT: 4, DOUBLE: 8}[cell]
+
+
+def _cast(builder: ir.IRBuilder, value: Any, to: ir.Type) -> Any:
+    if value.type == to:
+        return value
+    return builder.fpext(value, to) if to is DOUBLE else builder.fptrunc(value, to)

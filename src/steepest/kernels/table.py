@@ -1,0 +1,74 @@
+"""What is done to a table before each step: gradients are checked for overlap, steps are counted.
+
+Both are loops over tensors, in machine code because they would cost Python a microsecond a tensor.
+"""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steepest.kernels import cpu
+from steepest.kernels.native import Native, load
+
+STEPS_DIFFER = 1
+OVERLAP = 2
+
+_SOURCE = f"""\
+def prepare(arguments):
+    table = load_int64(arguments, {cpu.TABLE})
+    rows = load_int64(arguments, {cpu.ROWS})
+    width = 8 * load_int64(arguments, {cpu.COLUMNS})
+    written = load_int64(arguments, {cpu.WRITTEN})
+    for row in range(rows):
+        begin = load_int64(table + row * width, {cpu.GRADIENT})
+        end = begin + load_int64(table + row * width, {cpu.ELEMENTS}) * load_int64(arguments, {cpu.GRADIENT_SIZE})
+        first = 0
+        last = load_int64(arguments, {cpu.WRITTEN_COUNT})
+        while first < last:  # the first written range that ends behind the gradient's begin
+            middle = (first + last) // 2
+            if load_int64(written, 2 * middle + 1) > begin:
+                last = middle
+            else:
+                first = middle + 1
+        if first < load_int64(arguments, {cpu.WRITTEN_COUNT}) and load_int64(written, 2 * first) < end:
+            return {OVERLAP}
+    steps = load_int64(arguments, {cpu.STEPS})
+    flags = 0
+    for row in range(rows):
+        address = load_int64(table + row * width, {cpu.STEP})
+        if address == 0:
+            continue
+        if load_int64(table + row * width, {cpu.STEP_IS_DOUBLE}):
+            step = load_double(address, 0) + 1.0
+            store_double(address, 0, step)
+        else:
+            step = load_float(address, 0) + 1.0
+            store_float(address, 0, step)
+        store_double(steps, row, step)
+        if step != load_double(steps, 0):
+            flags = {STEPS_DIFFER}
+    return flags
+"""
+
+
+@functools.cache
+def prepare() -> Native:
+    """The compiled function: `prepare(address of ARGUMENTS) -> flags`.
+
+    OVERLAP: a gradient lies in memory that the step writes; nothing was changed.
+    Else every step is raised by one and written to STEPS too; STEPS_DIFFER says that they are not all equal.
+    """
+    return load("prepare", _SOURCE, _names, salt=(Path(__file__).parent / "precision.py").read_text())
+
+
+def _names() -> Mapping[str, Any]:
+    from steepest.kernels import precision
+
+    return {
+        "load_int64": precision.load_int64,
+        "load_float": precision.loader("float32", "float64"),
+        "store_float": precision.storer("float32", "float64"),
+        "load_double": precision.loader("float64", "float64"),
+        "store_double": precision.storer("float64", "float64"),
+    }

@@ -1,0 +1,63 @@
+"""The operations a rule may use, on Python numbers, NumPy arrays and tensors alike.
+
+A rule imports its operations from here and from nowhere else.  Each picks the library of its first array argument, so
+that the same line runs on a number (the scalar lines of a step), on NumPy (the reference) and on tensors (the
+differentiable path).  Kernels do not call these: they translate them, see `kernels/cpu.py`.
+"""
+
+import math
+import sys
+from types import ModuleType
+from typing import Any
+
+__all__ = ["abs", "exp", "log", "maximum", "minimum", "sign", "sqrt", "where"]
+
+
+def sqrt(x: Any) -> Any:
+    """Square root; NaN below zero, as in C."""
+    if isinstance(x, (int, float)):
+        return math.sqrt(x) if x >= 0 else math.nan
+    return _library(x).sqrt(x)
+
+
+def exp(x: Any) -> Any:
+    """e to the power of x."""
+    return math.exp(x) if isinstance(x, (int, float)) else _library(x).exp(x)
+
+
+def log(x: Any) -> Any:
+    """Natural logarithm."""
+    return math.log(x) if isinstance(x, (int, float)) else _library(x).log(x)
+
+
+def abs(x: Any) -> Any:  # noqa: A001 - the field's name
+    """Magnitude."""
+    return x.__abs__()
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1; zero for NaN, as torch has it."""
+    return where(x > 0, 1.0, 0.0) - where(x < 0, 1.0, 0.0)
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """x where the condition holds, y elsewhere."""
+    if isinstance(condition, bool):
+        return x if condition else y
+    return _library(condition).where(condition, x, y)
+
+
+def maximum(x: Any, y: Any) -> Any:
+    """The larger of two; NaN if either is."""
+    return where((x >= y) | (x != x), x, y)
+
+
+def minimum(x: Any, y: Any) -> Any:
+    """The smaller of two; NaN if either is."""
+    return where((x <= y) | (x != x), x, y)
+
+
+def _library(array: Any) -> ModuleType:
+    """The module that an array's type comes from: torch or numpy, never imported here."""
+    name = "torch" if "torch" in sys.modules and isinstance(array, sys.modules["torch"].Tensor) else "numpy"
+    return sys.modules[name]
