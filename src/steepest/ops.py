@@ -57,6 +57,11 @@ def minimum(x: Any, y: Any) -> Any:
     return where((x <= y) | (x != x), x, y)
 
 
+def zeros_like(x: Any) -> Any:
+    """Where state starts, unless its rule says otherwise; no operation of rules."""
+    return 0.0 if isinstance(x, (int, float)) else _library(x).zeros_like(x)
+
+
 def _library(array: Any) -> ModuleType:
     """The module that an array's type comes from: torch or numpy, never imported here."""
     name = "torch" if "torch" in sys.modules and isinstance(array, sys.modules["torch"].Tensor) else "numpy"

@@ -1,0 +1,38 @@
+"""The rule itself, run on whole arrays: what every kernel is held to, and what runs where no kernel does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from steepest.ops import zeros_like
+from steepest.program import program
+from steepest.rule import Rule
+
+
+def step(
+    rule: Rule,
+    p: Any,
+    g: Any,
+    state: Mapping[str, Any],
+    hyperparameters: Mapping[str, Any],
+    *,
+    step: float = 1.0,
+    maximize: bool = False,
+) -> tuple[Any, dict[str, Any]]:
+    """One step of a rule on NumPy arrays or tensors of one dtype: the new parameter and the new state.
+
+    state: name -> array; a state that does not exist yet is missing or None, and starts at zero unless the rule tests
+    for None.  step: the number of this step, from 1.
+    """
+    lines = program(rule, hyperparameters)
+    given = {name: state.get(name) for name in rule.state}
+    for name in lines.state:
+        if given[name] is None and name not in lines.fresh:
+            given[name] = zeros_like(p)
+    arguments = {name: hyperparameters[name] for name in rule.hyperparameters}
+    counted = {"step": step} if rule.counts else {}
+    new_p, *new_state = _unpack(rule.function(p, -g if maximize else g, **given, **counted, **arguments))
+    return new_p, {name: value for name, value in zip(rule.state, new_state, strict=True) if name in lines.state}
+
+
+def _unpack(result: Any) -> tuple[Any, ...]:
+    return result if isinstance(result, tuple) else (result,)

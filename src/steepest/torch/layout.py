@@ -1,0 +1,64 @@
+"""Which tensors a kernel may walk as flat memory, and how to make one of those that it may not.
+
+A kernel sees an address and a number of elements.  That is right for tensors that are dense (each element of one stretch
+of memory exactly once, in any order of strides) and laid out alike.
+"""
+
+import torch
+from torch import Tensor
+
+from steepest.kernels import cpu
+
+KERNEL_DTYPES = {getattr(torch, name): name for name in cpu.DTYPES}
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Whether the elements fill one stretch of memory, each place once."""
+    expected = 1
+    for stride, size in sorted((s, n) for s, n in zip(tensor.stride(), tensor.shape, strict=True) if n != 1):
+        if stride != expected:
+            return tensor.numel() == 0
+        expected *= size
+    return True
+
+
+def same_layout(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors of one shape keep each element at the same offset."""
+    steps = zip(one.shape, one.stride(), other.stride(), strict=True)
+    return one.numel() == 0 or all(a == b for size, a, b in steps if size != 1)
+
+
+def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
+    """The same values and dtype, in memory of their own that is laid out as the dense tensor `like`."""
+    return torch.empty_strided(like.shape, like.stride(), dtype=tensor.dtype).copy_(tensor)
+
+
+def has_kernel(tensor: Tensor) -> bool:
+    """Whether a kernel can walk this tensor: plain memory of the CPU, of a dtype that kernels read, dense.
+
+    Subclasses such as DTensor answer for memory that they do not show, and lazily conjugated or negated views do not
+    hold the values they show.
+    """
+    return (
+        type(tensor) in (Tensor, torch.nn.Parameter)
+        and tensor.device.type == "cpu"
+        and tensor.layout is torch.strided
+        and tensor.dtype in KERNEL_DTYPES
+        and not tensor.is_neg()
+        and tensor.data_ptr() % tensor.element_size() == 0
+        and is_dense(tensor)
+        and _lies_in_its_storage(tensor)
+    )
+
+
+def _lies_in_its_storage(tensor: Tensor) -> bool:
+    end = (tensor.storage_offset() + tensor.numel()) * tensor.element_size()
+    return tensor.numel() == 0 or end <= tensor.untyped_storage().nbytes()
+
+
+def memory(tensor: Tensor) -> tuple[int, int]:
+    """[begin, end) of the addresses that a tensor with positive strides may touch."""
+    if tensor.numel() == 0:
+        return 0, 0
+    extent = 1 + sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
+    return tensor.data_ptr(), tensor.data_ptr() + extent * tensor.element_size()

@@ -1,0 +1,136 @@
+"""The torch optimizer of a rule: parameter groups, hooks, checkpoints and schedulers as torch.optim has them."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim import optimizer as torch_optimizer
+
+from steepest.kernels import reference
+from steepest.program import Program, program
+from steepest.rule import Rule
+from steepest.torch import checkpoint, options
+from steepest.torch.plan import Plan, make
+from steepest.torch.state import State, check_gradient, complete
+
+Group = dict[str, Any]
+
+
+class RuleOptimizer(Optimizer):
+    """Base of the optimizers that `steepest.optimizer(rule)` makes; not meant to be instantiated itself."""
+
+    rule: ClassVar[Rule]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        arguments = options.bind(type(self).__name__, type(self).__signature__, args, kwargs)
+        params = arguments.pop("params")
+        options.check(arguments)
+        self._forget()
+        super().__init__(params, options.defaults(self.rule, arguments))
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take one step along the gradients of all parameters that have one.
+
+        closure: reevaluates the model and returns the loss.
+        """
+        if self._somebody_listens():
+            return self._step_with_hooks(closure)
+        return self._step(closure)
+
+    step.hooked = True  # type: ignore[attr-defined] - torch's wrapper costs 7 us; it is used when somebody listens
+
+    def _somebody_listens(self) -> bool:
+        return bool(
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or torch_optimizer._global_optimizer_pre_hooks
+            or torch_optimizer._global_optimizer_post_hooks
+            or torch.autograd._profiler_enabled()
+        )
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with self._one_at_a_time:
+            for index, group in enumerate(self.param_groups):
+                self._step_group(index, group)
+        return loss
+
+    _step_with_hooks = Optimizer.profile_hook_step(_step)
+
+    def _step_group(self, index: int, group: Group) -> None:
+        lines = program(self.rule, group)
+        plan = self._plans.get(index)
+        gradients = plan.gradients(lines, group, self.state) if plan is not None else None
+        if plan is None or gradients is None:
+            plan = make(lines, group, lambda p, g: self._stateful(lines, p, g))
+            self._plans[index] = plan
+            gradients = plan.gradients(lines, group, self.state)
+            assert gradients is not None
+        plan.run(gradients, group)
+        for p in plan.unfused:
+            self._step_on_tensors(lines, group, p)
+
+    _step_group._torchdynamo_disable = True  # type: ignore[attr-defined] - memory addresses cannot be traced
+
+    def _stateful(self, lines: Program, p: Tensor, g: Tensor) -> tuple[State | None, frozenset[str]]:
+        check_gradient(p, g, type(self).__name__)
+        if not lines.state and not lines.rule.counts:
+            return None, frozenset()
+        return self.state[p], complete(lines, p, self.state[p])
+
+    def _step_on_tensors(self, lines: Program, group: Group, p: Tensor) -> None:
+        """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
+        g = p.grad
+        assert g is not None
+        state, fresh = self._stateful(lines, p, g)
+        state = {} if state is None else state
+        if lines.rule.counts:
+            state["step"] = state["step"] + 1
+        real = torch.promote_types(p.dtype, torch.float32)
+        given = {name: state[name].to(real) for name in lines.state if name not in fresh}
+        count = float(state["step"]) if lines.rule.counts else 1.0
+        with torch.set_grad_enabled(bool(group["differentiable"])):
+            new_p, new_state = reference.step(
+                self.rule, p.to(real), g.to(real), given, group, step=count, maximize=bool(group["maximize"])
+            )
+            p.copy_(new_p)
+            for name, value in new_state.items():
+                if group["differentiable"]:
+                    state[name] = value
+                else:
+                    state[name].copy_(value)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
+        """Take up a checkpoint, of this class or of torch.optim's class of the same name.
+
+        Raises ValueError, and changes nothing, where a state has not its parameter's shape.
+        """
+        checkpoint.check(self.rule, self.param_groups, state_dict)
+        super().load_state_dict(dict(state_dict))
+        keys = [key for group in state_dict["param_groups"] for key in group["params"]]
+        for p, key in zip((p for group in self.param_groups for p in group["params"]), keys, strict=True):
+            if p in self.state:
+                checkpoint.own(self.rule, p, self.state[p], state_dict["state"][key])
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add a parameter group, as torch.optim.Optimizer does."""
+        super().add_param_group(param_group)
+        self._plans.clear()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._forget()
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
+
+    def _forget(self) -> None:
+        """Start without plans: what they rely on may not be so any more."""
+        self._plans: dict[int, Plan] = {}
+        self._one_at_a_time = threading.RLock()

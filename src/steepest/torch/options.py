@@ -1,0 +1,105 @@
+"""The arguments of an optimizer: their signature, their ranges, and torch's words for what is wrong with them."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steepest.rule import Rule
+
+_AT_LEAST_ZERO = ("lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "initial_accumulator_value")
+_CALLED = {"lr": "learning rate", "eps": "epsilon value"}
+_FRONT_END: dict[str, Any] = {
+    "foreach": None,
+    "maximize": False,
+    "capturable": False,
+    "differentiable": False,
+    "fused": None,
+}
+"""What every optimizer takes beside its rule's hyperparameters.  Device and dtype choose the implementation, so
+`foreach`, `fused` and `capturable` are accepted and change nothing; `differentiable` runs the rule on tensors."""
+
+
+def torch_class(name: str) -> type[torch.optim.Optimizer] | None:
+    """torch.optim's class for a rule of this name, if it has one."""
+    return next((getattr(torch.optim, c) for c in torch.optim.__all__ if c.lower() == name), None)
+
+
+def signature(rule: Rule) -> inspect.Signature:
+    """`(params, *hyperparameters, *options)`: exactly torch's where torch has this optimizer."""
+    theirs = torch_class(rule.name)
+    if theirs is not None:
+        parameters = list(inspect.signature(theirs).parameters.values())
+        return inspect.Signature(
+            [p.replace(default=rule.hyperparameters.get(p.name, p.default)) for p in parameters],
+        )
+    positional, keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature(
+        [inspect.Parameter("params", positional)]
+        + [inspect.Parameter(name, positional, default=value) for name, value in rule.hyperparameters.items()]
+        + [inspect.Parameter(name, keyword, default=value) for name, value in _FRONT_END.items()]
+    )
+
+
+def bind(called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by name, defaults included; a misspelt one is answered with the nearest."""
+    for name in kwargs:
+        if name not in expected.parameters:
+            near = difflib.get_close_matches(name, expected.parameters, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]!r}?" if near else f" It takes {', '.join(expected.parameters)}."
+            raise TypeError(f"{called}() got an unexpected keyword argument {name!r}.{hint}")
+    try:
+        bound = expected.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{called}() {error}") from None
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def defaults(rule: Rule, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What a parameter group holds: the arguments, and whatever else torch keeps there."""
+    theirs = torch_class(rule.name)
+    also = theirs([torch.empty(0)]).defaults if theirs else {}
+    return {**_FRONT_END_MINIMUM, **also, **arguments}
+
+
+_FRONT_END_MINIMUM = {"maximize": False, "differentiable": False}
+
+
+def check(arguments: Mapping[str, Any]) -> None:
+    """Refuse what no optimizer can work with, in torch's words (ValueError, RuntimeError)."""
+    lr = arguments.get("lr")
+    if isinstance(lr, Tensor) and arguments.get("foreach") and arguments.get("capturable") is False:
+        raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+    for name, value in arguments.items():
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ValueError(f"Tensor {name} must be 1-element")
+        if name in _AT_LEAST_ZERO and not value >= 0.0:
+            raise ValueError(f"Invalid {_CALLED.get(name, f'{name} value')}: {value}")
+    if "betas" in arguments:
+        _check_betas(arguments["betas"], arguments)
+    if arguments.get("nesterov") and (arguments["momentum"] <= 0 or arguments["dampening"] != 0):
+        raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+    if arguments.get("fused") and arguments.get("differentiable"):
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if arguments.get("fused") and arguments.get("foreach"):
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def _check_betas(betas: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
+    for index, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
+    kinds: Callable[[type], bool] = lambda kind: all(isinstance(beta, kind) for beta in betas)  # noqa: E731
+    if not kinds(float) and not kinds(Tensor):
+        raise ValueError("betas must be either both floats or both Tensors")
+    for index, beta in enumerate(betas):
+        if isinstance(beta, Tensor) and arguments.get("foreach") and not arguments.get("capturable"):
+            raise ValueError(
+                f"betas[{index}] as a Tensor is not supported for capturable=False and foreach=True"
+            )
+        if isinstance(beta, Tensor) and beta.numel() != 1:
+            raise ValueError(f"Tensor betas[{index}] must be 1-element")

@@ -1,0 +1,75 @@
+"""The state of one parameter: made where it is missing, checked where it is not.  Names and dtypes are torch's."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steepest.program import Program
+
+State = dict[str, Any]
+
+
+def check_gradient(p: Tensor, g: Tensor, optimizer: str) -> None:
+    """Refuse, in a sentence, the gradients that cannot be used."""
+    if g.layout is not torch.strided:
+        raise RuntimeError(
+            f"{optimizer} does not support sparse gradients yet. Make the layer dense (`nn.Embedding(..., sparse=False)`) "
+            "or step its parameters with torch.optim.SparseAdam or torch.optim.SGD."
+        )
+    if p.is_complex() or g.is_complex():
+        raise RuntimeError(
+            f"{optimizer} does not support complex parameters yet. Keep the parameter as `torch.view_as_real(z)`, or "
+            f"step it with torch.optim.{optimizer}."
+        )
+    if g.shape != p.shape:
+        raise RuntimeError(
+            f"{optimizer} was given a gradient of shape {tuple(g.shape)} for a parameter of shape {tuple(p.shape)}. "
+            "The parameter was resized after backward(): call zero_grad() and backward() again before step()."
+        )
+    if g.device != p.device:
+        raise RuntimeError(
+            f"{optimizer} was given a gradient on {g.device} for a parameter on {p.device}. "
+            "The parameter was moved after backward(): call zero_grad() and backward() again before step()."
+        )
+
+
+def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
+    """Make what is missing of a parameter's state, put right what can be; the names of what this step starts.
+
+    Raises RuntimeError for a state that belongs to a parameter of another shape.
+    """
+    if program.rule.counts:
+        state["step"] = step_tensor(state.get("step", 0.0), p)
+    missing = [name for name in program.state if state.get(name) is None]
+    for name in missing:
+        state[name] = torch.zeros_like(p, memory_format=torch.preserve_format, requires_grad=False)
+    for name in program.state:
+        check_shape(name, state[name], p)
+        if state[name].device != p.device:
+            state[name] = state[name].to(p.device)
+    return frozenset(missing) & frozenset(program.fresh)
+
+
+def check_shape(name: str, value: Any, p: Tensor, which: str = "a parameter") -> None:
+    """Refuse a state that is not of its parameter's shape."""
+    if not isinstance(value, Tensor) or value.shape != p.shape:
+        found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
+        raise ValueError(
+            f"The state {name!r} of {which} of shape {tuple(p.shape)} has {found}: it was made for another model. "
+            "Load the checkpoint that belongs to this model, or start without it."
+        )
+
+
+def step_tensor(step: Any, p: Tensor) -> Tensor:
+    """A step count as a tensor of its own on the CPU; numbers are what checkpoints before torch 1.12 hold."""
+    if isinstance(step, Tensor) and step.dtype in (torch.float32, torch.float64):
+        if step.device.type == "cpu" and step.dim() == 0:
+            return step
+        return step.detach().to("cpu").reshape(()).clone()
+    return torch.tensor(float(step), dtype=step_dtype())
+
+
+def step_dtype() -> torch.dtype:
+    """torch counts steps in float32, or in float64 where that is the default dtype."""
+    return torch.float64 if torch.get_default_dtype() is torch.float64 else torch.float32
