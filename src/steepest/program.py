@@ -7,6 +7,7 @@ element.
 
 import ast
 import functools
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,13 @@ _CONVERSION: dict[type, str] = {float: "float", int: "float", bool: "bool", tupl
 def program(rule: Rule, hyperparameters: Hyperparameters) -> Program:
     """The straight-line program of a rule under these hyperparameters; the same object while no `if` changes."""
     return _program(rule, tuple((name, look(hyperparameters[name])) for name, look in _deciding(rule)))
+
+
+@functools.cache
+def deciding(rule: Rule) -> Callable[[Hyperparameters], Any]:
+    """Picks the hyperparameters that an `if` of the rule looks at: while they stay, the program stays."""
+    names = [name for name, _ in _deciding(rule)]
+    return operator.itemgetter(*names) if names else lambda _: None
 
 
 @functools.lru_cache(maxsize=512)

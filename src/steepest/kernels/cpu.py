@@ -1,7 +1,8 @@
 """The fused CPU kernel of a rule: one loop over memory, written out as text and compiled for this processor.
 
     adam(arguments) runs over a table of tensors, chunk by chunk:
-        row: first chunk, elements, row of scalars, address of step, its dtype, address of p, of g, of each state
+        row: first chunk, elements, row of scalars, address of step, its dtype, address of p, of each state
+    and a list of the gradients' addresses.
 
 Arithmetic has no fast-math licence: each operation rounds as NumPy's does, so that the rule itself, run on NumPy, says
 what must come out to the last bit, whatever the number of threads.
@@ -19,12 +20,12 @@ from steepest.program import Program
 CHUNK = 16 * 1024
 """Elements that a thread takes at a time; measured best of 4 k to 64 k at 124 M elements (see docs/performance.md)."""
 
-FIRST_CHUNK, ELEMENTS, SCALAR_ROW, STEP, STEP_IS_DOUBLE, PARAMETER, GRADIENT, STATE = range(8)
+FIRST_CHUNK, ELEMENTS, SCALAR_ROW, STEP, STEP_IS_DOUBLE, PARAMETER, STATE = range(7)
 """Columns of the table; the states follow from column STATE on."""
 
-TABLE, COLUMNS, ROWS, CHUNKS, NEXT_CHUNK, DONE, SCALARS, WRITTEN, WRITTEN_COUNT, GRADIENT_SIZE, STEPS = range(11)
-"""Entries of the arguments; NEXT_CHUNK and DONE are counters; TABLE, SCALARS, WRITTEN and STEPS are addresses."""
-ARGUMENTS = 11
+TABLE, COLUMNS, ROWS, CHUNKS, NEXT_CHUNK, DONE, GRADIENTS, GRADIENT_SIZE, SCALARS, WRITTEN, WRITTEN_COUNT, STEPS = range(12)
+"""Entries of the arguments: addresses of arrays, counts, and the two counters NEXT_CHUNK and DONE."""
+ARGUMENTS = 12
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 """What a kernel can read and write; the arithmetic is float64 where any array is, float32 elsewhere."""
@@ -59,12 +60,14 @@ def kernel(program: Program, dtypes: tuple[str, ...]) -> Native:
 def text(program: Program) -> str:
     """The kernel as Python text, as Numba is given it."""
     arrays = ("p", "g", *program.state)
+    columns = {array: f"load_int64_(row_, {PARAMETER + k})" for k, array in enumerate(("p", *program.state))}
+    columns["g"] = f"load_int64_(load_int64_(arguments_, {GRADIENTS}), first_)"
     slots = "".join(f"        c{i}_ = load_scalar_(scalars_, {i + 1})  # {slot}\n" for i, slot in enumerate(program.slots))
-    places = "".join(f"        {array}_at_ = load_int64_(row_, {PARAMETER + k})\n" for k, array in enumerate(arrays))
+    places = "".join(f"        {array}_at_ = {columns[array]}\n" for array in arrays)
     loads = "".join(f"            {array} = load_{array}_({array}_at_, i_)\n" for array in arrays)
     lines = "".join(f"            {target} = {_expression(value)}\n" for target, value in program.elements)
     stores = "".join(f"            store_{array}_({array}_at_, i_, {array})\n" for array in _written(program))
-    columns = STATE + len(program.state)
+    width = STATE + len(program.state)
     return f"""\
 def {program.rule.name}(arguments_):
     table_ = load_int64_(arguments_, {TABLE})
@@ -76,11 +79,11 @@ def {program.rule.name}(arguments_):
         last_ = load_int64_(arguments_, {ROWS}) - 1
         while first_ < last_:  # the last row whose first chunk is not behind this one
             middle_ = (first_ + last_ + 1) // 2
-            if load_int64_(table_, middle_ * {columns} + {FIRST_CHUNK}) <= chunk_:
+            if load_int64_(table_, middle_ * {width} + {FIRST_CHUNK}) <= chunk_:
                 first_ = middle_
             else:
                 last_ = middle_ - 1
-        row_ = table_ + first_ * {8 * columns}
+        row_ = table_ + first_ * {8 * width}
         begin_ = (chunk_ - load_int64_(row_, {FIRST_CHUNK})) * {CHUNK}
         end_ = min(begin_ + {CHUNK}, load_int64_(row_, {ELEMENTS}))
 {places}        scalars_ = load_int64_(arguments_, {SCALARS}) + load_int64_(row_, {SCALAR_ROW}) * scalar_row_size_

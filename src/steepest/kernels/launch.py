@@ -47,18 +47,18 @@ class Launch:
         self._prepare = prepare()
         self._real = ctypes.c_double if cpu.arithmetic(dtypes) == "float64" else ctypes.c_float
         self._fresh = [row.fresh for row in rows] if any(row.fresh for row in rows) else None
-        self._elements = sum(row.elements for row in rows)
+        self._chunks = sum(_chunks(row.elements) for row in rows)
+        self._worth_sharing = sum(row.elements for row in rows) >= PARALLEL_FROM
         self._table = _table(rows)
-        self._gradients = self._table[:, cpu.GRADIENT]
-        self._steps = np.zeros(len(rows))
         self._written = _written(rows, sizes)
+        self._gradients = (ctypes.c_int64 * len(rows))()
+        self._steps = (ctypes.c_double * len(rows))()
         self._one_row = self._scalar_rows(1)
         self._rows_are_one = True
-        chunks = self._table[-1, cpu.FIRST_CHUNK] + _chunks(rows[-1].elements)
-        self._arguments = _arguments(self, chunks, gradient_size=sizes[1])
-        self._address = self._arguments.ctypes.data
+        self._arguments = self._constant_arguments(gradient_size=sizes[1])
+        self._address = ctypes.addressof(self._arguments)
 
-    def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], *, maximize: bool, threads: int) -> bool:
+    def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> bool:
         """Take one step; False, with nothing changed, where a gradient lies in memory that the step writes.
 
         gradients: address of each row's gradient, laid out as its parameter.  threads: how many may work.
@@ -69,9 +69,8 @@ class Launch:
             return False
         scalars = self._scalars(hyperparameters, -1.0 if maximize else 1.0, differ=bool(flags & STEPS_DIFFER))
         self._arguments[cpu.SCALARS] = ctypes.addressof(scalars)
-        helpers = min(threads, int(self._arguments[cpu.CHUNKS])) - 1
-        if helpers > 0 and self._elements >= PARALLEL_FROM:
-            self._run_with(helpers)
+        if threads > 1 and self._worth_sharing:
+            self._run_with(min(threads, self._chunks) - 1)
         else:
             self._arguments[cpu.NEXT_CHUNK] = 0
             self._kernel(self._address)
@@ -79,17 +78,16 @@ class Launch:
         return True
 
     def _run_with(self, helpers: int) -> None:
-        arguments = self._arguments.copy()  # a worker that wakes late finds its own, finished counters here
+        arguments = type(self._arguments)(*self._arguments)  # a worker that wakes late finds its own, finished counters
         arguments[cpu.NEXT_CHUNK] = arguments[cpu.DONE] = 0
-        chunks = arguments[cpu.CHUNKS]
-        address = arguments.ctypes.data
+        address = ctypes.addressof(arguments)
 
         def job(_alive: object = (self, arguments)) -> None:
             self._kernel(address)
 
         WORKERS.offer(job, helpers)
         self._kernel(address)
-        wait_until(lambda: arguments[cpu.DONE] >= chunks)
+        wait_until(lambda: arguments[cpu.DONE] >= self._chunks)
 
     def _scalars(self, hyperparameters: Mapping[str, Any], sign: float, *, differ: bool) -> Any:
         """The numbers of this step: one row of slots, or one for each different step count and freshness."""
@@ -97,25 +95,28 @@ class Launch:
             if not self._rows_are_one:
                 self._table[:, cpu.SCALAR_ROW] = 0
                 self._rows_are_one = True
-            step = self._steps[0].item()
-            self._one_row[:] = (sign, *self._program.scalars(hyperparameters, step, _NOTHING_FRESH))
+            self._one_row[:] = (sign, *self._program.scalars(hyperparameters, self._steps[0], _NOTHING_FRESH))
             return self._one_row
-        kinds = list(zip(self._steps.tolist(), self._fresh or [_NOTHING_FRESH] * len(self._steps), strict=True))
-        different = list(dict.fromkeys(kinds))
-        position = {kind: row for row, kind in enumerate(different)}
+        kinds = list(zip(self._steps, self._fresh or [_NOTHING_FRESH] * len(self._steps), strict=True))
+        position = {kind: row for row, kind in enumerate(dict.fromkeys(kinds))}
         self._table[:, cpu.SCALAR_ROW] = [position[kind] for kind in kinds]
         self._rows_are_one = False
-        rows = self._scalar_rows(len(different))
-        rows[:] = [
-            value
-            for step, fresh in different
-            for value in (sign, *self._program.scalars(hyperparameters, step, fresh))
+        self._many_rows = self._scalar_rows(len(position))  # alive until the next step
+        self._many_rows[:] = [
+            value for kind in position for value in (sign, *self._program.scalars(hyperparameters, *kind))
         ]
-        self._many_rows = rows  # alive until the next step
-        return rows
+        return self._many_rows
 
     def _scalar_rows(self, rows: int) -> Any:
         return (self._real * (rows * (1 + len(self._program.slots))))()
+
+    def _constant_arguments(self, gradient_size: int) -> Any:
+        values = (ctypes.c_int64 * cpu.ARGUMENTS)()
+        values[cpu.TABLE], (values[cpu.ROWS], values[cpu.COLUMNS]) = self._table.ctypes.data, self._table.shape
+        values[cpu.GRADIENTS], values[cpu.GRADIENT_SIZE] = ctypes.addressof(self._gradients), gradient_size
+        values[cpu.WRITTEN], values[cpu.WRITTEN_COUNT] = self._written.ctypes.data, len(self._written)
+        values[cpu.STEPS], values[cpu.CHUNKS] = ctypes.addressof(self._steps), self._chunks
+        return values
 
 
 def _chunks(elements: int) -> int:
@@ -126,7 +127,7 @@ def _table(rows: Sequence[Row]) -> np.ndarray:
     first_chunks = np.cumsum([0, *(_chunks(row.elements) for row in rows)])
     return np.array(
         [
-            [first, row.elements, 0, row.step, row.step_is_double, row.parameter, 0, *row.states]
+            [first, row.elements, 0, row.step, row.step_is_double, row.parameter, *row.states]
             for first, row in zip(first_chunks, rows, strict=False)
         ],
         dtype=np.int64,
@@ -142,13 +143,3 @@ def _written(rows: Sequence[Row], sizes: Sequence[int]) -> np.ndarray:
         if row.elements
     ]
     return np.array(sorted(ranges), dtype=np.int64).reshape(-1, 2)
-
-
-def _arguments(launch: Launch, chunks: int, gradient_size: int) -> np.ndarray:
-    values = np.zeros(cpu.ARGUMENTS, dtype=np.int64)
-    table, written = launch._table, launch._written
-    values[cpu.TABLE], values[cpu.ROWS], values[cpu.COLUMNS] = table.ctypes.data, *table.shape
-    values[cpu.WRITTEN], values[cpu.WRITTEN_COUNT] = written.ctypes.data, len(written)
-    values[cpu.STEPS] = launch._steps.ctypes.data
-    values[cpu.CHUNKS], values[cpu.GRADIENT_SIZE] = chunks, gradient_size
-    return values

@@ -21,7 +21,7 @@ def prepare(arguments):
     width = 8 * load_int64(arguments, {cpu.COLUMNS})
     written = load_int64(arguments, {cpu.WRITTEN})
     for row in range(rows):
-        begin = load_int64(table + row * width, {cpu.GRADIENT})
+        begin = load_int64(load_int64(arguments, {cpu.GRADIENTS}), row)
         end = begin + load_int64(table + row * width, {cpu.ELEMENTS}) * load_int64(arguments, {cpu.GRADIENT_SIZE})
         first = 0
         last = load_int64(arguments, {cpu.WRITTEN_COUNT})

@@ -4,6 +4,8 @@ A kernel sees an address and a number of elements.  That is right for tensors th
 of memory exactly once, in any order of strides) and laid out alike.
 """
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 
@@ -62,3 +64,26 @@ def memory(tensor: Tensor) -> tuple[int, int]:
         return 0, 0
     extent = 1 + sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
     return tensor.data_ptr(), tensor.data_ptr() + extent * tensor.element_size()
+
+
+def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
+    """`check(*tensors)`: whether each still has the type, dtype, device, shape and strides it has now.
+
+    torch.compile guards its compiled code by the same question, so torch has an answer in C++: 0.1 us a tensor, where
+    asking each attribute from Python costs 0.4 us.  It is not a public name, hence the slower answer beside it.
+    """
+    guards = getattr(getattr(torch._C, "_dynamo", None), "guards", None)
+    if guards is None or not hasattr(guards, "TensorGuards"):
+        return _unchanged_in_python(tensors)
+    sizes, strides = [list(t.shape) for t in tensors], [list(t.stride()) for t in tensors]
+    return guards.TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+
+
+def _unchanged_in_python(tensors: Sequence[Tensor]) -> Callable[..., bool]:
+    def describe(t: Tensor | None) -> tuple:
+        if t is None or t.layout is not torch.strided:
+            return ()
+        return type(t), t.dtype, t.device, t.shape, t.stride(), t.is_neg()
+
+    expected = [describe(t) for t in tensors]
+    return lambda *now: [describe(t) for t in now] == expected

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from operator import is_
 from typing import Any, ClassVar
 
 import torch
@@ -64,24 +65,30 @@ class RuleOptimizer(Optimizer):
     _step_with_hooks = Optimizer.profile_hook_step(_step)
 
     def _step_group(self, index: int, group: Group) -> None:
-        lines = program(self.rule, group)
         plan = self._plans.get(index)
-        gradients = plan.gradients(lines, group, self.state) if plan is not None else None
+        gradients = plan.gradients(group) if plan is not None and self._same_states() else None
         if plan is None or gradients is None:
+            lines = program(self.rule, group)
             plan = make(lines, group, lambda p, g: self._stateful(lines, p, g))
             self._plans[index] = plan
-            gradients = plan.gradients(lines, group, self.state)
+            self._states_seen = list(self.state.values())
+            gradients = plan.gradients(group)
             assert gradients is not None
-        plan.run(gradients, group)
+        for kernel, tensors in zip(plan.kernels, gradients, strict=True):
+            kernel.run(tensors, group)
         for p in plan.unfused:
-            self._step_on_tensors(lines, group, p)
+            self._step_on_tensors(plan.program, group, p)
 
     _step_group._torchdynamo_disable = True  # type: ignore[attr-defined] - memory addresses cannot be traced
 
-    def _stateful(self, lines: Program, p: Tensor, g: Tensor) -> tuple[State | None, frozenset[str]]:
+    def _same_states(self) -> bool:
+        """Whether every parameter still has the state that its plan was made with."""
+        return len(self.state) == len(self._states_seen) and all(map(is_, self.state.values(), self._states_seen))
+
+    def _stateful(self, lines: Program, p: Tensor, g: Tensor) -> tuple[State, frozenset[str]]:
         check_gradient(p, g, type(self).__name__)
         if not lines.state and not lines.rule.counts:
-            return None, frozenset()
+            return {}, frozenset()  # torch keeps no state where there is none to keep
         return self.state[p], complete(lines, p, self.state[p])
 
     def _step_on_tensors(self, lines: Program, group: Group, p: Tensor) -> None:
@@ -89,7 +96,6 @@ class RuleOptimizer(Optimizer):
         g = p.grad
         assert g is not None
         state, fresh = self._stateful(lines, p, g)
-        state = {} if state is None else state
         if lines.rule.counts:
             state["step"] = state["step"] + 1
         real = torch.promote_types(p.dtype, torch.float32)
@@ -133,4 +139,5 @@ class RuleOptimizer(Optimizer):
     def _forget(self) -> None:
         """Start without plans: what they rely on may not be so any more."""
         self._plans: dict[int, Plan] = {}
+        self._states_seen: list[State] = []
         self._one_at_a_time = threading.RLock()
