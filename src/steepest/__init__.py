@@ -8,16 +8,33 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("rules", "torch", "lr_scheduler", "workbench")
+_OURS = {
+    "SGD": "steepest.torch",
+    "RMSprop": "steepest.torch",
+    "Adagrad": "steepest.torch",
+    "Adam": "steepest.torch",
+    "AdamW": "steepest.torch",
+    "optimizer": "steepest.torch",
+    "RuleError": "steepest.rule",
+}
+_MODULES = ("lr_scheduler", "ops", "rules", "torch", "workbench")
+
+__all__ = [*_OURS, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll] - fetched on first use, see __init__.pyi
 
 
 def __getattr__(name: str) -> Any:
-    """Fetch a public name on first use (PEP 562); names that are not ours yet are torch.optim's."""
-    if name in _SUBMODULES:
+    """Fetch a public name on first use (PEP 562); a name of torch.optim that is not ours yet is torch's own."""
+    if name in _MODULES:
         return importlib.import_module(f"steepest.{name}")
+    if name in _OURS:
+        return getattr(importlib.import_module(_OURS[name]), name)
     if not name.startswith("_"):
         import torch.optim
 
         if hasattr(torch.optim, name):
             return getattr(torch.optim, name)
     raise AttributeError(f"module 'steepest' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -23,7 +23,20 @@ CHUNK = 16 * 1024
 FIRST_CHUNK, ELEMENTS, SCALAR_ROW, STEP, STEP_IS_DOUBLE, PARAMETER, STATE = range(7)
 """Columns of the table; the states follow from column STATE on."""
 
-TABLE, COLUMNS, ROWS, CHUNKS, NEXT_CHUNK, DONE, GRADIENTS, GRADIENT_SIZE, SCALARS, WRITTEN, WRITTEN_COUNT, STEPS = range(12)
+(
+    TABLE,
+    COLUMNS,
+    ROWS,
+    CHUNKS,
+    NEXT_CHUNK,
+    DONE,
+    GRADIENTS,
+    GRADIENT_SIZE,
+    SCALARS,
+    WRITTEN,
+    WRITTEN_COUNT,
+    STEPS,
+) = range(12)
 """Entries of the arguments: addresses of arrays, counts, and the two counters NEXT_CHUNK and DONE."""
 ARGUMENTS = 12
 
@@ -62,7 +75,9 @@ def text(program: Program) -> str:
     arrays = ("p", "g", *program.state)
     columns = {array: f"load_int64_(row_, {PARAMETER + k})" for k, array in enumerate(("p", *program.state))}
     columns["g"] = f"load_int64_(load_int64_(arguments_, {GRADIENTS}), first_)"
-    slots = "".join(f"        c{i}_ = load_scalar_(scalars_, {i + 1})  # {slot}\n" for i, slot in enumerate(program.slots))
+    slots = "".join(
+        f"        c{i}_ = load_scalar_(scalars_, {i + 1})  # {slot}\n" for i, slot in enumerate(program.slots)
+    )
     places = "".join(f"        {array}_at_ = {columns[array]}\n" for array in arrays)
     loads = "".join(f"            {array} = load_{array}_({array}_at_, i_)\n" for array in arrays)
     lines = "".join(f"            {target} = {_expression(value)}\n" for target, value in program.elements)

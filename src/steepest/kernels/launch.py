@@ -41,7 +41,9 @@ class Launch:
     sizes: bytes of one element of each.
     """
 
-    def __init__(self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]) -> None:
+    def __init__(
+        self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]
+    ) -> None:
         self._program = program
         self._kernel = cpu.kernel(program, dtypes)
         self._prepare = prepare()
@@ -58,7 +60,9 @@ class Launch:
         self._arguments = self._constant_arguments(gradient_size=sizes[1])
         self._address = ctypes.addressof(self._arguments)
 
-    def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> bool:
+    def run(
+        self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int
+    ) -> bool:
         """Take one step; False, with nothing changed, where a gradient lies in memory that the step writes.
 
         gradients: address of each row's gradient, laid out as its parameter.  threads: how many may work.
@@ -78,7 +82,9 @@ class Launch:
         return True
 
     def _run_with(self, helpers: int) -> None:
-        arguments = type(self._arguments)(*self._arguments)  # a worker that wakes late finds its own, finished counters
+        arguments = type(self._arguments)(
+            *self._arguments
+        )  # a worker that wakes late finds its own, finished counters
         arguments[cpu.NEXT_CHUNK] = arguments[cpu.DONE] = 0
         address = ctypes.addressof(arguments)
 
@@ -112,7 +118,10 @@ class Launch:
 
     def _constant_arguments(self, gradient_size: int) -> Any:
         values = (ctypes.c_int64 * cpu.ARGUMENTS)()
-        values[cpu.TABLE], (values[cpu.ROWS], values[cpu.COLUMNS]) = self._table.ctypes.data, self._table.shape
+        values[cpu.TABLE], (values[cpu.ROWS], values[cpu.COLUMNS]) = (
+            self._table.ctypes.data,
+            self._table.shape,
+        )
         values[cpu.GRADIENTS], values[cpu.GRADIENT_SIZE] = ctypes.addressof(self._gradients), gradient_size
         values[cpu.WRITTEN], values[cpu.WRITTEN_COUNT] = self._written.ctypes.data, len(self._written)
         values[cpu.STEPS], values[cpu.CHUNKS] = ctypes.addressof(self._steps), self._chunks

@@ -44,7 +44,9 @@ def signature(rule: Rule) -> inspect.Signature:
     )
 
 
-def bind(called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def bind(
+    called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
     """The arguments by name, defaults included; a misspelt one is answered with the nearest."""
     for name in kwargs:
         if name not in expected.parameters:

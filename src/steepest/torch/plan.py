@@ -59,7 +59,9 @@ class Kernel:
         self._all_unchanged = unchanged([*self._arrays, *gradients])
         tensors = [rows[0].p, rows[0].g, *arrays[0][1:]]
         dtypes = tuple(KERNEL_DTYPES[tensor.dtype] for tensor in tensors)
-        self._launch = Launch(program, dtypes, [t.element_size() for t in tensors], [_row(program, row) for row in rows])
+        self._launch = Launch(
+            program, dtypes, [t.element_size() for t in tensors], [_row(program, row) for row in rows]
+        )
 
     def gradients(self) -> list[Tensor]:
         """The gradients, laid out as the kernel wants them.
@@ -77,7 +79,10 @@ class Kernel:
             raise ChangedError
         if self._all_unchanged(*self._arrays, *gradients):
             return gradients
-        if not self._arrays_unchanged(*self._arrays) or [(g.shape, g.dtype, g.device) for g in gradients] != self._gradients:
+        if (
+            not self._arrays_unchanged(*self._arrays)
+            or [(g.shape, g.dtype, g.device) for g in gradients] != self._gradients
+        ):
             raise ChangedError
         return [_conform(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
 
@@ -87,7 +92,9 @@ class Kernel:
         if not self._launch.run(list(map(_address, gradients)), group, maximize, threads):
             gradients = [laid_out_as(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
             self._launch.run(list(map(_address, gradients)), group, maximize, threads)
-        increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
+        increment_version(
+            self.parameters
+        )  # so that autograd notices a parameter changed behind a saved graph
 
 
 class Plan:
@@ -111,11 +118,17 @@ class Plan:
             return None
         try:
             return [kernel.gradients() for kernel in self.kernels]
-        except (ChangedError, RuntimeError, AttributeError):  # no gradient, or a tensor without address or strides
+        except (
+            ChangedError,
+            RuntimeError,
+            AttributeError,
+        ):  # no gradient, or a tensor without address or strides
             return None
 
 
-def make(program: Program, group: Group, stateful: Callable[[Tensor, Tensor], tuple[State, frozenset[str]]]) -> Plan:
+def make(
+    program: Program, group: Group, stateful: Callable[[Tensor, Tensor], tuple[State, frozenset[str]]]
+) -> Plan:
     """A plan for this group as it stands.
 
     stateful: checks gradient and state, makes what is missing; gives the state and the names of what is new in it.
@@ -169,8 +182,12 @@ def _by_dtype(program: Program, rows: Sequence[Candidate]) -> list[list[Candidat
 def _sharing_memory(program: Program, rows: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
     """Those that write memory of their own alone, and those that write into each other's."""
     counted = ["step"] if program.rule.counts else []
-    written = [(t, row) for row in rows for t in (row.p, *(row.state[name] for name in (*program.state, *counted)))]
-    ranges = sorted(((*memory(tensor), row) for tensor, row in written if tensor.numel()), key=lambda r: r[:2])
+    written = [
+        (t, row) for row in rows for t in (row.p, *(row.state[name] for name in (*program.state, *counted)))
+    ]
+    ranges = sorted(
+        ((*memory(tensor), row) for tensor, row in written if tensor.numel()), key=lambda r: r[:2]
+    )
     sharing: set[int] = set()
     reach, owner = 0, None
     for begin, end, row in ranges:

@@ -1,0 +1,80 @@
+"""Write the stub files by which editors and type checkers see what is made from rules: `python -m steepest.torch.stubs`.
+
+A test compares them with what this would write.
+"""
+
+import inspect
+from pathlib import Path
+
+import torch
+
+import steepest
+import steepest.torch
+from steepest.torch import RuleOptimizer
+
+_HEADER = '"""Written by `python -m steepest.torch.stubs`; do not edit."""\n\n'
+
+
+def torch_stub() -> str:
+    """The text of steepest/torch/__init__.pyi."""
+    classes = [getattr(steepest.torch, name) for name in steepest.torch.__all__]
+    made = [
+        c for c in classes if isinstance(c, type) and issubclass(c, RuleOptimizer) and c is not RuleOptimizer
+    ]
+    return (
+        _HEADER
+        + "from collections.abc import Callable\nfrom typing import Any\n\n"
+        + "import torch\nfrom torch.optim.optimizer import ParamsT\n\n"
+        + "from steepest.torch.optimizer import RuleOptimizer as RuleOptimizer\n\n"
+        + f"__all__ = {_quoted(steepest.torch.__all__)}\n\n"
+        + "\n".join(_class_stub(c) for c in made)
+        + "\ndef optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]: ...\n"
+    )
+
+
+def package_stub() -> str:
+    """The text of steepest/__init__.pyi."""
+    theirs = sorted(name for name in torch.optim.__all__ if name not in steepest.__all__)
+    ours = sorted(set(steepest._OURS) - {"RuleError"})
+    return (
+        _HEADER
+        + "".join(f"from torch.optim import {name} as {name}\n" for name in theirs)
+        + "\n"
+        + "".join(f"from steepest import {name} as {name}\n" for name in steepest._MODULES)
+        + "from steepest.rule import RuleError as RuleError\n"
+        + "".join(f"from steepest.torch import {name} as {name}\n" for name in ours)
+        + f"\n__all__ = {_quoted(steepest.__all__)}\n__version__: str\n"
+    )
+
+
+def _class_stub(cls: type[RuleOptimizer]) -> str:
+    extra = "    def share_memory(self) -> None: ...\n" if hasattr(cls, "share_memory") else ""
+    lines, marked = ["        self,\n"], False
+    for parameter in inspect.signature(cls).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not marked:
+            lines, marked = [*lines, "        *,\n"], True
+        lines.append(f"        {_parameter(parameter)},\n")
+    return f"class {cls.__name__}(RuleOptimizer):\n    def __init__(\n{''.join(lines)}    ) -> None: ...\n{extra}"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    if parameter.name == "params":
+        return "params: ParamsT"
+    annotation = parameter.annotation
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return f"{parameter.name}: {text} = {parameter.default!r}"
+
+
+def _quoted(names: list[str]) -> str:
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+def main() -> None:
+    """Write both files beside the modules that they describe."""
+    here = Path(__file__).parent
+    (here / "__init__.pyi").write_text(torch_stub())
+    (here.parent / "__init__.pyi").write_text(package_stub())
+
+
+if __name__ == "__main__":
+    main()
