@@ -1,0 +1,23 @@
+"""Which optimizer, with which learning rate, on my model?
+
+>>> from steepest.workbench import Task, compare
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steepest.workbench.compare import Comparison as Comparison
+    from steepest.workbench.compare import compare as compare
+    from steepest.workbench.optimizers import Candidate as Candidate
+    from steepest.workbench.task import Task as Task
+
+_HOME = {"Task": "task", "Candidate": "optimizers", "compare": "compare", "Comparison": "compare"}
+__all__ = ["Candidate", "Comparison", "Task", "compare"]
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name on first use: importing the workbench loads no torch and no plots."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,28 @@
+"""The built-in problems, one file each: a docstring whose first line describes it, and `task(seed)`."""
+
+import ast
+import importlib
+from pathlib import Path
+
+from steepest.workbench.errors import UsageError, nearest
+from steepest.workbench.task import TaskFunction
+
+
+def names() -> dict[str, str]:
+    """Each problem's name and its description in one line, read from the files without importing them."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        found[path.stem.replace("_", "-")] = docstring.partition("\n")[0]
+    return found
+
+
+def load(name: str) -> TaskFunction:
+    """The function `task(seed)` of a problem, by the problem's name."""
+    known = list(names())
+    if name not in known:
+        raise UsageError(
+            f"There is no problem called {name!r}{nearest(name, known)}; the problems are "
+            f"{', '.join(known)}, and a task of your own is given as FILE.py:function."
+        )
+    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}").task
