@@ -1,0 +1,134 @@
+"""The optimizers that can be compared, and where the search for each one's learning rate is centred.
+
+Every optimizer is searched over the same number of decades around a rate that is known to suit it.  One range
+for all would decide by itself who wins: a rate of 0.1 is ordinary for SGD and hopeless for Adam.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from steepest.workbench.errors import UsageError, nearest
+
+DECADES = 4.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An optimizer under the name that the report uses, and the centre of its range of rates.
+
+    Args:
+        name: What the report calls it.
+        cls: The name of a class of steepest, or any class or function called as `cls(parameters, lr=...,
+            **options)`.
+        centre: The rate in the middle of its range.
+        source: Where that number comes from.
+        options: Further arguments.
+    """
+
+    name: str
+    cls: str | Callable[..., Any]
+    centre: float
+    source: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.centre) and self.centre > 0):
+            raise UsageError(
+                f"The range of rates of {self.name} is centred on {self.centre!r}, but it is searched on a "
+                "logarithmic scale; give a positive number."
+            )
+
+    def rates(self, count: int) -> list[float]:
+        """`count` rates evenly spaced on a log scale, the centres of equal parts of the range.
+
+        They are rounded to three digits: what is printed and pasted is exactly what was run.
+        """
+        parts = [(position + 0.5) / count - 0.5 for position in range(count)]
+        return [float(f"{self.centre * 10 ** (DECADES * part):.3g}") for part in parts]
+
+    def build(self, parameters: Iterable[Any], rate: float) -> Any:
+        """A fresh optimizer."""
+        if callable(self.cls):
+            return self.cls(parameters, lr=rate, **self.options)
+        import steepest
+
+        return getattr(steepest, self.cls)(parameters, lr=rate, **self.options)
+
+    def call(self) -> str:
+        """The line to paste into a program, with RATE where the rate belongs."""
+        cls = f"steepest.{self.cls}" if isinstance(self.cls, str) else self.cls.__name__
+        options = "".join(f", {key}={value!r}" for key, value in self.options.items())
+        return f"{cls}(model.parameters(), lr=RATE{options})"
+
+    def described(self) -> dict[str, Any]:
+        """What the record keeps of it, to tell one comparison from another."""
+        cls = self.cls if isinstance(self.cls, str) else f"{self.cls.__module__}.{self.cls.__qualname__}"
+        return {
+            "name": self.name,
+            "cls": cls,
+            "options": dict(self.options),
+            "centre": self.centre,
+            "call": self.call(),
+        }
+
+
+_HEAVY_BALL = "a tenth of plain SGD's: at momentum 0.9 a steady gradient moves ten times as far"
+_KNOWN = [
+    Candidate(
+        "sgd", "SGD", 0.1, "Goodfellow, Bengio, Courville, Deep Learning, 2016, section 11.4.1: 0.1 to 1e-6"
+    ),
+    Candidate("momentum", "SGD", 0.01, _HEAVY_BALL, {"momentum": 0.9}),
+    Candidate("nesterov", "SGD", 0.01, _HEAVY_BALL, {"momentum": 0.9, "nesterov": True}),
+    Candidate("rmsprop", "RMSprop", 0.001, "Hinton, 2012, lecture 6e: 0.001"),
+    Candidate("adagrad", "Adagrad", 0.01, "the default of torch.optim"),
+    Candidate("adam", "Adam", 0.001, "Kingma and Ba, 2015, algorithm 1: 0.001"),
+    Candidate("adamw", "AdamW", 0.001, "Loshchilov and Hutter, 2019: Adam's 0.001"),
+    Candidate("amsgrad", "Adam", 0.001, "Adam's, of which it is a variant", {"amsgrad": True}),
+]
+KNOWN = {candidate.name: candidate for candidate in _KNOWN}
+DEFAULT = ("sgd", "momentum", "rmsprop", "adam")
+
+
+def choose(wanted: Iterable[str | Candidate | Callable[..., Any]]) -> list[Candidate]:
+    """The candidates for names, candidates, or optimizer classes."""
+    chosen = [_one(each) for each in wanted]
+    twice = {candidate.name for candidate in chosen if [c.name for c in chosen].count(candidate.name) > 1}
+    if twice:
+        raise UsageError(
+            f"The optimizers {', '.join(sorted(twice))} are named twice; give each a name of its own."
+        )
+    if not chosen:
+        raise UsageError(
+            f"No optimizer was named, so there is nothing to compare; choose from {', '.join(KNOWN)}."
+        )
+    return chosen
+
+
+def _one(wanted: str | Candidate | Callable[..., Any]) -> Candidate:
+    if isinstance(wanted, Candidate):
+        return wanted
+    if callable(wanted):
+        return _of_class(wanted)
+    name = wanted.strip().lower()
+    if name not in KNOWN:
+        raise UsageError(
+            f"There is no optimizer called {wanted!r}{nearest(name, KNOWN)}; choose from {', '.join(KNOWN)}."
+        )
+    return KNOWN[name]
+
+
+def _of_class(cls: Callable[..., Any]) -> Candidate:
+    import inspect
+
+    lr = inspect.signature(cls).parameters.get("lr")
+    if lr is None:
+        raise UsageError(
+            f"{cls.__name__} takes no argument `lr`, so its rate cannot be searched; wrap it in one that "
+            "does."
+        )
+    known = isinstance(lr.default, int | float) and not isinstance(lr.default, bool)
+    if known:
+        return Candidate(cls.__name__, cls, float(lr.default), "its own default")
+    return Candidate(cls.__name__, cls, 0.001, "no default of its own, so the commonest")
