@@ -1,0 +1,246 @@
+"""The only place where runs are stored: one SQLite file in the folder of a study, with one writer.
+
+A run is written in a single transaction when it ends, so that a killed process loses at most the run under
+way.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from steepest.workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    import polars
+
+    from steepest.workbench.run import Outcome
+
+DATABASE = "study.db"
+SCHEMA_VERSION = 1
+APPLICATION = 0x57EE9E57  # marks the file as ours, so that nothing else is ever taken for a study
+
+SCHEMA = """
+CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL);           -- configuration and task, as JSON
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    phase TEXT NOT NULL,            -- search or finalists
+    optimizer TEXT NOT NULL,
+    rate REAL NOT NULL,
+    seed INTEGER NOT NULL,
+    status TEXT NOT NULL,           -- trained, failed to train, diverged
+    reason TEXT NOT NULL,
+    steps INTEGER NOT NULL,
+    seconds REAL NOT NULL,          -- in training steps, without evaluations
+    initial REAL,                   -- the deciding metric before the first step
+    final REAL,                     -- and at the end; NULL where it was not a number
+    finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    UNIQUE (phase, optimizer, rate, seed)
+); CREATE TABLE curve (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, loss REAL); CREATE
+TABLE metrics (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, name TEXT, value REAL);
+CREATE TABLE interrupted (
+    phase TEXT, optimizer TEXT, rate REAL, seed INTEGER, state BLOB,
+    PRIMARY KEY (phase, optimizer, rate, seed)
+);
+CREATE INDEX curve_of_run ON curve (run);
+CREATE INDEX metrics_of_run ON metrics (run);
+"""
+
+
+class Key(NamedTuple):
+    """What identifies a run within a study."""
+
+    phase: str
+    optimizer: str
+    rate: float
+    seed: int
+
+
+def is_study(folder: Path) -> bool:
+    """Whether the folder holds a study of this workbench."""
+    if not (folder / DATABASE).is_file():
+        return False
+    connection = sqlite3.connect(folder / DATABASE)
+    try:
+        marked = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
+        return marked or _is_empty(connection)
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        connection.close()
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    """Without a table, as a process that was killed while it made the file leaves it."""
+    return connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+
+
+class Record:
+    """The runs of one study.  Close it, or use it in a `with`.
+
+    Args:
+        folder: Where the study is.  It must exist.
+        write: Whether runs will be added.  There is one writer at a time.
+    """
+
+    def __init__(self, folder: Path, write: bool = False) -> None:
+        self.folder = folder
+        self.lock = _lock(folder) if write else None
+        with explained(folder):
+            self.connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
+            if write and _is_empty(self.connection):
+                self._create()
+            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            raise WorkbenchError(
+                f"{folder} was written with version {version} of the record and this program reads version "
+                f"{SCHEMA_VERSION}; use the release that wrote it, or another folder."
+            )
+
+    def _create(self) -> None:
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        marks = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA_VERSION};"
+        self.connection.executescript(f"BEGIN; {marks} {SCHEMA} COMMIT;")
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and let the next writer in."""
+        self.connection.close()
+        if self.lock is not None:
+            self.lock.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with explained(self.folder):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    def get(self, key: str) -> Any:
+        """A value of the study's description, or None."""
+        row = self.connection.execute("SELECT value FROM study WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def set(self, **values: Any) -> None:
+        """Store values of the study's description."""
+        with self._transaction() as db:
+            pairs = [(key, json.dumps(value)) for key, value in values.items()]
+            db.executemany("INSERT OR REPLACE INTO study VALUES (?, ?)", pairs)
+
+    def clear(self) -> None:
+        """Forget the study."""
+        with self._transaction() as db:
+            for table in ("curve", "metrics", "interrupted", "runs", "study"):
+                db.execute(f"DELETE FROM {table}")
+
+    def add(self, key: Key, outcome: Outcome, metric: str) -> None:
+        """Store a run that has ended, whatever its end."""
+        trace = outcome.trace
+        ends = (trace.first(metric), outcome.final(metric))
+        row = (*key, outcome.status, outcome.reason, trace.step, trace.seconds, *ends)
+        with self._transaction() as db:
+            run = db.execute(
+                "INSERT INTO runs (phase, optimizer, rate, seed, status, reason, steps, seconds, initial, "
+                "final)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            ).lastrowid
+            db.executemany("INSERT INTO curve VALUES (?, ?, ?, ?)", [(run, *point) for point in trace.curve])
+            db.executemany(
+                "INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", [(run, *point) for point in trace.metrics]
+            )
+            db.execute("DELETE FROM interrupted")
+
+    def interrupt(self, key: Key, state: bytes) -> None:
+        """Keep the run under way, to be continued."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO interrupted VALUES (?, ?, ?, ?, ?)", (*key, state))
+
+    def interrupted(self, key: Key) -> bytes | None:
+        """What an interrupted run left, if it is this one."""
+        where = "phase = ? AND optimizer = ? AND rate = ? AND seed = ?"
+        row = self.connection.execute(f"SELECT state FROM interrupted WHERE {where}", key).fetchone()
+        return None if row is None else row[0]
+
+    def done(self) -> set[Key]:
+        """The runs that have ended."""
+        return {Key(*row) for row in self.connection.execute("SELECT phase, optimizer, rate, seed FROM runs")}
+
+    def runs(self) -> polars.DataFrame:
+        """One row for each run."""
+        return self._frame("SELECT * FROM runs ORDER BY id")
+
+    def curves(self) -> polars.DataFrame:
+        """Training losses and metrics, one row for each value; the training loss is named `train_loss`."""
+        key = "phase, optimizer, rate, seed"
+        return self._frame(
+            f"SELECT run, {key}, step, curve.seconds, 'train_loss' AS name, loss AS value"
+            " FROM curve JOIN runs ON runs.id = run"
+            f" UNION ALL SELECT run, {key}, step, metrics.seconds, name, value"
+            " FROM metrics JOIN runs ON runs.id = run ORDER BY run, name, step"
+        )
+
+    def _frame(self, query: str) -> polars.DataFrame:
+        import polars
+
+        cursor = self.connection.execute(query)
+        columns = [column[0] for column in cursor.description]
+        texts = {"phase", "optimizer", "status", "reason", "finished", "name"}
+        whole = {"id", "run", "seed", "steps", "step"}
+        types = {
+            name: polars.String if name in texts else polars.Int64 if name in whole else polars.Float64
+            for name in columns
+        }
+        return polars.DataFrame(cursor.fetchall(), schema=types, orient="row")
+
+
+def _lock(folder: Path) -> sqlite3.Connection:
+    """A second database, held exclusively for as long as there is a writer.
+
+    The system releases it when the process ends in any way, on every platform; a file with a process id does
+    not.
+    """
+    with explained(folder):
+        lock = sqlite3.connect(folder / f"{DATABASE}.lock", timeout=0.2, isolation_level=None)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if "locked" not in str(error):
+            raise WorkbenchError(
+                f"{folder} cannot be written ({error}); choose another folder with --out."
+            ) from None
+        raise WorkbenchError(
+            f"Another process is writing to {folder}; wait for it to end, or choose another folder with "
+            "--out."
+        ) from None
+    return lock
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn the database's errors into a sentence."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise WorkbenchError(
+            f"The record in {folder} could not be written ({error}); the runs before are kept. "
+            "Make room or give permission, and repeat the same command."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise WorkbenchError(
+            f"{folder / DATABASE} is not a study of this workbench ({error}); choose another folder."
+        ) from error
