@@ -1,0 +1,149 @@
+"""The statistics of a comparison: plain functions of numbers.
+
+Wherever one value stands for one seed, lists are in the order of the seeds, and lower is better.  A run that
+failed is
+infinity: worse than all that did not, equal to all others that did.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+RESAMPLES = 4000
+EXACT_PAIRS = 16  # up to here all 2^n sign flips are counted, 65 536 at most
+
+
+class Interval(NamedTuple):
+    """An estimate and its 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """The mean with Student's t interval.  One value has a mean and says nothing about its spread: infinite
+    bounds.
+
+    Student's t and not the percentile bootstrap, which covers 74, 82, 90 % at 3, 5, 10 values where 95 is
+    claimed.
+    """
+    from scipy import stats
+
+    count = len(values)
+    if count == 0:
+        return Interval(math.nan, math.nan, math.nan)
+    mean = float(np.mean(values))
+    if count == 1:
+        return Interval(mean, -math.inf, math.inf)
+    half = float(stats.t.ppf((1 + level) / 2, count - 1) * np.std(values, ddof=1) / math.sqrt(count))
+    return Interval(mean, mean - half, mean + half)
+
+
+def paired_difference(a: Sequence[float], b: Sequence[float]) -> Interval:
+    """The mean of a - b over the seeds where both trained, with Student's t interval."""
+    return mean_interval(_differences(a, b))
+
+
+def sign_flip_p(a: Sequence[float], b: Sequence[float]) -> float:
+    """The two-sided p of the paired sign-flip test: how often random signs give a mean difference as large.
+
+    Exact up to 16 pairs; it cannot fall under 0.05 before 6.  NaN without a pair where both trained.
+    """
+    differences = np.array(_differences(a, b))
+    count = len(differences)
+    if count == 0:
+        return math.nan
+    observed = abs(differences.sum())
+    slack = 1e-12 * np.abs(differences).sum()  # sums of the same numbers in another order are equal
+    if count <= EXACT_PAIRS:
+        signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
+        return float(np.mean(np.abs(signs @ differences) >= observed - slack))
+    signs = np.random.default_rng(0).choice([-1, 1], (100_000, count))
+    return float((1 + np.sum(np.abs(signs @ differences) >= observed - slack)) / 100_001)
+
+
+def _differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    return [x - y for x, y in zip(a, b, strict=True) if math.isfinite(x) and math.isfinite(y)]
+
+
+def wilson(successes: int, count: int, level: float = 0.95) -> Interval:
+    """The share of successes with Wilson's interval, which stays within 0 and 1 and is right at both ends."""
+    from scipy import stats
+
+    if count == 0:
+        return Interval(math.nan, 0.0, 1.0)
+    z = float(stats.norm.ppf((1 + level) / 2))
+    share = successes / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def superiority(a: Sequence[float], b: Sequence[float]) -> Interval:
+    """The probability that a run of A is better than a run of B, with a percentile bootstrap over seeds.
+
+    All pairs are counted, a tie as half.  A seed is drawn together with both its values, because it gave both
+    optimizers the same start and the same order of the data.
+    """
+    wins = _wins(np.asarray(a, float), np.asarray(b, float))
+    count = len(wins)
+    if count == 0:
+        return Interval(math.nan, math.nan, math.nan)
+    drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
+    resampled = wins[drawn[:, :, None], drawn[:, None, :]].mean(axis=(1, 2))
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Interval(float(wins.mean()), float(low), float(high))
+
+
+def _wins(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a[:, None] < b[None, :]) + 0.5 * (a[:, None] == b[None, :])
+
+
+def decision(probability: Interval) -> str:
+    """`win`, `leaning` or `tie`, of A against B; `loss` and `trailing` where B is ahead.
+
+    A win needs a probability of 0.75 with the whole interval above one half (Bouthillier et al., 2021).  It
+    leans where only one of the two holds.
+    """
+    estimate, low, high = probability
+    if estimate < 0.5:
+        mirrored = decision(Interval(1 - estimate, 1 - high, 1 - low))
+        return {"win": "loss", "leaning": "trailing"}.get(mirrored, mirrored)
+    if estimate >= 0.75 and low > 0.5:
+        return "win"
+    return "leaning" if estimate >= 0.75 or low > 0.5 else "tie"
+
+
+def median(values: Sequence[float]) -> float:
+    """The median, failures counted as the worst; infinite where half or more failed."""
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return lower if lower == upper else (lower + upper) / 2  # equal infinities have no sum to halve
+
+
+def left_out_choice(first: Sequence[float], second: Sequence[float]) -> list[float]:
+    """Each seed's value at the one of two settings that the *other* seeds prefer.
+
+    So the better of two finalists is estimated without any seed having voted for the setting that it
+    measures.  The first setting is kept where the others do not decide.
+    """
+    chosen = []
+    for seed, pair in enumerate(zip(first, second, strict=True)):
+        others = [[*values[:seed], *values[seed + 1 :]] for values in (first, second)]
+        chosen.append(pair[1] if prefers_second(*others) else pair[0])
+    return chosen
+
+
+def prefers_second(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether the second setting failed less often, or as often and with a better mean."""
+    return _standing(second) < _standing(first)
+
+
+def _standing(values: Sequence[float]) -> tuple[int, float]:
+    trained = [value for value in values if math.isfinite(value)]
+    return len(values) - len(trained), float(np.mean(trained)) if trained else 0.0
