@@ -1,4 +1,4 @@
-"""The command line: `steepest compare`, `steepest report`.  Nothing heavy is imported until a command runs."""
+"""The command line: `steepest compare`, `steepest report`.  Nothing heavy is imported before a command."""
 
 import sys
 from pathlib import Path

@@ -1,0 +1,372 @@
+"""A study: every optimizer searched over its own range of rates with the same budget, the best two tried
+again.
+
+1. Search: `trials` rates for each optimizer, one run each, all with the same seed. 2. Finalists: the best two
+rates of each optimizer, again with fresh seeds.  Within a repetition every optimizer starts
+   from the same initialisation and sees the data in the same order, so that differences are taken pair by
+   pair.
+
+The seed of the search never enters an estimate: the run that was picked because it was the best flatters its
+rate.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steepest.workbench import folder as folders
+from steepest.workbench.errors import Interrupted, TaskError, UsageError, WorkbenchError, missing_extra
+from steepest.workbench.loading import Source, load, summary, users_traceback
+from steepest.workbench.optimizers import DEFAULT, Candidate, choose
+from steepest.workbench.record import Key, Record
+from steepest.workbench.signals import Stop
+from steepest.workbench.task import TaskFunction
+
+if TYPE_CHECKING:
+    import polars
+
+    from steepest.workbench.report.numbers import Numbers
+
+SEARCH, FINALISTS = "search", "finalists"
+SEARCH_SEED = 0  # the finalists' seeds are 1, 2, ...
+RUNNERS = 2  # rates of each optimizer that are tried again
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study will do.  Equal plans may share a folder."""
+
+    task: str
+    optimizers: list[dict[str, Any]]
+    trials: int
+    seeds: int
+    steps: int
+    metric: str
+    higher_is_better: bool
+
+    def difference(self, other: dict[str, Any]) -> str:
+        """The first thing in which a stored plan differs, in words, or nothing."""
+        for name, mine in asdict(self).items():
+            theirs = other.get(name)
+            if mine != theirs:
+                pair = [_listed(each) if name == "optimizers" else each for each in (theirs, mine)]
+                return f"{name}={pair[0]}, not {name}={pair[1]}"
+        return ""
+
+
+def _listed(optimizers: list[dict[str, Any]]) -> str:
+    """Names where they tell the difference; otherwise the reader looks into the manifest."""
+    return ",".join(f"{each['name']}@{each['centre']:g}" for each in optimizers)
+
+
+@dataclass
+class Watcher:
+    """Is told what happens; this one does nothing with it.  The terminal's progress line is another."""
+
+    total: int = 0
+
+    def begin(self, plan: Plan, runs: int, done: int) -> None:
+        """The study starts: `done` of `runs` are there already."""
+
+    def run(self, key: Key, steps: int) -> None:
+        """A run of so many steps starts, or goes on."""
+
+    def tick(self, step: int) -> None:
+        """The run has come to this step."""
+
+    def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
+        """A run has ended, or was found in the record."""
+
+    def close(self) -> None:
+        """The study is over, or interrupted."""
+
+
+@dataclass
+class Comparison:
+    """A finished study.
+
+    Args:
+        folder: Where everything is.
+        candidates: The optimizers.
+        numbers: All that the report says.
+    """
+
+    folder: Path
+    candidates: list[Candidate]
+    numbers: Numbers = field(repr=False)
+
+    def summary(self) -> str:
+        """The verdict and the table, as text."""
+        from steepest.workbench.report.terminal import text
+
+        return text(self.numbers)
+
+    def save_html(self, path: str | Path) -> None:
+        """Write the report to a file of your choice."""
+        from steepest.workbench.report.page import page
+
+        Path(path).write_text(page(self.numbers), encoding="utf-8")
+
+    @property
+    def runs(self) -> polars.DataFrame:
+        """One row for each run."""
+        with Record(self.folder) as record:
+            return record.runs()
+
+    def best(self) -> Best:
+        """The recommended optimizer and rate."""
+        row = self.numbers.rows[0]
+        candidate = next(c for c in self.candidates if c.name == row.name)
+        return Best(candidate, row.rate)
+
+
+@dataclass(frozen=True)
+class Best:
+    """An optimizer at a rate."""
+
+    candidate: Candidate
+    rate: float
+
+    def build(self, parameters: Iterable[Any]) -> Any:
+        """A fresh optimizer for these parameters."""
+        return self.candidate.build(parameters, self.rate)
+
+    def __str__(self) -> str:
+        return self.candidate.call().replace("RATE", f"{self.rate:g}")
+
+
+def compare(
+    task: str | TaskFunction,
+    optimizers: Sequence[str | Candidate | Callable[..., Any]] = DEFAULT,
+    budget: str | int = "trials=12",
+    seeds: int = 5,
+    *,
+    steps: int | None = None,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    command: Sequence[str] = (),
+    watcher: Watcher | None = None,
+) -> Comparison:
+    """Compare optimizers on a task; go on with what is in the folder, if it is the same study.
+
+    Args:
+        task: A built-in problem's name, `FILE.py:function`, or a function `task(seed)` that returns a `Task`.
+        optimizers: Names, optimizer classes, or `Candidate`s.
+        budget: `trials=N`: rates tried for each optimizer.
+        seeds: Fresh seeds for the best two rates of each.
+        steps: Length of a run; the task's own if None.
+        out: The folder; `runs/` and the task's name if None.
+        fresh: Start over, discarding the study in the folder.
+        command: What the user typed, for the manifest and for the line that says how to go on.
+        watcher: Is told of progress.
+
+    Raises:
+        UsageError: An argument cannot be used.
+        TaskError: The task raised.  What was computed is kept.
+        WorkbenchError: The folder cannot be used.
+        Interrupted: Ctrl-C or SIGTERM.  Everything is saved.
+    """
+    candidates, trials = choose(optimizers), parsed(budget)
+    if seeds < 1:
+        raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
+    if steps is not None and steps < 1:
+        raise UsageError(
+            f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number."
+        )
+    source = load(task)
+    place = Path(out) if out is not None else Path("runs") / source.folder
+    study = Study(
+        source,
+        candidates,
+        trials,
+        seeds,
+        steps=steps,
+        folder=place,
+        command=list(command),
+        watcher=watcher or Watcher(),
+    )
+    return study.conduct(fresh)
+
+
+def parsed(budget: str | int) -> int:
+    """The number of trials in `trials=N`."""
+    found = re.fullmatch(r"(?:trials=)?(\d+)", str(budget).strip())
+    if not found or int(found[1]) < 1:
+        raise UsageError(
+            f"The budget {str(budget)!r} cannot be used; write trials=N, with N the number of learning rates "
+            "to try for each optimizer, at least 1."
+        )
+    return int(found[1])
+
+
+class Study:
+    """One comparison being made."""
+
+    def __init__(
+        self,
+        source: Source,
+        candidates: list[Candidate],
+        trials: int,
+        seeds: int,
+        *,
+        steps: int | None,
+        folder: Path,
+        command: list[str],
+        watcher: Watcher,
+    ) -> None:
+        self.source, self.candidates, self.folder = source, candidates, folder
+        self.command, self.watcher = command, watcher
+        with Explaining(source.name, "when it was first made"):
+            from steepest.workbench.run import checked, own_randomness
+
+            with own_randomness(SEARCH_SEED):
+                self.task = checked(source.make(SEARCH_SEED))
+        described = [candidate.described() for candidate in candidates]
+        length, task = steps or self.task.steps, self.task
+        self.plan = Plan(source.name, described, trials, seeds, length, task.metric, task.higher_is_better)
+
+    def conduct(self, fresh: bool) -> Comparison:
+        """Do what is left to do, and write the report."""
+        folders.prepare(self.folder)
+        with Record(self.folder, write=True) as record, Stop() as stop:
+            if fresh:
+                record.clear()
+            self._agree(record)
+            try:
+                self._warm_up()
+                self._runs(record, stop)
+            finally:
+                self.watcher.close()
+            return Comparison(self.folder, self.candidates, finish(record))
+
+    def _agree(self, record: Record) -> None:
+        """Describe a new study, or see that the stored one is this one."""
+        stored = record.get("plan")
+        if stored is None:
+            manifest = folders.manifest(self.plan, self.candidates, self.command)
+            record.set(plan=asdict(self.plan), manifest=manifest, digests=[])
+        elif difference := self.plan.difference(stored):
+            raise WorkbenchError(
+                f"{self.folder} holds a comparison with {difference}; repeat it as it was to go on with it, "
+                "give another folder with --out, or start over with --fresh."
+            )
+        digests = dict.fromkeys([*record.get("digests"), self.source.digest])
+        record.set(digests=list(digests), baseline=self.task.baseline, target=self.task.target)
+
+    def _warm_up(self) -> None:
+        """Take two steps with each optimizer, so that no run's time has compiling on first use in it."""
+        for candidate in self.candidates:
+            key = Key(SEARCH, candidate.name, candidate.centre, SEARCH_SEED)
+            with Explaining(self.source.name, f"in its first two steps with {candidate.name}"):
+                self._run(key, steps=min(2, self.plan.steps)).train()
+
+    def _runs(self, record: Record, stop: Stop) -> None:
+        done = record.done()
+        search = list(self._search())
+        expected = len(search) + len(self.candidates) * min(RUNNERS, self.plan.trials) * self.plan.seeds
+        self.watcher.begin(self.plan, expected, len(done))
+        for row in record.runs().iter_rows(named=True):
+            key = Key(row["phase"], row["optimizer"], row["rate"], row["seed"])
+            self.watcher.ended(key, row["status"], row["final"], self.task.higher_is_better)
+        for key in search:
+            self._one(record, key, done, stop)
+        for key in self._finalists(record):
+            self._one(record, key, done, stop)
+
+    def _search(self) -> Iterator[Key]:
+        rates = {candidate.name: candidate.rates(self.plan.trials) for candidate in self.candidates}
+        for trial in range(self.plan.trials):
+            for name, tried in rates.items():
+                yield Key(SEARCH, name, tried[trial], SEARCH_SEED)
+
+    def _finalists(self, record: Record) -> Iterator[Key]:
+        best = {candidate.name: finalists(record, candidate.name) for candidate in self.candidates}
+        for seed in range(1, self.plan.seeds + 1):
+            for name, rates in best.items():
+                for rate in rates:
+                    yield Key(FINALISTS, name, rate, seed)
+
+    def _one(self, record: Record, key: Key, done: set[Key], stop: Stop) -> None:
+        if key in done:
+            return
+        if stop.wanted():
+            raise self._interrupted()
+        self.watcher.run(key, self.plan.steps)
+        with self._explaining(key):
+            outcome = self._run(key, saved=record.interrupted(key)).train(stop.wanted, self.watcher.tick)
+        if outcome.saved is not None:
+            record.interrupt(key, outcome.saved)
+            raise self._interrupted()
+        record.add(key, outcome, self.task.metric)
+        final = outcome.final(self.task.metric)
+        self.watcher.ended(key, outcome.status, final, self.task.higher_is_better)
+
+    def _run(self, key: Key, steps: int | None = None, saved: bytes | None = None) -> Any:
+        from steepest.workbench.run import Run
+
+        candidate = next(each for each in self.candidates if each.name == key.optimizer)
+        return Run(
+            self.source.make, candidate, key.rate, key.seed, steps=steps or self.plan.steps, saved=saved
+        )
+
+    def _interrupted(self) -> Interrupted:
+        words = [word for word in self.command if word != "--fresh"]
+        again = shlex.join(words) if words else "the same call of compare()"
+        return Interrupted(
+            f"Stopped between two steps; everything is saved in {self.folder}. To go on:\n  {again}"
+        )
+
+    def _explaining(self, key: Key) -> Explaining:
+        where = f"with {key.optimizer} at {key.rate:g}, seed {key.seed}"
+        kept = f" The runs before are kept in {self.folder}, and the same command goes on from there."
+        return Explaining(self.source.name, where, kept)
+
+
+class Explaining:
+    """Turns what a task raises into a TaskError with the user's own traceback.
+
+    Args:
+        task: The task's name.
+        where: At what moment.
+        kept: What has become of the runs before.
+    """
+
+    def __init__(self, task: str, where: str, kept: str = "") -> None:
+        self.task, self.where, self.kept = task, where, kept
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, WorkbenchError):
+            return
+        if isinstance(error, ImportError) and missing_extra(error):
+            return
+        sentence = f"{self.task} raised {summary(error)} {self.where}; repair it.{self.kept}"
+        raise TaskError(sentence, users_traceback(error)) from error
+
+
+def finalists(record: Record, optimizer: str) -> list[float]:
+    """The best two rates of an optimizer's search, best first; fewer where fewer trained."""
+    runs = [row for row in record.runs().iter_rows(named=True) if row["phase"] == SEARCH]
+    trained = [row for row in runs if row["optimizer"] == optimizer and row["status"] == "trained"]
+    sign = -1 if record.get("plan")["higher_is_better"] else 1
+    return [
+        row["rate"] for row in sorted(trained, key=lambda row: (sign * row["final"], row["rate"]))[:RUNNERS]
+    ]
+
+
+def finish(record: Record) -> Numbers:
+    """Write everything that is made from the record: exports, figures, the page."""
+    from steepest.workbench.report import write
+    from steepest.workbench.report.numbers import numbers_of
+
+    found = numbers_of(record)
+    folders.export(record)
+    write(found, record.folder)
+    return found

@@ -1,0 +1,74 @@
+"""One live line in the terminal: how far, how long still, the best so far, how many failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from steepest.workbench.compare import Plan, Watcher
+
+if TYPE_CHECKING:
+    from steepest.workbench.record import Key
+
+
+class Line(Watcher):
+    """A progress line for a terminal.  Its length is in steps, so that a long run moves it too."""
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("run {task.fields[run]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[dim]{task.fields[news]}"),
+            console=console,
+            transient=True,
+        )
+        self.bar = TaskID(0)
+        self.steps = self.runs = self.ended_runs = self.failed = 0
+        self.best: tuple[float, str] | None = None
+
+    def begin(self, plan: Plan, runs: int, done: int) -> None:
+        """Show the line."""
+        self.steps, self.runs = plan.steps, runs
+        if done:
+            self.progress.console.print(f"Going on with {done} of {runs} runs done.", style="dim")
+        self.bar = self.progress.add_task(
+            escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", news=""
+        )
+        self.progress.start()
+
+    def run(self, key: Key, steps: int) -> None:
+        """Name the run."""
+        self.progress.update(
+            self.bar,
+            run=f"{self.ended_runs + 1}/{self.runs}",
+            news=self._news(f"{key.optimizer} {key.rate:g}"),
+        )
+
+    def tick(self, step: int) -> None:
+        """Move the bar."""
+        self.progress.update(self.bar, completed=self.ended_runs * self.steps + step)
+
+    def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
+        """Count the run.  One that stopped early moves the bar to its end."""
+        self.ended_runs += 1
+        self.failed += status != "trained"
+        if status == "trained" and value is not None and self._is_best(value, higher_is_better):
+            self.best = value, key.optimizer
+        self.progress.update(self.bar, completed=self.ended_runs * self.steps, news=self._news(""))
+
+    def _is_best(self, value: float, higher_is_better: bool) -> bool:
+        return self.best is None or (value > self.best[0] if higher_is_better else value < self.best[0])
+
+    def _news(self, now: str) -> str:
+        best = f"best {self.best[0]:.3g} ({self.best[1]})" if self.best else ""
+        failed = f"{self.failed} failed" if self.failed else ""
+        return escape("  ".join(part for part in (best, failed, now) if part))
+
+    def close(self) -> None:
+        """Take the line away."""
+        self.progress.stop()

@@ -1,0 +1,20 @@
+"""Numbers, then figures, then one page.  `numbers` knows no figures, `figures` knows no page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from steepest.workbench.report.numbers import Numbers
+
+
+def write(found: Numbers, folder: Path) -> None:
+    """Write `report.html`, and every figure as PNG and SVG, into the folder."""
+    from steepest.workbench.report import figures
+    from steepest.workbench.report.page import page
+
+    (folder / "report.html").write_text(page(found), encoding="utf-8")
+    for name, chart in figures.for_paper(found).items():
+        chart.save(folder / f"{name}.png", scale_factor=2)
+        chart.save(folder / f"{name}.svg")

@@ -1,0 +1,57 @@
+"""The report as one HTML file that needs nothing else: no network, no folder beside it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+
+from steepest.workbench.report import figures, terminal, words
+
+if TYPE_CHECKING:
+    from steepest.workbench.report.numbers import Numbers
+
+
+def page(found: Numbers) -> str:
+    """The whole page."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=words.number, interval=words.interval, duration=words.duration, listed=words.listed
+    )
+    charts = {name: chart.to_dict() for name, chart in figures.for_page(found).items()}
+    return environment.get_template("template.html").render(
+        found=found,
+        best=found.rows[0],
+        verdict=found.verdict,
+        methods=words.methods(found),
+        colours=figures.colours(found.order),
+        width=terminal.width,
+        charts=_script(charts),
+        library=Markup(_library()),
+    )
+
+
+def _script(data: Any) -> Markup:
+    """JSON that may stand in a script element, whatever names are in it."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and vega-embed, as vl-convert carries them: 0.9 MB."""
+    import vl_convert
+
+    return vl_convert.javascript_bundle().replace("</script", "<\\/script")

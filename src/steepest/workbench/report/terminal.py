@@ -1,0 +1,85 @@
+"""The table and the verdict for a terminal."""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from steepest.workbench.report import words
+
+if TYPE_CHECKING:
+    from steepest.workbench.report.numbers import Numbers, Row
+
+WIDTH = 100
+
+
+def text(found: Numbers) -> str:
+    """The summary as plain text."""
+    console = Console(file=io.StringIO(), width=WIDTH, no_color=True, force_terminal=False)
+    show(found, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def show(found: Numbers, console: Console) -> None:
+    """Print the table, the verdict, the line to paste and the warnings."""
+    console.print(table(found))
+    console.print()
+    # Names are the user's own: as Text they are never read as Rich's markup.
+    first, *others = found.verdict
+    console.print(Text.assemble((first, "bold"), " ", " ".join(others)), soft_wrap=not console.is_terminal)
+    if found.rows[0].trained:
+        console.print(Text(f"\n  optimizer = {found.rows[0].call}\n", style="cyan"), soft_wrap=True)
+    for warning in found.warnings:
+        console.print(Text.assemble(("note  ", "yellow"), warning), soft_wrap=not console.is_terminal)
+
+
+def table(found: Numbers) -> Table:
+    """One row for each optimizer, best first."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    shown.add_column("optimizer")
+    target = [] if found.target is None else [f"steps to {found.target:g}"]
+    columns = ["best rate", Text(found.metric), "95 % interval", "trained", "width", *target, "ms/step"]
+    for title in columns:
+        shown.add_column(title, justify="right", no_wrap=True)
+    for row in found.rows:
+        shown.add_row(*(Text(cell) for cell in _cells(row, found.target is not None)))
+    return shown
+
+
+def _cells(row: Row, target: bool) -> list[str]:
+    estimate, bounds = words.interval(row.mean)
+    reached = [
+        words.number(row.steps_to_target) if math.isinf(row.steps_to_target) else f"{row.steps_to_target:.0f}"
+    ]
+    return [
+        row.name,
+        f"{row.rate:g}",
+        estimate,
+        bounds,
+        f"{row.trained} of {len(row.values)}",
+        width(row),
+        *(reached if target else []),
+        words.number(row.step_seconds * 1e3),
+    ]
+
+
+def width(row: Row) -> str:
+    """The near-optimal band's width in decades."""
+    if math.isnan(row.band.low):
+        return "\u2013"
+    return ("≥ " if row.band.open else "") + f"{row.band.decades:.1f}"
+
+
+def announce(found: Numbers, folder: Path) -> None:
+    """Print the summary and where the rest is."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    show(found, console)
+    console.print(Text(f"\nreport  {folder / 'report.html'}"), soft_wrap=True)

@@ -1,0 +1,203 @@
+"""The sentences of the report, and how its numbers are written."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from steepest.workbench.optimizers import DECADES
+
+if TYPE_CHECKING:
+    from steepest.workbench.report.numbers import Numbers, Row
+    from steepest.workbench.statistics import Interval
+
+MANY_FAILED = 1 / 3
+FALLING = 0.05  # of the whole improvement in the last tenth of the run: it was too short to judge
+FEW_SEEDS = 10
+MINUS = "\u2212"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, and a dash for none."""
+    if math.isnan(value):
+        return "\u2013"
+    if math.isinf(value):
+        return "∞" if value > 0 else MINUS + "∞"
+    if value and not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{digits - 1}e}".replace("-", MINUS)
+    places = digits - 1 - (math.floor(math.log10(abs(value))) if value else 0)
+    return f"{value:.{max(0, places)}f}".replace("-", MINUS)
+
+
+def interval(of: Interval) -> tuple[str, str]:
+    """An estimate and its interval, both with the digits that the interval's width deserves."""
+    estimate, low, high = of
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return number(estimate), "one seed" if math.isinf(low) else "\u2013"
+    half = (high - low) / 2
+    if half == 0 or max(abs(low), abs(high)) >= 1e6 or half < 1e-6:
+        return number(estimate), f"{number(low)} to {number(high)}"
+    places = max(0, 1 - math.floor(math.log10(half)))
+    shown = [f"{value:.{places}f}".replace("-", MINUS) for value in of]
+    return shown[0], f"{shown[1]} to {shown[2]}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    if not math.isfinite(seconds):
+        return number(seconds)
+    for size, unit in ((3600, "h"), (60, "min"), (1, "s"), (1e-3, "ms")):
+        if seconds >= size:
+            return f"{number(seconds / size, 2 if seconds / size < 10 else 3)} {unit}"
+    return f"{number(seconds * 1e6, 2)} µs"
+
+
+def listed(names: list[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def verdict(found: Numbers) -> list[str]:
+    """Who is best; then by how much, how sure that is, and what it cost."""
+    return [_winner(found), *_evidence(found), _cost(found)]
+
+
+def _winner(found: Numbers) -> str:
+    best, close = found.rows[0], level_with(found)
+    if not best.trained:
+        return f"None of the optimizers trained on {found.task} at any rate that was tried."
+    if len(found.rows) == 1:
+        return f"{best.name} trains {found.task} best at a learning rate of {best.rate:g}."
+    if not close:
+        return f"{best.name} wins on {found.task}, at a learning rate of {best.rate:g}."
+    ahead = f"{best.name} is ahead, but {listed(close)} {_are(close)} not reliably worse"
+    return f"No clear winner on {found.task}: {ahead}."
+
+
+def _are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def level_with(found: Numbers) -> list[str]:
+    """Those that the first of the table does not clearly beat."""
+    best = found.rows[0].name
+    return [pair.b for pair in found.pairs if pair.a == best and pair.decision != "win"]
+
+
+def _evidence(found: Numbers) -> list[str]:
+    best = found.rows[0]
+    if not best.trained:
+        return []
+    estimate, bounds = interval(best.mean)
+    within = f" (95 % interval {bounds})" if math.isfinite(best.mean.low) else ""
+    sentences = [f"At {best.rate:g}, {best.name} ends with a mean {found.metric} of {estimate}{within}."]
+    beaten = [pair for pair in found.pairs if pair.a == best.name and pair.decision == "win"]
+    if beaten:
+        chance = min(pair.superiority.estimate for pair in beaten)
+        sentences.append(
+            f"It beats {listed([pair.b for pair in beaten])} in {_share(chance)} of pairs of runs."
+        )
+    return [*sentences, f"The evidence is {_seeds(found)}{strength(found.seeds)}."]
+
+
+def _share(chance: float) -> str:
+    return "all" if chance == 1 else f"at least {chance:.0%}"
+
+
+def _seeds(found: Numbers) -> str:
+    return f"{found.seeds} fresh seed{'s' if found.seeds > 1 else ''} for each: "
+
+
+def strength(seeds: int) -> str:
+    """What so many seeds are good for."""
+    if seeds < 3:
+        return "too few for more than a smoke test"
+    return "indicative, where ten make a claim" if seeds < FEW_SEEDS else "enough for a claim"
+
+
+def _cost(found: Numbers) -> str:
+    failed = f", of which {found.failed} failed" if found.failed else ""
+    return f"It cost {found.runs} runs of {found.steps} steps{failed}, {duration(found.seconds)} of training."
+
+
+def warnings(found: Numbers) -> list[str]:
+    """What a careful reader should know before he believes the table."""
+    each = [_edge, _many_failed, _finalists_failed, _falling]
+    return [text for row in found.rows for rule in each if (text := rule(row))] + _of_the_study(found)
+
+
+def _edge(row: Row) -> str:
+    if not row.edge or not row.searched_trained:
+        return ""
+    side = "smaller" if row.edge == "lowest" else "larger"
+    return (
+        f"{row.name}: the best rate, {row.rate:g}, is the {row.edge} that was tried, so a {side} one may be "
+        "better than anything in this report."
+    )
+
+
+def _many_failed(row: Row) -> str:
+    failed = row.searched - row.searched_trained
+    if failed <= MANY_FAILED * row.searched:
+        return ""
+    return (
+        f"{row.name}: {failed} of {row.searched} rates failed, so its part of the budget was mostly spent "
+        "outside its useful range."
+    )
+
+
+def _finalists_failed(row: Row) -> str:
+    failed = len(row.values) - row.trained
+    return (
+        f"{row.name}: {failed} of {len(row.values)} runs with fresh seeds failed; the mean is of the others."
+        if failed
+        else ""
+    )
+
+
+def _falling(row: Row) -> str:
+    if row.falling < FALLING:
+        return ""
+    return (
+        f"{row.name}: {row.falling:.0%} of its improvement came in the last tenth of the run; with more "
+        "steps the order may change."
+    )
+
+
+def _of_the_study(found: Numbers) -> list[str]:
+    texts = []
+    missing = found.trials * len(found.rows) - sum(row.searched for row in found.rows)
+    if missing or any(row.searched_trained and len(row.values) < found.seeds for row in found.rows):
+        texts.append("The study is not finished; the same command goes on with it.")
+    if found.seeds < FEW_SEEDS:
+        texts.append(
+            f"{found.seeds} seed{'s' if found.seeds > 1 else ''} for each estimate: {strength(found.seeds)}."
+        )
+    if len(found.digests) > 1:
+        texts.append(
+            "The file that defines the task was changed during the study, so the runs may not be of one "
+            "problem."
+        )
+    return texts
+
+
+def methods(found: Numbers) -> str:
+    """A paragraph for a paper."""
+    versions = found.manifest["versions"]
+    return (
+        f"Each optimizer was given {found.trials} learning rates, evenly spaced on a log scale over "
+        f"{DECADES:g} decades centred on a rate known to suit it, one run of {found.steps} steps each with "
+        f"one common seed. The two rates with the best final {found.metric} were run again with "
+        f"{found.seeds} fresh seeds; the initialisation and the order of the data were equal across "
+        "optimizers within a seed. Each fresh seed is scored at the one of the two rates that the other "
+        "fresh seeds prefer, so that no seed enters both the choice of a rate and its estimate. A run "
+        "failed if its loss or a parameter was not finite, or if its final metric was no better than before "
+        "training or than a constant prediction; failed runs are counted, rank as worst, and are not "
+        "averaged. Intervals are Student's t at 95 % over seeds (proportions: Wilson). Differences are "
+        "paired by seed, with an exact sign-flip p, not corrected for the number of pairs. The probability "
+        "of superiority counts all pairs of runs, ties as half, with a percentile bootstrap over seeds; a "
+        "win is a probability of at least 0.75 whose interval lies above 0.5. The near-optimal width is "
+        "that of the range of rates that keep 95 % of the best rate's improvement, in the search. Training "
+        f"time leaves evaluation out. steepest {versions.get('steepest', '')}, torch "
+        f"{versions.get('torch', '')}."
+    )
