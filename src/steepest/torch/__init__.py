@@ -36,6 +36,7 @@ SGD = optimizer(rules.sgd)
 RMSprop = optimizer(rules.rmsprop)
 Adam = optimizer(rules.adam)
 AdamW = optimizer(rules.adamw)
+AdamW.also = {"decoupled_weight_decay": True}
 
 
 class Adagrad(optimizer(rules.adagrad)):

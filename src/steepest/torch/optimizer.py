@@ -1,5 +1,6 @@
 """The torch optimizer of a rule: parameter groups, hooks, checkpoints and schedulers as torch.optim has them."""
 
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from operator import is_
@@ -20,17 +21,39 @@ from steepest.torch.state import State, check_gradient, complete
 Group = dict[str, Any]
 
 
+_EVERYWHERE = {"maximize": False, "differentiable": False}
+"""What a step looks up in every parameter group, also of torch classes that lack the argument."""
+
+
+def _undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of torch's without the wrapper that imports torch._dynamo, 0.9 s, at its first call."""
+    plain = getattr(method, "__wrapped__", method)
+
+    @functools.wraps(plain)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return plain(*args, **kwargs)
+
+    call._torchdynamo_disable = True  # type: ignore[attr-defined] - what the wrapper is there to say
+    return call
+
+
+_add_param_group = _undisturbed(Optimizer.add_param_group)
+_load_state_dict = _undisturbed(Optimizer.load_state_dict)
+
+
 class RuleOptimizer(Optimizer):
     """Base of the optimizers that `steepest.optimizer(rule)` makes; not meant to be instantiated itself."""
 
     rule: ClassVar[Rule]
+    also: ClassVar[dict[str, Any]] = {}
+    """What torch keeps in the parameter groups of this optimizer beside its arguments."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = options.bind(type(self).__name__, type(self).__signature__, args, kwargs)
         params = arguments.pop("params")
         options.check(arguments)
         self._forget()
-        super().__init__(params, options.defaults(self.rule, arguments))
+        super().__init__(params, {**_EVERYWHERE, **self.also, **arguments})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step along the gradients of all parameters that have one.
@@ -61,6 +84,9 @@ class RuleOptimizer(Optimizer):
             for index, group in enumerate(self.param_groups):
                 self._step_group(index, group)
         return loss
+
+    zero_grad = _undisturbed(Optimizer.zero_grad)
+    state_dict = _undisturbed(Optimizer.state_dict)
 
     _step_with_hooks = Optimizer.profile_hook_step(_step)
 
@@ -120,7 +146,7 @@ class RuleOptimizer(Optimizer):
         Raises ValueError, and changes nothing, where a state has not its parameter's shape.
         """
         checkpoint.check(self.rule, self.param_groups, state_dict)
-        super().load_state_dict(dict(state_dict))
+        _load_state_dict(self, dict(state_dict))
         keys = [key for group in state_dict["param_groups"] for key in group["params"]]
         for p, key in zip((p for group in self.param_groups for p in group["params"]), keys, strict=True):
             if p in self.state:
@@ -128,7 +154,7 @@ class RuleOptimizer(Optimizer):
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does."""
-        super().add_param_group(param_group)
+        _add_param_group(self, param_group)
         self._plans.clear()
 
     def __setstate__(self, state: dict[str, Any]) -> None:

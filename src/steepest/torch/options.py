@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -61,16 +61,6 @@ def bind(
     return dict(bound.arguments)
 
 
-def defaults(rule: Rule, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What a parameter group holds: the arguments, and whatever else torch keeps there."""
-    theirs = torch_class(rule.name)
-    also = theirs([torch.empty(0)]).defaults if theirs else {}
-    return {**_FRONT_END_MINIMUM, **also, **arguments}
-
-
-_FRONT_END_MINIMUM = {"maximize": False, "differentiable": False}
-
-
 def check(arguments: Mapping[str, Any]) -> None:
     """Refuse what no optimizer can work with, in torch's words (ValueError, RuntimeError)."""
     lr = arguments.get("lr")
@@ -95,8 +85,7 @@ def _check_betas(betas: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
     for index, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
-    kinds: Callable[[type], bool] = lambda kind: all(isinstance(beta, kind) for beta in betas)  # noqa: E731
-    if not kinds(float) and not kinds(Tensor):
+    if not any(all(isinstance(beta, kind) for beta in betas) for kind in (float, Tensor)):
         raise ValueError("betas must be either both floats or both Tensors")
     for index, beta in enumerate(betas):
         if isinstance(beta, Tensor) and arguments.get("foreach") and not arguments.get("capturable"):

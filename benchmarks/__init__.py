@@ -1,0 +1,1 @@
+"""Measurements behind every claim of speed; imported by nobody, run with `make bench`."""

@@ -1,0 +1,52 @@
+"""`python -m benchmarks [--quick] [--model M ...] [--optimizer O ...]`: print the table of docs/performance.md."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import start, steps
+from benchmarks.shapes import MODELS
+
+
+def main() -> None:
+    """Measure and print; about ten minutes on two cores, one with --quick."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="leave out the largest model")
+    parser.add_argument("--model", nargs="*", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--optimizer", nargs="*", choices=list(steps.CASES), default=list(steps.CASES))
+    given = parser.parse_args()
+    models = [model for model in given.model if not (given.quick and model == "GPT-2")]
+    console = Console()
+    console.print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; medians; ratios are ours / theirs")
+    memory = start.extra_memory_kb()
+    _print(console, "A step", steps.rows(models, given.optimizer))
+    if "GPT-2" in models:
+        _print(console, "Share of the memory limit, GPT-2 shapes", steps.memory_share(given.optimizer))
+    _print(console, "First step of a process", start.first_steps())
+    console.print(f"import steepest: {start.import_ms():.1f} ms;  extra memory of ten steps: {memory:.0f} kB")
+
+
+def _print(console: Console, title: str, rows: Iterable[dict[str, Any]]) -> None:
+    table: Table | None = None
+    for row in rows:
+        if table is None:
+            table = Table(title=title, title_justify="left")
+            for name, value in row.items():
+                table.add_column(name, justify="left" if isinstance(value, str) else "right")
+        table.add_row(*(_cell(value) for value in row.values()))
+        console.print(f"[dim]{title}: {' '.join(str(v) for v in list(row.values())[:2])} done[/dim]", highlight=False)
+    if table is not None:
+        console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+main()

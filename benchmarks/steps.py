@@ -1,0 +1,102 @@
+"""A step of ours against torch's paths, for each optimizer and model; and against the limit of memory."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+import steepest
+from benchmarks.shapes import MODELS
+from benchmarks.timing import in_turn, ms, ratio, stepper
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "SGD": ("SGD", {"lr": 1e-3}),
+    "SGD momentum": ("SGD", {"lr": 1e-3, "momentum": 0.9}),
+    "RMSprop": ("RMSprop", {}),
+    "RMSprop centered, momentum": ("RMSprop", {"centered": True, "momentum": 0.9}),
+    "Adagrad": ("Adagrad", {}),
+    "Adam": ("Adam", {}),
+    "AdamW": ("AdamW", {}),
+    "Adam amsgrad": ("Adam", {"amsgrad": True}),
+}
+BARS = {("4 small", "Adam"): (1 / 3, 1 / 8), ("4 small", "AdamW"): (1 / 3, 1 / 8)}
+FUSED = ("SGD", "Adagrad", "Adam", "AdamW")
+
+
+def rows(models: list[str], cases: list[str]) -> Iterator[dict[str, Any]]:
+    """One row for each optimizer and model: milliseconds, and ours over theirs."""
+    for model in models:
+        for case in cases:
+            name, options = CASES[case]
+            steps = {"ours": stepper(MODELS[model](), getattr(steepest, name), **options)}
+            for path, flags in _paths(name).items():
+                steps[path] = stepper(MODELS[model](), getattr(torch.optim, name), **options, **flags)
+            rounds, repeats = {"4 small": (200, 20), "ResNet-50": (25, 1), "GPT-2": (9, 1)}[model]
+            times = in_turn(steps, rounds, repeats)
+            row: dict[str, Any] = {"model": model, "optimizer": case, "ours ms": ms(times["ours"])}
+            for path in ("default", "foreach", "fused"):
+                row[f"{path} ms"] = ms(times[path]) if path in times else None
+                row[f"/ {path}"] = ratio(times["ours"], times[path]) if path in times else None
+            yield row
+
+
+def _paths(name: str) -> dict[str, dict[str, bool]]:
+    paths = {"default": {}, "foreach": {"foreach": True}}
+    return paths | ({"fused": {"fused": True}} if name in FUSED else {})
+
+
+# The same number of streams with next to no arithmetic, through the same table: what memory allows.
+
+
+def stream1(p, g):
+    """Read 2, write 1."""
+    p = p + g
+    return p
+
+
+def stream2(p, g, a):
+    """Read 3, write 2."""
+    a = a + g
+    p = p + g
+    return p, a
+
+
+def stream3(p, g, a, b):
+    """Read 4, write 3."""
+    a = a + g
+    b = b + g
+    p = p + g
+    return p, a, b
+
+
+def stream4(p, g, a, b, c):
+    """Read 5, write 4."""
+    a = a + g
+    b = b + g
+    c = c + g
+    p = p + g
+    return p, a, b, c
+
+
+_STREAMS = {
+    "SGD": stream1,
+    "SGD momentum": stream2,
+    "RMSprop": stream2,
+    "RMSprop centered, momentum": stream4,
+    "Adagrad": stream2,
+    "Adam": stream3,
+    "AdamW": stream3,
+    "Adam amsgrad": stream4,
+}
+
+
+def memory_share(cases: list[str], model: str = "GPT-2") -> Iterator[dict[str, Any]]:
+    """How near each rule comes to a loop of the same streams without arithmetic, in the same process."""
+    for case in cases:
+        name, options = CASES[case]
+        shapes = MODELS[model]()
+        limit = steepest.optimizer(_STREAMS[case])
+        steps = {"ours": stepper(shapes, getattr(steepest, name), **options), "limit": stepper(shapes, limit)}
+        times = in_turn(steps, rounds=15)
+        share = ratio(times["limit"], times["ours"])
+        yield {"optimizer": case, "ours ms": ms(times["ours"]), "limit ms": ms(times["limit"]), "share": share}

@@ -1,0 +1,99 @@
+"""What there is to choose from, and what a rule comes to: the text behind `steepest list` and `steepest show`."""
+
+import difflib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from steepest import rules
+from steepest.formula import formula, symbol
+from steepest.program import Program, program
+from steepest.rule import Rule, read
+
+FORMS = ("summary", "formula", "numba")
+
+
+class ShowError(ValueError):
+    """What was asked for cannot be shown; the message says what can."""
+
+
+def listing() -> str:
+    """Every rule with its first line."""
+    width = max(map(len, rules.__all__))
+    return "\n".join(f"{name:{width}}  {read(getattr(rules, name)).doc}" for name in sorted(rules.__all__))
+
+
+def show(name: str, form: str = "summary", options: Sequence[str] = ()) -> str:
+    """A rule as text.
+
+    name: a rule of `steepest list`, or FILE.py:FUNCTION for one of your own.
+    form: `summary`, `formula`, or `numba` for the text that is compiled.
+    options: hyperparameters as `name=value`, which decide the rule's `if`s.
+    Raises ShowError for a name, form or option that there is not.
+    """
+    if form not in FORMS:
+        raise ShowError(f"There is no form {form!r}.{_nearest(form, FORMS)} Forms: {', '.join(FORMS)}.")
+    rule = read(_function(name))
+    lines = program(rule, rule.hyperparameters | dict(_option(rule, option) for option in options))
+    if form == "formula":
+        return formula(lines)
+    if form == "numba":
+        from steepest.kernels import cpu
+
+        return cpu.text(lines)
+    return _summary(rule, lines)
+
+
+def _summary(rule: Rule, lines: Program) -> str:
+    settings = [f"  {symbol(name):12} {name} = {value}" for name, value in rule.hyperparameters.items()]
+    arrays = 3 + 2 * len(lines.state)
+    return "\n\n".join(
+        [
+            f"{rule.name}: {rule.doc}",
+            "\n".join("  " + line for line in formula(lines).splitlines()),
+            "\n".join(settings),
+            f"  state: {', '.join(lines.state) or 'none'};  {4 * arrays} bytes moved per float32 parameter",
+        ]
+    )
+
+
+def _function(name: str) -> Callable[..., Any]:
+    if ".py" in name:
+        return _function_in_file(*name.rpartition(":")[::2])
+    if name not in rules.__all__:
+        known = sorted(rules.__all__)
+        raise ShowError(f"There is no rule {name!r}.{_nearest(name, known)} Rules: {', '.join(known)}.")
+    return getattr(rules, name)
+
+
+def _function_in_file(path: str, name: str) -> Callable[..., Any]:
+    if not path or not Path(path).is_file():
+        raise ShowError(f"There is no file {path or name!r}. Name a rule of your own as FILE.py:FUNCTION.")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise ShowError(f"{path} has no function {name!r}.{_nearest(name, functions)}")
+    return getattr(module, name)
+
+
+def _option(rule: Rule, option: str) -> tuple[str, Any]:
+    name, _, value = option.partition("=")
+    if name not in rule.hyperparameters:
+        known = list(rule.hyperparameters)
+        raise ShowError(f"{rule.name} has no option {name!r}.{_nearest(name, known)} It has {', '.join(known)}.")
+    switches = {"true": True, "false": False}
+    try:
+        return name, switches[value.lower()] if value.lower() in switches else float(value)
+    except ValueError:
+        raise ShowError(f"{option!r} is no setting: write {name}=0.9 or {name}=true.") from None
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=2)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
