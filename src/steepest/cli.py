@@ -2,16 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
-from steepest.workbench.errors import Interrupted, TaskError, WorkbenchError, missing_extra
+from steepest.workbench.errors import Interrupted, WorkbenchError, missing_extra
 
 try:
     import typer
 except ModuleNotFoundError as error:  # the package without its workbench extra
     raise SystemExit(missing_extra(error) or str(error)) from None
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 app = typer.Typer(
     help="Optimizers written once as plain functions; and a workbench that says which one to use.",
@@ -32,26 +30,14 @@ def program() -> None:
 def compare(  # noqa: PLR0917  Typer makes options of them
     problem: Annotated[
         str,
-        typer.Argument(
-            metavar="PROBLEM|FILE.py:FUNCTION", help="A built-in problem, or a task function of yours."
-        ),
+        typer.Argument(metavar="PROBLEM|FILE.py:FUNCTION", help="A built-in problem, or a task function of yours."),
     ],
-    optimizers: Annotated[
-        str, typer.Option(help="Names, separated by commas.")
-    ] = "sgd,momentum,rmsprop,adam",
-    budget: Annotated[
-        str, typer.Option(help="trials=N: learning rates tried for each optimizer.")
-    ] = "trials=12",
+    optimizers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "sgd,momentum,rmsprop,adam",
+    budget: Annotated[str, typer.Option(help="trials=N: learning rates tried for each optimizer.")] = "trials=12",
     seeds: Annotated[int, typer.Option(help="Fresh seeds for the best two rates of each.")] = 5,
-    steps: Annotated[
-        int | None, typer.Option(help="Length of a run; the problem's own if not given.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")
-    ] = False,
+    steps: Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")] = False,
 ) -> None:
     """Train each optimizer at a range of learning rates, the best again with fresh seeds, and write a report.
 
@@ -59,25 +45,20 @@ def compare(  # noqa: PLR0917  Typer makes options of them
     """
     from rich.console import Console
 
-    from steepest.workbench.compare import Watcher
-    from steepest.workbench.compare import compare as conduct
+    from steepest.workbench.study import Watcher
+    from steepest.workbench.study import compare as conduct
     from steepest.workbench.folder import command_line
     from steepest.workbench.progress import Line
     from steepest.workbench.report.terminal import announce
 
     errors = Console(stderr=True)
     watcher = Line(errors) if errors.is_terminal else Watcher()
-    result = conduct(
-        problem,
-        [name for name in optimizers.split(",") if name.strip()],
-        budget,
-        seeds,
-        steps=steps,
-        out=out,
-        fresh=fresh,
-        command=command_line(),
-        watcher=watcher,
-    )
+    chosen = [name for name in optimizers.split(",") if name.strip()]
+    options: dict[str, Any] = {"steps": steps, "out": out, "fresh": fresh}
+    try:
+        result = conduct(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
+    except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
+        raise Interrupted("Stopped at once; the run under way is lost, the runs before it are kept.") from None
     announce(result.numbers, result.folder)
 
 
@@ -87,7 +68,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Write the report, the figures and the exports again, from the record."""
-    from steepest.workbench.compare import finish
+    from steepest.workbench.study import finish
     from steepest.workbench.folder import existing
     from steepest.workbench.record import Record
     from steepest.workbench.report.terminal import announce
@@ -102,12 +83,6 @@ def main() -> None:
     """Run a command; every error that is not ours to repair is a sentence and an exit code."""
     try:
         app()
-    except Interrupted as stopped:
-        leave(str(stopped), INTERRUPTED)
-    except KeyboardInterrupt:
-        leave("Stopped at once; the run under way is lost, the runs before it are kept.", INTERRUPTED)
-    except TaskError as error:
-        leave(f"{error.details}{error.sentence}", error.exit_code)
     except WorkbenchError as error:
         leave(str(error), error.exit_code)
     except ModuleNotFoundError as error:

@@ -1,6 +1,7 @@
 """The torch optimizer of a rule: parameter groups, hooks, checkpoints and schedulers as torch.optim has them."""
 
 import functools
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from operator import is_
@@ -41,6 +42,11 @@ _add_param_group = _undisturbed(Optimizer.add_param_group)
 _load_state_dict = _undisturbed(Optimizer.load_state_dict)
 
 
+def _untraced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep torch.compile, if it is about, away from a function."""
+    return torch._dynamo.disable(function) if "torch._dynamo" in sys.modules else function
+
+
 class RuleOptimizer(Optimizer):
     """Base of the optimizers that `steepest.optimizer(rule)` makes; not meant to be instantiated itself."""
 
@@ -64,6 +70,7 @@ class RuleOptimizer(Optimizer):
             return self._step_with_hooks(closure)
         return self._step(closure)
 
+    step._torchdynamo_disable = True  # type: ignore[attr-defined] - addresses cannot be traced
     step.hooked = True  # type: ignore[attr-defined] - torch's wrapper costs 7 us; it is used when somebody listens
 
     def _somebody_listens(self) -> bool:
@@ -94,18 +101,20 @@ class RuleOptimizer(Optimizer):
         plan = self._plans.get(index)
         gradients = plan.gradients(group) if plan is not None and self._same_states() else None
         if plan is None or gradients is None:
-            lines = program(self.rule, group)
-            plan = make(lines, group, lambda p, g: self._stateful(lines, p, g))
-            self._plans[index] = plan
-            self._states_seen = list(self.state.values())
-            gradients = plan.gradients(group)
-            assert gradients is not None
+            plan, gradients = _untraced(self._plan_anew)(index, group)
         for kernel, tensors in zip(plan.kernels, gradients, strict=True):
             kernel.run(tensors, group)
         for p in plan.unfused:
             self._step_on_tensors(plan.program, group, p)
 
-    _step_group._torchdynamo_disable = True  # type: ignore[attr-defined] - memory addresses cannot be traced
+    def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[list[Tensor]]]:
+        lines = program(self.rule, group)
+        plan = make(lines, group, lambda p, g: self._stateful(lines, p, g))
+        gradients = plan.gradients(group)
+        assert gradients is not None, "a plan fits the group that it was just made for"
+        self._plans[index] = plan
+        self._states_seen = list(self.state.values())
+        return plan, gradients
 
     def _same_states(self) -> bool:
         """Whether every parameter still has the state that its plan was made with."""

@@ -43,8 +43,10 @@ def missing_extra(error: ImportError) -> str:
     return f"The workbench needs {package}, which is not installed; type: pip install 'steepest[workbench]'"
 
 
-class Interrupted(KeyboardInterrupt):
-    """The study was stopped between two steps, with everything saved."""
+class Interrupted(WorkbenchError):
+    """The study was stopped on request.  The command line prints the sentence and exits as shells expect."""
+
+    exit_code = 130  # 128 + SIGINT
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

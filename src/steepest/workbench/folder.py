@@ -19,7 +19,7 @@ from steepest.workbench.optimizers import DECADES, Candidate
 from steepest.workbench.record import SCHEMA_VERSION, Record, is_study
 
 if TYPE_CHECKING:
-    from steepest.workbench.compare import Plan
+    from steepest.workbench.study import Plan
 
 PACKAGES = (
     "steepest",
@@ -49,8 +49,7 @@ def prepare(folder: Path) -> None:
             pass
     except OSError as error:
         raise WorkbenchError(
-            f"{folder} cannot be written ({error.strerror}); give it permission, or name another folder with "
-            "--out."
+            f"{folder} cannot be written ({error.strerror}); give it permission, or name another folder with --out."
         ) from None
 
 
@@ -58,13 +57,11 @@ def existing(folder: Path) -> Path:
     """The folder itself, if it holds a study."""
     if not folder.is_dir():
         raise WorkbenchError(
-            f"There is no folder {folder}; name one that `steepest compare` has made, such as "
-            "runs/digits-mlp."
+            f"There is no folder {folder}; name one that `steepest compare` has made, such as runs/digits-mlp."
         )
     if not is_study(folder):
         raise WorkbenchError(
-            f"{folder} holds no study; name a folder that `steepest compare` has made, such as "
-            "runs/digits-mlp."
+            f"{folder} holds no study; name a folder that `steepest compare` has made, such as runs/digits-mlp."
         )
     return folder
 

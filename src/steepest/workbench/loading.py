@@ -44,22 +44,17 @@ def load(wanted: str | TaskFunction) -> Source:
 
 def _function(file: Path, function: str, wanted: str) -> TaskFunction:
     if not function:
-        raise UsageError(
-            f"{wanted} names a file but no function in it; write {file}:task for its function `task`."
-        )
+        raise UsageError(f"{wanted} names a file but no function in it; write {file}:task for its function `task`.")
     if not file.is_file():
         raise UsageError(
-            f"There is no file {file}, so {function!r} cannot be taken from it; give the path of a Python "
-            "file."
+            f"There is no file {file}, so {function!r} cannot be taken from it; give the path of a Python file."
         )
     spec = importlib.util.spec_from_file_location(f"steepest_task_{file.stem}", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look a module up by its name
-    sys.path.insert(
-        0, str(file.parent.resolve())
-    )  # as Python does for a script, so that it can import its neighbours
+    sys.path.insert(0, str(file.parent.resolve()))  # as Python does for a script, so that it can import its neighbours
     try:
         spec.loader.exec_module(module)
     except Exception as error:

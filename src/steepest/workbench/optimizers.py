@@ -76,9 +76,7 @@ class Candidate:
 
 _HEAVY_BALL = "a tenth of plain SGD's: at momentum 0.9 a steady gradient moves ten times as far"
 _KNOWN = [
-    Candidate(
-        "sgd", "SGD", 0.1, "Goodfellow, Bengio, Courville, Deep Learning, 2016, section 11.4.1: 0.1 to 1e-6"
-    ),
+    Candidate("sgd", "SGD", 0.1, "Goodfellow, Bengio, Courville, Deep Learning, 2016, section 11.4.1: 0.1 to 1e-6"),
     Candidate("momentum", "SGD", 0.01, _HEAVY_BALL, {"momentum": 0.9}),
     Candidate("nesterov", "SGD", 0.01, _HEAVY_BALL, {"momentum": 0.9, "nesterov": True}),
     Candidate("rmsprop", "RMSprop", 0.001, "Hinton, 2012, lecture 6e: 0.001"),
@@ -96,13 +94,9 @@ def choose(wanted: Iterable[str | Candidate | Callable[..., Any]]) -> list[Candi
     chosen = [_one(each) for each in wanted]
     twice = {candidate.name for candidate in chosen if [c.name for c in chosen].count(candidate.name) > 1}
     if twice:
-        raise UsageError(
-            f"The optimizers {', '.join(sorted(twice))} are named twice; give each a name of its own."
-        )
+        raise UsageError(f"The optimizers {', '.join(sorted(twice))} are named twice; give each a name of its own.")
     if not chosen:
-        raise UsageError(
-            f"No optimizer was named, so there is nothing to compare; choose from {', '.join(KNOWN)}."
-        )
+        raise UsageError(f"No optimizer was named, so there is nothing to compare; choose from {', '.join(KNOWN)}.")
     return chosen
 
 
@@ -125,8 +119,7 @@ def _of_class(cls: Callable[..., Any]) -> Candidate:
     lr = inspect.signature(cls).parameters.get("lr")
     if lr is None:
         raise UsageError(
-            f"{cls.__name__} takes no argument `lr`, so its rate cannot be searched; wrap it in one that "
-            "does."
+            f"{cls.__name__} takes no argument `lr`, so its rate cannot be searched; wrap it in one that does."
         )
     known = isinstance(lr.default, int | float) and not isinstance(lr.default, bool)
     if known:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from steepest.workbench.compare import Plan, Watcher
+from steepest.workbench.study import Plan, Watcher
 
 if TYPE_CHECKING:
     from steepest.workbench.record import Key
@@ -36,9 +36,7 @@ class Line(Watcher):
         self.steps, self.runs = plan.steps, runs
         if done:
             self.progress.console.print(f"Going on with {done} of {runs} runs done.", style="dim")
-        self.bar = self.progress.add_task(
-            escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", news=""
-        )
+        self.bar = self.progress.add_task(escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", news="")
         self.progress.start()
 
     def run(self, key: Key, steps: int) -> None:

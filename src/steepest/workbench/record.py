@@ -159,9 +159,7 @@ class Record:
                 row,
             ).lastrowid
             db.executemany("INSERT INTO curve VALUES (?, ?, ?, ?)", [(run, *point) for point in trace.curve])
-            db.executemany(
-                "INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", [(run, *point) for point in trace.metrics]
-            )
+            db.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", [(run, *point) for point in trace.metrics])
             db.execute("DELETE FROM interrupted")
 
     def interrupt(self, key: Key, state: bytes) -> None:
@@ -220,12 +218,9 @@ def _lock(folder: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         lock.close()
         if "locked" not in str(error):
-            raise WorkbenchError(
-                f"{folder} cannot be written ({error}); choose another folder with --out."
-            ) from None
+            raise WorkbenchError(f"{folder} cannot be written ({error}); choose another folder with --out.") from None
         raise WorkbenchError(
-            f"Another process is writing to {folder}; wait for it to end, or choose another folder with "
-            "--out."
+            f"Another process is writing to {folder}; wait for it to end, or choose another folder with --out."
         ) from None
     return lock
 

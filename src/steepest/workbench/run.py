@@ -229,9 +229,7 @@ def checked(task: Any) -> Task:
     if not isinstance(task, Task):
         raise TaskError(f"The task function returned {_what(task)}; return a steepest.workbench.Task.")
     if not any(parameter.requires_grad for parameter in task.model.parameters()):
-        raise TaskError(
-            "The task's model has no parameter that requires a gradient, so there is nothing to train."
-        )
+        raise TaskError("The task's model has no parameter that requires a gradient, so there is nothing to train.")
     if task.steps < 1 or task.evaluations < 1:
         raise TaskError(
             f"The task asks for steps={task.steps} and evaluations={task.evaluations}; both are at least 1."
@@ -247,9 +245,7 @@ def evaluated(task: Task) -> dict[str, float]:
         metrics = task.evaluate(task.model)
     set_random_states(states)
     if not (isinstance(metrics, Mapping) and task.metric in metrics):
-        named = (
-            f"the names {', '.join(map(repr, metrics))}" if isinstance(metrics, Mapping) else _what(metrics)
-        )
+        named = f"the names {', '.join(map(repr, metrics))}" if isinstance(metrics, Mapping) else _what(metrics)
         raise TaskError(
             f"`evaluate(model)` returned {named}, but the task's metric is {task.metric!r}; "
             f"return a dictionary with that name, or give the task another `metric`."

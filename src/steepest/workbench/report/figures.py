@@ -37,9 +37,7 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     spare = [colour for name, colour in PALETTE.items() if name not in names]
     chosen = {}
     for position, name in enumerate(names):
-        chosen[name] = PALETTE.get(name) or (
-            spare.pop() if spare else list(PALETTE.values())[position % len(PALETTE)]
-        )
+        chosen[name] = PALETTE.get(name) or (spare.pop() if spare else list(PALETTE.values())[position % len(PALETTE)])
     return chosen
 
 
@@ -70,16 +68,12 @@ def sensitivity(found: Numbers, legend: bool = False) -> alt.LayerChart:
     for run in bad:
         run["height"] = STRIP * (failing.index(run["optimizer"]) + 0.5)
     x = _axis_x("rate:Q", "learning rate", [point.rate for point in found.points])
-    y = _axis_y(
-        "value:Q", found.metric, [run["value"] for run in good], STRIP * len(failing) + 6 if failing else 0
-    )
+    y = _axis_y("value:Q", found.metric, [run["value"] for run in good], STRIP * len(failing) + 6 if failing else 0)
     colour = _colour(found, legend)
     tip = ["optimizer:N", alt.Tooltip("rate:Q", format=".3~g"), "run:N"]
     value = alt.Tooltip("value:Q", title=found.metric, format=".4~g")
     lines = _data(_medians(good)).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
-    dots = (
-        _data(good).mark_circle(size=34, opacity=0.75).encode(x=x, y=y, color=colour, tooltip=[*tip, value])
-    )
+    dots = _data(good).mark_circle(size=34, opacity=0.75).encode(x=x, y=y, color=colour, tooltip=[*tip, value])
     crosses = (
         _data(bad)
         .mark_point(shape=CROSS, size=30, strokeWidth=1.8)
@@ -126,15 +120,10 @@ def _medians(good: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def curves(found: Numbers, legend: bool = False, against: str = "steps") -> alt.LayerChart:
     """The training loss and the metric during the run, at each best rate: median and range over seeds."""
-    rows = [
-        point._asdict() | {"name": "metric" if point.name == found.metric else "loss"}
-        for point in found.curves
-    ]
+    rows = [point._asdict() | {"name": "metric" if point.name == found.metric else "loss"} for point in found.curves]
     loss = [row for row in rows if row["name"] == "loss"]
     fixed = legend  # on paper there is no switch: one quantity, one axis
-    data = alt.Chart(alt.Data(values=[_rounded(row) for row in (loss if fixed else rows)])).transform_filter(
-        _SHOWN
-    )
+    data = alt.Chart(alt.Data(values=[_rounded(row) for row in (loss if fixed else rows)])).transform_filter(_SHOWN)
     if not fixed:
         data = data.transform_filter("datum.name === quantity")
     x_of = f"datum.{'step' if against == 'steps' else 'seconds'}"
@@ -166,9 +155,7 @@ def curves(found: Numbers, legend: bool = False, against: str = "steps") -> alt.
     ]
     hover = data.mark_point(size=120, opacity=0, filled=True).encode(x=x, y=y, color=colour, tooltip=tooltip)
     params = (
-        [_hidden()]
-        if fixed
-        else [_hidden(), alt.param("against", value="steps"), alt.param("quantity", value="loss")]
+        [_hidden()] if fixed else [_hidden(), alt.param("against", value="steps"), alt.param("quantity", value="loss")]
     )
     return alt.layer(band, line, hover).add_params(*params)
 
@@ -240,9 +227,7 @@ def _axis_x(field: str, title: str, values: list[float]) -> alt.X:
 
 
 # 0.001, 0.01, ... 100 as people write them, the rest as powers
-_POWER = (
-    "datum.value >= 0.001 && datum.value <= 1000 ? format(datum.value, '~g') : format(datum.value, '.0e')"
-)
+_POWER = "datum.value >= 0.001 && datum.value <= 1000 ? format(datum.value, '~g') : format(datum.value, '.0e')"
 
 
 def _axis_y(field: str, title: str, values: list[float], strip: int) -> alt.Y:
@@ -270,19 +255,14 @@ def _axis_y(field: str, title: str, values: list[float], strip: int) -> alt.Y:
 def _log_axis(title: str | None, below: float = math.inf) -> alt.Axis:
     """Lines and labels at 1, 2, 5 of each decade: Vega labels either all nine or only the powers."""
     leading = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
-    seen = f"indexof([1, 2, 5], {leading}) >= 0" + (
-        f" && datum.value <= {below!r}" if math.isfinite(below) else ""
-    )
+    seen = f"indexof([1, 2, 5], {leading}) >= 0" + (f" && datum.value <= {below!r}" if math.isfinite(below) else "")
     label = f"{seen} ? format(datum.value, '.1~g') : ''"
     return alt.Axis(title=title, labelExpr=label, labelOverlap=True, **_where(seen))
 
 
 def _where(test: str) -> dict[str, Any]:
-    """Lines and ticks of an axis only where a test holds."""
-    return {
-        f"{part}Opacity": {"condition": {"test": test, "value": opacity}, "value": 0}
-        for part, opacity in (("grid", QUIET["gridOpacity"]), ("tick", QUIET["tickOpacity"]))
-    }
+    """Lines and ticks of an axis only where a test holds.  This multiplies the opacity that `QUIET` sets."""
+    return {f"{part}Opacity": {"condition": {"test": test, "value": 1}, "value": 0} for part in ("grid", "tick")}
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
@@ -308,5 +288,7 @@ def _styled(chart: alt.LayerChart) -> alt.LayerChart:
         chart.configure(font=TEXT, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
         .configure_axis(**QUIET, **ink, **text)  # type: ignore[arg-type]
         .configure_view(stroke=None)
-        .configure_legend(labelColor="currentColor", labelFontSize=13, symbolSize=220, columnPadding=18)
+        .configure_legend(
+            labelColor="currentColor", labelFontSize=13, symbolSize=220, symbolOpacity=1, columnPadding=18
+        )
     )

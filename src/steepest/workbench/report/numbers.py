@@ -169,9 +169,7 @@ def numbers_of(record: Record) -> Numbers:
 class View:
     """The record's tables, by optimizer.  `sign` turns the metric into one where lower is better."""
 
-    def __init__(
-        self, plan: dict[str, Any], runs: pl.DataFrame, curves: pl.DataFrame, target: float | None
-    ) -> None:
+    def __init__(self, plan: dict[str, Any], runs: pl.DataFrame, curves: pl.DataFrame, target: float | None) -> None:
         self.plan, self.runs, self.curves, self.target = plan, runs, curves, target
         self.metric = plan["metric"]
         self.sign = -1.0 if plan["higher_is_better"] else 1.0
@@ -222,9 +220,7 @@ class View:
             falling=self._falling(name, final),
             steps_to_target=steps,
             seconds_to_target=seconds,
-            step_seconds=float((final["seconds"] / final["steps"]).median() or math.nan)
-            if final.height
-            else math.nan,  # type: ignore[arg-type]
+            step_seconds=float((final["seconds"] / final["steps"]).median() or math.nan) if final.height else math.nan,  # type: ignore[arg-type]
         )
 
     def _back(self, oriented: Interval) -> Interval:
@@ -257,15 +253,11 @@ class View:
         return self.runs.clear()
 
     def _band(self, search: list[dict[str, Any]]) -> Band:
-        initial = statistics.median(
-            [self.sign * run["initial"] for run in search if run["initial"] is not None]
-        )
+        initial = statistics.median([self.sign * run["initial"] for run in search if run["initial"] is not None])
         return near_optimal([run["rate"] for run in search], [self.oriented(run) for run in search], initial)
 
     def _metric_of(self, runs: pl.DataFrame) -> pl.DataFrame:
-        chosen = self.curves.filter(
-            pl.col("run").is_in(runs["id"].implode()) & (pl.col("name") == self.metric)
-        )
+        chosen = self.curves.filter(pl.col("run").is_in(runs["id"].implode()) & (pl.col("name") == self.metric))
         return chosen.with_columns((self.sign * pl.col("value")).alias("oriented"))
 
     def _to_target(self, runs: pl.DataFrame) -> tuple[float, float]:

@@ -56,9 +56,7 @@ def table(found: Numbers) -> Table:
 
 def _cells(row: Row, target: bool) -> list[str]:
     estimate, bounds = words.interval(row.mean)
-    reached = [
-        words.number(row.steps_to_target) if math.isinf(row.steps_to_target) else f"{row.steps_to_target:.0f}"
-    ]
+    reached = [words.number(row.steps_to_target) if math.isinf(row.steps_to_target) else f"{row.steps_to_target:.0f}"]
     return [
         row.name,
         f"{row.rate:g}",

@@ -52,6 +52,11 @@ def duration(seconds: float) -> str:
     return f"{number(seconds * 1e6, 2)} µs"
 
 
+def percent(share: float) -> str:
+    """A share of one as a percentage."""
+    return f"{100 * share:.0f} %"
+
+
 def listed(names: list[str]) -> str:
     """a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
@@ -94,14 +99,12 @@ def _evidence(found: Numbers) -> list[str]:
     beaten = [pair for pair in found.pairs if pair.a == best.name and pair.decision == "win"]
     if beaten:
         chance = min(pair.superiority.estimate for pair in beaten)
-        sentences.append(
-            f"It beats {listed([pair.b for pair in beaten])} in {_share(chance)} of pairs of runs."
-        )
+        sentences.append(f"It beats {listed([pair.b for pair in beaten])} in {_share(chance)} of pairs of runs.")
     return [*sentences, f"The evidence is {_seeds(found)}{strength(found.seeds)}."]
 
 
 def _share(chance: float) -> str:
-    return "all" if chance == 1 else f"at least {chance:.0%}"
+    return "all" if chance == 1 else f"at least {percent(chance)}"
 
 
 def _seeds(found: Numbers) -> str:
@@ -159,7 +162,7 @@ def _falling(row: Row) -> str:
     if row.falling < FALLING:
         return ""
     return (
-        f"{row.name}: {row.falling:.0%} of its improvement came in the last tenth of the run; with more "
+        f"{row.name}: {percent(row.falling)} of its improvement came in the last tenth of the run; with more "
         "steps the order may change."
     )
 
@@ -170,13 +173,10 @@ def _of_the_study(found: Numbers) -> list[str]:
     if missing or any(row.searched_trained and len(row.values) < found.seeds for row in found.rows):
         texts.append("The study is not finished; the same command goes on with it.")
     if found.seeds < FEW_SEEDS:
-        texts.append(
-            f"{found.seeds} seed{'s' if found.seeds > 1 else ''} for each estimate: {strength(found.seeds)}."
-        )
+        texts.append(f"{found.seeds} seed{'s' if found.seeds > 1 else ''} for each estimate: {strength(found.seeds)}.")
     if len(found.digests) > 1:
         texts.append(
-            "The file that defines the task was changed during the study, so the runs may not be of one "
-            "problem."
+            "The file that defines the task was changed during the study, so the runs may not be of one problem."
         )
     return texts
 

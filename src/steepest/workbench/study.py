@@ -175,9 +175,7 @@ def compare(
     if seeds < 1:
         raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
     if steps is not None and steps < 1:
-        raise UsageError(
-            f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number."
-        )
+        raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
     source = load(task)
     place = Path(out) if out is not None else Path("runs") / source.folder
     study = Study(
@@ -310,16 +308,12 @@ class Study:
         from steepest.workbench.run import Run
 
         candidate = next(each for each in self.candidates if each.name == key.optimizer)
-        return Run(
-            self.source.make, candidate, key.rate, key.seed, steps=steps or self.plan.steps, saved=saved
-        )
+        return Run(self.source.make, candidate, key.rate, key.seed, steps=steps or self.plan.steps, saved=saved)
 
     def _interrupted(self) -> Interrupted:
         words = [word for word in self.command if word != "--fresh"]
         again = shlex.join(words) if words else "the same call of compare()"
-        return Interrupted(
-            f"Stopped between two steps; everything is saved in {self.folder}. To go on:\n  {again}"
-        )
+        return Interrupted(f"Stopped between two steps; everything is saved in {self.folder}. To go on:\n  {again}")
 
     def _explaining(self, key: Key) -> Explaining:
         where = f"with {key.optimizer} at {key.rate:g}, seed {key.seed}"
@@ -356,9 +350,7 @@ def finalists(record: Record, optimizer: str) -> list[float]:
     runs = [row for row in record.runs().iter_rows(named=True) if row["phase"] == SEARCH]
     trained = [row for row in runs if row["optimizer"] == optimizer and row["status"] == "trained"]
     sign = -1 if record.get("plan")["higher_is_better"] else 1
-    return [
-        row["rate"] for row in sorted(trained, key=lambda row: (sign * row["final"], row["rate"]))[:RUNNERS]
-    ]
+    return [row["rate"] for row in sorted(trained, key=lambda row: (sign * row["final"], row["rate"]))[:RUNNERS]]
 
 
 def finish(record: Record) -> Numbers:
