@@ -43,7 +43,7 @@ def missing_extra(error: ImportError) -> str:
     return f"The workbench needs {package}, which is not installed; type: pip install 'steepest[workbench]'"
 
 
-class Interrupted(WorkbenchError):
+class Interrupted(WorkbenchError):  # noqa: N818  not a mistake of anybody
     """The study was stopped on request.  The command line prints the sentence and exits as shells expect."""
 
     exit_code = 130  # 128 + SIGINT

@@ -1,0 +1,304 @@
+"""A study: equal budgets, fresh seeds, resumed by default, and never lost."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from steepest.workbench import Candidate, Comparison, Task, compare
+from steepest.workbench.study import parsed
+from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
+from steepest.workbench.record import DATABASE, Record
+
+Make = Callable[[int], Task]
+KEY = ["phase", "optimizer", "rate", "seed"]
+
+SLOW = """
+    import time, torch
+    from torch import nn
+    from steepest.workbench import Task
+    from steepest.workbench.task import Shuffled
+
+    def task(seed):
+        torch.manual_seed(seed)
+        x = torch.linspace(-1, 1, 64)[:, None]
+        model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Dropout(0.1), nn.Linear(4, 1))
+
+        def loss(model, batch):
+            time.sleep(0.001)
+            return ((model(batch[0]) - batch[0].sin()) ** 2).mean()
+
+        evaluate = lambda model: {"val_loss": ((model(x) - x.sin()) ** 2).mean().item()}
+        return Task(model, loss, Shuffled(x, size=16, seed=seed), evaluate, steps=120, evaluations=4)
+"""
+OPTIONS = ["--optimizers", "sgd,adam", "--budget", "trials=3", "--seeds", "2"]
+
+
+def small(task: Make | str, out: Path, **changes: object) -> Comparison:
+    arguments: dict = {"optimizers": ["sgd", "adam"], "budget": "trials=3", "seeds": 2, "out": out}
+    return compare(task, **(arguments | changes))
+
+
+def test_the_protocol(tiny: Make, tmp_path: Path) -> None:
+    runs = small(tiny, tmp_path / "study", budget="trials=5", seeds=3).runs
+    search, finalists = (runs.filter(pl.col("phase") == phase) for phase in ("search", "finalists"))
+    for optimizer, centre in (("sgd", 0.1), ("adam", 0.001)):
+        rates = search.filter(pl.col("optimizer") == optimizer)["rate"].sort()
+        assert rates.len() == 5
+        assert rates[2] == centre
+        assert rates[4] / rates[0] == pytest.approx(10 ** (4 * 4 / 5), rel=0.01)
+        trained = search.filter((pl.col("optimizer") == optimizer) & (pl.col("status") == "trained"))
+        best = set(trained.sort("final")["rate"][:2])
+        again = finalists.filter(pl.col("optimizer") == optimizer)
+        assert set(again["rate"]) == best
+        assert sorted(again["seed"]) == [1, 1, 2, 2, 3, 3]
+    assert set(search["seed"]) == {0}
+
+
+def test_within_a_seed_every_optimizer_has_the_same_start(tiny: Make, tmp_path: Path) -> None:
+    runs = small(tiny, tmp_path / "study").runs
+    starts = runs.group_by("seed").agg(pl.col("initial").n_unique())
+    assert set(starts["initial"]) == {1}
+    assert runs["initial"].n_unique() == runs["seed"].n_unique()
+
+
+def test_the_seed_of_the_search_never_enters_the_estimate(tiny: Make, tmp_path: Path) -> None:
+    found = small(tiny, tmp_path / "study", seeds=4)
+    fresh = found.runs.filter(pl.col("phase") == "finalists")
+    searched = set(found.runs.filter(pl.col("phase") == "search")["final"])
+    for row in found.numbers.rows:
+        assert set(row.values) <= set(fresh.filter(pl.col("optimizer") == row.name)["final"])
+        assert not set(row.values) & searched
+
+
+def test_the_same_optimizer_under_two_names_is_a_tie(tiny: Make, tmp_path: Path) -> None:
+    twins = [Candidate(name, "Adam", 0.01, "") for name in ("one", "other")]
+    (pair,) = small(tiny, tmp_path / "study", optimizers=twins, seeds=4).numbers.pairs
+    assert (pair.decision, pair.superiority.estimate, pair.difference) == ("tie", 0.5, (0, 0, 0))
+
+
+def test_the_folder_holds_what_is_promised(tiny: Make, tmp_path: Path) -> None:
+    found = small(tiny, tmp_path / "study", command=["steepest", "compare", "x"])
+    names = {path.name for path in found.folder.iterdir()}
+    figures = {f"{n}.{e}" for n in ("sensitivity", "curves-steps", "finalists") for e in ("png", "svg")}
+    assert names >= {DATABASE, "manifest.json", "runs.parquet", "curves.parquet", "report.html"} | figures
+    assert pl.read_parquet(found.folder / "runs.parquet").equals(found.runs)
+    assert (found.folder / "sensitivity.png").read_bytes().startswith(b"\x89PNG")
+    best = found.best().build(tiny(0).model.parameters())
+    assert best.param_groups[0]["lr"] == found.numbers.rows[0].rate
+    assert str(found.best()) in found.summary()
+
+
+def test_the_same_call_again_runs_nothing(tiny: Make, tmp_path: Path) -> None:
+    before = small(tiny, tmp_path / "study").runs
+    assert small(tiny, tmp_path / "study").runs.equals(before)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"budget": "trials=4"}, "trials=3, not trials=4"),
+        ({"seeds": 3}, "seeds=2, not seeds=3"),
+        ({"steps": 11}, "steps=40, not steps=11"),
+        ({"optimizers": ["sgd"]}, "optimizers=sgd@0.1,adam@0.001, not optimizers=sgd@0.1;"),
+    ],
+)
+def test_a_changed_configuration_is_named(tiny: Make, tmp_path: Path, change: dict, named: str) -> None:
+    runs = small(tiny, tmp_path / "study").runs
+    with pytest.raises(WorkbenchError, match=named) as refused:
+        small(tiny, tmp_path / "study", **change)
+    assert "--fresh" in str(refused.value)
+    with Record(tmp_path / "study") as record:
+        assert record.runs().equals(runs)
+    again = small(tiny, tmp_path / "study", **change, fresh=True)
+    assert again.runs.height == len(set(again.runs.select(KEY).iter_rows()))
+
+
+def test_fresh_touches_nothing_that_is_not_a_study(tiny: Make, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    for fresh in (False, True):
+        with pytest.raises(WorkbenchError, match="not a study"):
+            small(tiny, tmp_path, fresh=fresh)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_fresh_keeps_other_files_in_a_study(tiny: Make, tmp_path: Path) -> None:
+    small(tiny, tmp_path / "study")
+    (tmp_path / "study" / "notes.txt").write_text("mine", encoding="utf-8")
+    small(tiny, tmp_path / "study", fresh=True)
+    assert (tmp_path / "study" / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("budget", ["trials=0", "0", "trials=-3", "trials=many", "time=2h", ""])
+def test_a_budget_that_cannot_be_used(budget: str) -> None:
+    with pytest.raises(UsageError, match="trials=N"):
+        parsed(budget)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"seeds": 0}, "at least 1, better 5"),
+        ({"steps": 0}, "trains nothing"),
+        ({"optimizers": ["adamm"]}, "did you mean adam"),
+        ({"optimizers": []}, "nothing to compare"),
+        ({"optimizers": ["adam", "Adam"]}, "named twice"),
+    ],
+)
+def test_arguments_that_cannot_be_used(tiny: Make, tmp_path: Path, change: dict, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        small(tiny, tmp_path / "study", **change)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_folder_that_cannot_be_made(tiny: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(WorkbenchError, match="is a file"):
+        small(tiny, tmp_path / "file")
+    with pytest.raises(WorkbenchError, match="cannot be written"):
+        small(tiny, tmp_path / "file" / "below")
+
+
+def test_a_task_that_raises_half_way_loses_nothing(tiny: Make, tmp_path: Path) -> None:
+    broken = True
+
+    def task(seed: int) -> Task:
+        if broken and seed == 2:
+            raise KeyError("the user's own mistake")
+        return tiny(seed)
+
+    with pytest.raises(TaskError, match="seed 2") as raised:
+        small(task, tmp_path / "study")
+    assert "own mistake" in raised.value.details
+    assert "workbench/run.py" not in raised.value.details
+    assert "workbench/compare.py" not in raised.value.details
+    with Record(tmp_path / "study") as record:
+        kept = record.runs()
+    assert kept.height == 10
+    broken = False
+    finished = small(task, tmp_path / "study").runs
+    assert finished.height == 14
+    assert finished[:10].equals(kept)
+
+
+def test_all_runs_failing_is_a_report_and_not_an_error(tiny: Make, tmp_path: Path) -> None:
+    hopeless = [Candidate(name, "SGD", 1e28, "") for name in ("a", "b")]
+    found = small(tiny, tmp_path / "study", optimizers=hopeless)
+    assert found.runs["status"].unique().to_list() == ["diverged"]
+    assert "None of the optimizers trained" in found.summary()
+
+
+def test_a_class_and_a_name_side_by_side(tiny: Make, tmp_path: Path) -> None:
+    import torch
+
+    found = small(tiny, tmp_path / "study", optimizers=["sgd", torch.optim.Adamax])
+    assert {row.name for row in found.numbers.rows} == {"sgd", "Adamax"}
+
+
+def results(folder: Path) -> pl.DataFrame:
+    """All that must be the same however often the study was stopped."""
+    with Record(folder) as record:
+        runs = record.runs().sort(KEY).select(*KEY, "status", "steps", "initial", "final")
+        curves = record.curves().sort(*KEY, "name", "step").select(*KEY, "name", "step", "value")
+    return pl.concat([runs, curves], how="diagonal")
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A task file, and beside it the folder of an undisturbed study."""
+    folder = tmp_path_factory.mktemp("slow")
+    (folder / "slow.py").write_text(textwrap.dedent(SLOW), encoding="utf-8")
+    compare(f"{folder / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=folder / "undisturbed")
+    return folder
+
+
+def launch(slow: Path, out: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "steepest.cli", "compare", f"{slow / 'slow.py'}:task", *OPTIONS, "--out", str(out)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(process: subprocess.Popen[str], out: Path, runs: int) -> None:
+    """Until so many runs are in the record."""
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
+        assert process.poll() is None, process.communicate()
+        try:
+            database = sqlite3.connect(f"file:{out / DATABASE}?mode=ro", uri=True)
+            try:
+                if database.execute("SELECT count(*) FROM runs").fetchone()[0] >= runs:
+                    return
+            finally:
+                database.close()
+        except sqlite3.OperationalError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError("the study does not get on")
+
+
+def intact(out: Path) -> bool:
+    database = sqlite3.connect(out / DATABASE)
+    try:
+        return database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_same_command_goes_on(slow: Path, tmp_path: Path, number: signal.Signals) -> None:
+    out = tmp_path / "study"
+    process = launch(slow, out)
+    wait_for(process, out, 3)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"steepest compare {slow / 'slow.py'}:task {' '.join(OPTIONS)} --out {out}" in errors
+    assert "Traceback" not in errors
+    assert intact(out)
+    with Record(out) as record:
+        assert record.runs().height < 14
+        assert record._frame("SELECT phase, optimizer, rate, seed FROM interrupted").height == 1
+    process = launch(slow, out)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "report" in output
+    assert results(out).equals(results(slow / "undisturbed"))
+
+
+def test_a_killed_process_loses_at_most_the_run_under_way(slow: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    for runs in (2, 7):
+        process = launch(slow, out)
+        wait_for(process, out, runs)
+        process.kill()
+        process.communicate()
+        assert intact(out)
+        with Record(out) as record:
+            assert record.runs().height >= runs
+    compare(f"{slow / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out)
+    assert results(out).equals(results(slow / "undisturbed"))
+
+
+def test_the_second_signal_aborts_at_once(tmp_path: Path) -> None:
+    stuck = textwrap.dedent(SLOW).replace("time.sleep(0.001)", "(seed or batch) and time.sleep(stuck())")
+    stuck += "\ncalls = []\ndef stuck():\n    calls.append(0)\n    return 60 if len(calls) > 8 else 0\n"
+    (tmp_path / "slow.py").write_text(stuck, encoding="utf-8")
+    process = launch(tmp_path, tmp_path / "study")
+    limit = time.monotonic() + 30
+    while not (tmp_path / "study" / DATABASE).exists() and time.monotonic() < limit:
+        time.sleep(0.05)
+    time.sleep(1.5)  # it is now in a step that takes a minute
+    os.kill(process.pid, signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "at once" in errors
