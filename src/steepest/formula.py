@@ -1,6 +1,6 @@
 """A rule's lines as mathematics in plain text, printed from the rule itself.
 
-    square_avg ← α · square_avg + (1 − α) · g · g
+square_avg ← α · square_avg + (1 − α) · g · g
 """
 
 import ast

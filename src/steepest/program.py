@@ -44,9 +44,7 @@ class Program:
         trees = [ast.parse(text) for text in (*(value for _, value in self.host), *self.slots)]
         read_names = {name for tree in trees for name in _names(tree)}
         used = [name for name in self.rule.hyperparameters if name in read_names]
-        lines = [
-            f"{name} = {_CONVERSION[type(self.rule.hyperparameters[name])]}(h[{name!r}])" for name in used
-        ]
+        lines = [f"{name} = {_CONVERSION[type(self.rule.hyperparameters[name])]}(h[{name!r}])" for name in used]
         lines += [f"{name} = {value}" for name, value in self.host]
         lines.append(f"return ({''.join(f'{slot}, ' for slot in self.slots)})")
         return f"def {self.rule.name}_scalars(h, step, fresh):\n" + "".join(f"    {line}\n" for line in lines)
@@ -210,9 +208,7 @@ def _call(rule: Rule, call: ast.Call) -> tuple[Rule, dict[str, ast.expr]]:
     positional = ["p", "g", *_positional(callee)]
     given = dict(zip(positional, call.args, strict=False))
     given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    defaults = {
-        name: ast.Constant(value) for name, value in callee.hyperparameters.items() if name not in given
-    }
+    defaults = {name: ast.Constant(value) for name, value in callee.hyperparameters.items() if name not in given}
     return callee, {**given, **defaults}
 
 
@@ -274,21 +270,13 @@ class _Splitter(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, ast.IfExp) and (test := _none_test(node.test)):
             return self._first_step(node, *test)
-        if (
-            isinstance(node, ast.expr)
-            and not isinstance(node, ast.Constant)
-            and not _names(node) & self.on_elements
-        ):
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant) and not _names(node) & self.on_elements:
             return self.slot(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and ast.unparse(node.right) != "2":
-            raise self.rule.error(
-                node, "A kernel has no general power of an element.", "use x * x, sqrt, exp and log."
-            )
+            raise self.rule.error(node, "A kernel has no general power of an element.", "use x * x, sqrt, exp and log.")
         if isinstance(node, ast.Call):
             node.args = [self.visit(argument) for argument in node.args]
-            operation = (
-                OPERATIONS[self.rule.called(node)] if self.rule.called(node) else ast.unparse(node.func)
-            )
+            operation = OPERATIONS[self.rule.called(node)] if self.rule.called(node) else ast.unparse(node.func)
             node.func = ast.Name(operation)
             return node
         return super().generic_visit(node)

@@ -122,9 +122,7 @@ def _body(function: FunctionType) -> tuple[ast.stmt, ...]:
             "Instead: define it with `def` in a file or a notebook cell; a lambda or exec'd text has no source."
         ) from error
     if not isinstance(definition, ast.FunctionDef):
-        raise RuleError(
-            f"{function.__name__!r} is not written with `def`.\nInstead: write `def rule(p, g, ...):`."
-        )
+        raise RuleError(f"{function.__name__!r} is not written with `def`.\nInstead: write `def rule(p, g, ...):`.")
     has_docstring = ast.get_docstring(definition) is not None
     return tuple(definition.body[1:] if has_docstring else definition.body)
 
@@ -177,16 +175,12 @@ def _check_target(rule: Rule, statement: ast.Assign) -> None:
         raise rule.error(statement, "A line gives one value one name.", "write one assignment a line.")
     for target in targets:
         if isinstance(target, ast.Name) and target.id.endswith("_"):
-            raise rule.error(
-                statement, "Names that end in _ are the kernel's own.", f"call it {target.id[:-1]!r}."
-            )
+            raise rule.error(statement, "Names that end in _ are the kernel's own.", f"call it {target.id[:-1]!r}.")
 
 
 def _check_return(rule: Rule, statement: ast.Return, *, last: bool) -> None:
     if not last:
-        raise rule.error(
-            statement, "A kernel runs to its last line.", "choose values with `if` and return at the end."
-        )
+        raise rule.error(statement, "A kernel runs to its last line.", "choose values with `if` and return at the end.")
     if isinstance(statement.value, ast.Call) and isinstance(rule.called(statement.value), FunctionType):
         return
     names = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]

@@ -41,9 +41,7 @@ class Launch:
     sizes: bytes of one element of each.
     """
 
-    def __init__(
-        self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]
-    ) -> None:
+    def __init__(self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]) -> None:
         self._program = program
         self._kernel = cpu.kernel(program, dtypes)
         self._prepare = prepare()
@@ -60,9 +58,7 @@ class Launch:
         self._arguments = self._constant_arguments(gradient_size=sizes[1])
         self._address = ctypes.addressof(self._arguments)
 
-    def run(
-        self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int
-    ) -> bool:
+    def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> bool:
         """Take one step; False, with nothing changed, where a gradient lies in memory that the step writes.
 
         gradients: address of each row's gradient, laid out as its parameter.  threads: how many may work.
@@ -82,9 +78,7 @@ class Launch:
         return True
 
     def _run_with(self, helpers: int) -> None:
-        arguments = type(self._arguments)(
-            *self._arguments
-        )  # a worker that wakes late finds its own, finished counters
+        arguments = type(self._arguments)(*self._arguments)  # a worker that wakes late finds its own, finished counters
         arguments[cpu.NEXT_CHUNK] = arguments[cpu.DONE] = 0
         address = ctypes.addressof(arguments)
 

@@ -54,9 +54,7 @@ def _load(key: str, name: str, source: str, names: Names) -> tuple[Native, Any]:
         cache.store(key, code)
     symbols, _, machine_code = code.partition(b"\n")
     entry, *called = symbols.decode().split()
-    for (
-        function
-    ) in called:  # LLVM ends the process over a function that it cannot find, so each is looked up here
+    for function in called:  # LLVM ends the process over a function that it cannot find, so each is looked up here
         llvm.add_symbol(function, ctypes.cast(getattr(_c_library(), function), ctypes.c_void_p).value)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(machine_code))
@@ -74,14 +72,8 @@ def _compile(name: str, source: str, names: Names) -> bytes:
     exec(source, scope)
     compiled = cfunc(types.int64(types.int64), nopython=True, error_model="numpy")(scope[name])
     module = _without_error_reports(compiled.inspect_llvm())
-    called = [
-        f
-        for f in re.findall(r"^declare .*?@([\w.]+)\(", str(module), re.MULTILINE)
-        if not f.startswith("llvm.")
-    ]
-    return (
-        " ".join([compiled._wrapper_name, *called]).encode() + b"\n" + _target_machine().emit_object(module)
-    )
+    called = [f for f in re.findall(r"^declare .*?@([\w.]+)\(", str(module), re.MULTILINE) if not f.startswith("llvm.")]
+    return " ".join([compiled._wrapper_name, *called]).encode() + b"\n" + _target_machine().emit_object(module)
 
 
 def _without_error_reports(assembly: str) -> llvm.ModuleRef:

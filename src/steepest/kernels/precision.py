@@ -38,9 +38,7 @@ def _float_to_bfloat16(builder: ir.IRBuilder, value: Any) -> Any:
     bits = builder.bitcast(value, I32)
     odd = builder.and_(builder.lshr(bits, ir.Constant(I32, 16)), ir.Constant(I32, 1))
     rounded = builder.add(builder.add(bits, ir.Constant(I32, 0x7FFF)), odd)
-    is_nan = builder.fcmp_unordered(
-        "uno", value, value
-    )  # rounding the bits of a NaN could carry into infinity
+    is_nan = builder.fcmp_unordered("uno", value, value)  # rounding the bits of a NaN could carry into infinity
     upper = builder.lshr(builder.select(is_nan, ir.Constant(I32, 0x7FC00000), rounded), ir.Constant(I32, 16))
     return builder.trunc(upper, I16)
 

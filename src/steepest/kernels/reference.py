@@ -31,9 +31,7 @@ def step(
     arguments = {name: hyperparameters[name] for name in rule.hyperparameters}
     counted = {"step": step} if rule.counts else {}
     new_p, *new_state = _unpack(rule.function(p, -g if maximize else g, **given, **counted, **arguments))
-    return new_p, {
-        name: value for name, value in zip(rule.state, new_state, strict=True) if name in lines.state
-    }
+    return new_p, {name: value for name, value in zip(rule.state, new_state, strict=True) if name in lines.state}
 
 
 def _unpack(result: Any) -> tuple[Any, ...]:

@@ -57,9 +57,7 @@ def wait_until(finished: Callable[[], bool]) -> None:
     """Return once the last chunks that workers have begun are done: at most one chunk's time, about 20 us each."""
     patience = 0.0
     while not finished():
-        time.sleep(
-            patience
-        )  # yields the processor and the GIL; a worker that was put to sleep by the system gets both
+        time.sleep(patience)  # yields the processor and the GIL; a worker that was put to sleep by the system gets both
         patience = min(1e-3, patience + 1e-6)
 
 

@@ -118,9 +118,7 @@ class RuleOptimizer(Optimizer):
 
     def _same_states(self) -> bool:
         """Whether every parameter still has the state that its plan was made with."""
-        return len(self.state) == len(self._states_seen) and all(
-            map(is_, self.state.values(), self._states_seen)
-        )
+        return len(self.state) == len(self._states_seen) and all(map(is_, self.state.values(), self._states_seen))
 
     def _stateful(self, lines: Program, p: Tensor, g: Tensor) -> tuple[State, frozenset[str]]:
         check_gradient(p, g, type(self).__name__)

@@ -44,9 +44,7 @@ def signature(rule: Rule) -> inspect.Signature:
     )
 
 
-def bind(
-    called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> dict[str, Any]:
+def bind(called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments by name, defaults included; a misspelt one is answered with the nearest."""
     for name in kwargs:
         if name not in expected.parameters:
@@ -89,8 +87,6 @@ def _check_betas(betas: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
         raise ValueError("betas must be either both floats or both Tensors")
     for index, beta in enumerate(betas):
         if isinstance(beta, Tensor) and arguments.get("foreach") and not arguments.get("capturable"):
-            raise ValueError(
-                f"betas[{index}] as a Tensor is not supported for capturable=False and foreach=True"
-            )
+            raise ValueError(f"betas[{index}] as a Tensor is not supported for capturable=False and foreach=True")
         if isinstance(beta, Tensor) and beta.numel() != 1:
             raise ValueError(f"Tensor betas[{index}] must be 1-element")

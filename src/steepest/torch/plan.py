@@ -92,9 +92,7 @@ class Kernel:
         if not self._launch.run(list(map(_address, gradients)), group, maximize, threads):
             gradients = [laid_out_as(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
             self._launch.run(list(map(_address, gradients)), group, maximize, threads)
-        increment_version(
-            self.parameters
-        )  # so that autograd notices a parameter changed behind a saved graph
+        increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
 
 
 class Plan:
@@ -126,9 +124,7 @@ class Plan:
             return None
 
 
-def make(
-    program: Program, group: Group, stateful: Callable[[Tensor, Tensor], tuple[State, frozenset[str]]]
-) -> Plan:
+def make(program: Program, group: Group, stateful: Callable[[Tensor, Tensor], tuple[State, frozenset[str]]]) -> Plan:
     """A plan for this group as it stands.
 
     stateful: checks gradient and state, makes what is missing; gives the state and the names of what is new in it.
@@ -182,12 +178,8 @@ def _by_dtype(program: Program, rows: Sequence[Candidate]) -> list[list[Candidat
 def _sharing_memory(program: Program, rows: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
     """Those that write memory of their own alone, and those that write into each other's."""
     counted = ["step"] if program.rule.counts else []
-    written = [
-        (t, row) for row in rows for t in (row.p, *(row.state[name] for name in (*program.state, *counted)))
-    ]
-    ranges = sorted(
-        ((*memory(tensor), row) for tensor, row in written if tensor.numel()), key=lambda r: r[:2]
-    )
+    written = [(t, row) for row in rows for t in (row.p, *(row.state[name] for name in (*program.state, *counted)))]
+    ranges = sorted(((*memory(tensor), row) for tensor, row in written if tensor.numel()), key=lambda r: r[:2])
     sharing: set[int] = set()
     reach, owner = 0, None
     for begin, end, row in ranges:

@@ -18,9 +18,7 @@ _HEADER = '"""Written by `python -m steepest.torch.stubs`; do not edit."""\n\n'
 def torch_stub() -> str:
     """The text of steepest/torch/__init__.pyi."""
     classes = [getattr(steepest.torch, name) for name in steepest.torch.__all__]
-    made = [
-        c for c in classes if isinstance(c, type) and issubclass(c, RuleOptimizer) and c is not RuleOptimizer
-    ]
+    made = [c for c in classes if isinstance(c, type) and issubclass(c, RuleOptimizer) and c is not RuleOptimizer]
     return (
         _HEADER
         + "from collections.abc import Callable\nfrom typing import Any\n\n"

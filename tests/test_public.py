@@ -1,0 +1,87 @@
+"""What is public: listed, there, typed, and free until used."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import steepest
+from steepest import lr_scheduler
+from steepest.torch import stubs
+
+SRC = Path(steepest.__file__).parent
+
+
+def run(program: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_is_listed_is_there() -> None:
+    for name in steepest.__all__:
+        if name != "workbench":
+            assert getattr(steepest, name) is not None
+    assert sorted(dir(steepest)) == sorted([*steepest.__all__, "__version__"])
+
+
+@pytest.mark.parametrize("name", torch.optim.__all__)
+def test_every_name_of_torch_optim_works(name: str) -> None:
+    assert getattr(steepest, name) is not None
+
+
+@pytest.mark.parametrize("name", torch.optim.lr_scheduler.__all__)
+def test_every_name_of_torchs_schedulers_works(name: str) -> None:
+    assert name in lr_scheduler.__all__
+    assert issubclass(getattr(lr_scheduler, name), torch.optim.lr_scheduler.LRScheduler)
+
+
+def test_a_name_that_nobody_has_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'steepest' has no attribute 'Adamm'"):
+        steepest.Adamm  # noqa: B018
+
+
+def test_importing_steepest_loads_nothing_heavy() -> None:
+    heavy = ("torch", "numba", "llvmlite", "numpy", "triton", "jax", "keras", "optuna", "typer", "polars")
+    loaded = run(f"import sys, steepest; print([name for name in {heavy!r} if name in sys.modules])")
+    assert loaded.strip() == "[]"
+
+
+def test_making_an_optimizer_does_not_import_the_compiler_of_torch() -> None:
+    """torch.optim's constructor imports torch._dynamo, 0.9 s here."""
+    program = (
+        "import sys, torch, steepest\n"
+        "model = torch.nn.Linear(2, 2)\n"
+        "optimizer = steepest.Adam(model.parameters())\n"
+        "optimizer.zero_grad()\n"
+        "optimizer.step()\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    assert run(program).strip() == "False"
+
+
+def test_the_stubs_are_what_the_rules_say() -> None:
+    assert (SRC / "torch" / "__init__.pyi").read_text() == stubs.torch_stub()
+    assert (SRC / "__init__.pyi").read_text() == stubs.package_stub()
+
+
+def test_an_editor_complains_of_a_misspelt_argument(tmp_path: Path) -> None:
+    pytest.importorskip("pyright", reason="pyright comes with the dev extra")
+    user = tmp_path / "user.py"
+    user.write_text(
+        "import torch\nimport steepest as optim\n\nmodel = torch.nn.Linear(2, 2)\n"
+        "right = optim.Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.99), amsgrad=True)\n"
+        "optim.lr_scheduler.StepLR(right, step_size=10, gamma=0.1)\n"
+        "wrong = optim.Adam(model.parameters(), learning_rate=1e-3)\n"
+        "also_wrong = optim.RMSprop(model.parameters(), beta=0.9)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, str(user)],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    errors = [line.partition("user.py:")[2] for line in done.stdout.splitlines() if " error: " in line]
+    assert [error.partition(" - ")[0].split(":")[0] for error in errors] == ["7", "8"], done.stdout
+    assert 'No parameter named "learning_rate"' in errors[0]
+    assert 'No parameter named "beta"' in errors[1]

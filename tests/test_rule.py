@@ -1,0 +1,143 @@
+"""Reading a rule: what the signature says, and what is refused, with the line and the way out."""
+
+import math
+
+import numpy as np
+import pytest
+
+from steepest import rules
+from steepest.ops import sqrt, where
+from steepest.rule import RuleError, read
+
+
+def test_the_signature_is_the_specification() -> None:
+    rule = read(rules.adam)
+    assert rule.name == "adam"
+    assert rule.state == ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    assert rule.counts
+    assert rule.hyperparameters["betas"] == (0.9, 0.999)
+    assert rule.doc.startswith("Step by the mean gradient")
+
+
+def test_a_rule_is_read_once() -> None:
+    assert read(rules.sgd) is read(rules.sgd)
+
+
+def no_gradient(p, m, *, lr=0.1):
+    return p, m
+
+
+def starred(p, g, *state, lr=0.1):
+    return p
+
+
+def no_default(p, g, *, lr):
+    return p - lr * g
+
+
+def loops(p, g, *, lr=0.1):
+    for _ in range(3):
+        p = p - lr * g
+    return p
+
+
+def in_place(p, g, *, lr=0.1):
+    p -= lr * g
+    return p
+
+
+def takes_a_norm(p, g, *, lr=0.1):
+    p = p - lr * g / g.norm()
+    return p
+
+
+def takes_a_row(p, g, *, lr=0.1):
+    p = p - lr * g[0]
+    return p
+
+
+def calls_math(p, g, *, lr=0.1):
+    p = p - lr * math.tanh(g)
+    return p
+
+
+def forgets_state(p, g, m, *, lr=0.1):
+    m = m + g
+    p = p - lr * m
+    return p
+
+
+def returns_early(p, g, *, nothing=False):
+    if nothing:
+        return p
+    p = p - g
+    return p
+
+
+def returns_nothing(p, g, *, lr=0.1):
+    p = p - lr * g
+
+
+def has_a_remainder(p, g, *, lr=0.1):
+    p = p - lr * (g % 2)
+    return p
+
+
+def takes_the_kernels_names(p, g, *, lr=0.1):
+    i_ = lr * g
+    p = p - i_
+    return p
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "way_out"),
+    [
+        (no_gradient, "", "def rule(p, g, ...)"),
+        (starred, "", "name each of them"),
+        (no_default, "", "lr=0.9"),
+        (loops, "for _ in range(3):", "write the line for one element"),
+        (in_place, "p -= lr * g", "x = x + ..."),
+        (takes_a_norm, "p = p - lr * g / g.norm()", "norms and means are not elementwise"),
+        (takes_a_row, "p = p - lr * g[0]", "beta1, beta2 = betas"),
+        (calls_math, "p = p - lr * math.tanh(g)", "steepest.ops"),
+        (forgets_state, "return p", "return p, m"),
+        (returns_early, "return p", "return at the end"),
+        (returns_nothing, "p = p - lr * g", "end it with `return p`"),
+        (has_a_remainder, "p = p - lr * (g % 2)", "use + - * / **"),
+        (takes_the_kernels_names, "i_ = lr * g", "call it 'i'"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_no_kernel_can_say_is_refused_with_the_line_and_a_way_out(function, line: str, way_out: str) -> None:
+    with pytest.raises(RuleError) as refusal:
+        read(function)
+    message = str(refusal.value)
+    assert f"rule {function.__name__!r}, {__file__}:" in message
+    assert line in message
+    assert way_out in message.partition("Instead:")[2]
+
+
+def test_the_refused_line_is_named_by_its_number() -> None:
+    with pytest.raises(RuleError, match=rf":{in_place.__code__.co_firstlineno + 1}\n"):
+        read(in_place)
+
+
+def test_what_has_no_source_is_refused() -> None:
+    with pytest.raises(RuleError, match="written with `def`|cannot be read"):
+        read(lambda p, g: p - g)
+    scope: dict = {}
+    exec("def ghost(p, g): return p - g", scope)
+    with pytest.raises(RuleError, match="cannot be read"):
+        read(scope["ghost"])
+    with pytest.raises(RuleError, match="plain function"):
+        read(np.sqrt)
+
+
+def test_a_rule_may_close_over_operations() -> None:
+    root, choose = sqrt, where
+
+    def closed(p, g, *, lr=0.1):
+        p = p - lr * choose(g > 0, root(g), g)
+        return p
+
+    assert read(closed).hyperparameters == {"lr": 0.1}
