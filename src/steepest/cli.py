@@ -27,7 +27,7 @@ def program() -> None:
 
 
 @app.command()
-def compare(  # noqa: PLR0917  Typer makes options of them
+def compare(
     problem: Annotated[
         str,
         typer.Argument(metavar="PROBLEM|FILE.py:FUNCTION", help="A built-in problem, or a task function of yours."),
@@ -45,11 +45,11 @@ def compare(  # noqa: PLR0917  Typer makes options of them
     """
     from rich.console import Console
 
-    from steepest.workbench.study import Watcher
-    from steepest.workbench.study import compare as conduct
     from steepest.workbench.folder import command_line
     from steepest.workbench.progress import Line
     from steepest.workbench.report.terminal import announce
+    from steepest.workbench.study import Watcher
+    from steepest.workbench.study import compare as conduct
 
     errors = Console(stderr=True)
     watcher = Line(errors) if errors.is_terminal else Watcher()
@@ -68,10 +68,10 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Write the report, the figures and the exports again, from the record."""
-    from steepest.workbench.study import finish
     from steepest.workbench.folder import existing
     from steepest.workbench.record import Record
     from steepest.workbench.report.terminal import announce
+    from steepest.workbench.study import finish
 
     with Record(existing(folder)) as record:
         announce(finish(record), folder)

@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -42,8 +43,8 @@ SLOW = """
 OPTIONS = ["--optimizers", "sgd,adam", "--budget", "trials=3", "--seeds", "2"]
 
 
-def small(task: Make | str, out: Path, **changes: object) -> Comparison:
-    arguments: dict = {"optimizers": ["sgd", "adam"], "budget": "trials=3", "seeds": 2, "out": out}
+def small(task: Make | str, out: Path, **changes: Any) -> Comparison:
+    arguments: dict[str, Any] = {"optimizers": ["sgd", "adam"], "budget": "trials=3", "seeds": 2, "out": out}
     return compare(task, **(arguments | changes))
 
 

@@ -7,6 +7,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from steepest.workbench import problems
 from steepest.workbench.errors import TaskError, UsageError, nearest
@@ -68,7 +69,7 @@ def _function(file: Path, function: str, wanted: str) -> TaskFunction:
             f"{file} has no function {function!r}{nearest(function, functions)}; it has "
             f"{', '.join(functions) or 'none'}."
         )
-    return found
+    return cast(TaskFunction, found)
 
 
 def _digest(make: TaskFunction) -> str:

@@ -336,4 +336,7 @@ def _spread(count: int, steps: int) -> set[int]:
 
 def _what(thing: Any) -> str:
     shape = getattr(thing, "shape", None)
-    return f"a {type(thing).__name__}" + (f" of shape {tuple(shape)}" if shape is not None else "")
+    name = type(thing).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}" + (
+        f" of shape {tuple(shape)}" if shape is not None else ""
+    )

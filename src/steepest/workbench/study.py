@@ -54,7 +54,7 @@ class Plan:
         for name, mine in asdict(self).items():
             theirs = other.get(name)
             if mine != theirs:
-                pair = [_listed(each) if name == "optimizers" else each for each in (theirs, mine)]
+                pair = [_listed(each or []) if name == "optimizers" else each for each in (theirs, mine)]
                 return f"{name}={pair[0]}, not {name}={pair[1]}"
         return ""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.numbers import Numbers, Point
+    from steepest.workbench.report.numbers import CurvePoint, Numbers, Point
 
 # Told apart by people with any colour blindness, and on white as well as on black: Okabe and Ito, 2008, with
 # the blue lightened, the yellow (invisible on white) left out, and grey and violet added.
@@ -54,8 +54,8 @@ def for_paper(found: Numbers) -> dict[str, alt.LayerChart]:
     """The same with a legend and a white ground, at a fixed width."""
     return {
         "sensitivity": _fixed(sensitivity(found, legend=True)),
-        "curves-steps": _fixed(curves(found, legend=True, against="steps")),
-        "curves-seconds": _fixed(curves(found, legend=True, against="seconds")),
+        "curves-steps": _fixed(losses(found, against="step")),
+        "curves-seconds": _fixed(losses(found, against="seconds")),
         "finalists": _fixed(finalists(found)),
     }
 
@@ -80,7 +80,7 @@ def sensitivity(found: Numbers, legend: bool = False) -> alt.LayerChart:
         .encode(x=x, y=alt.Y("height:Q", scale=None), color=colour, tooltip=[*tip, "status:N"])
     )
     layers = [lines, dots, crosses] + ([_failed_label(failing)] if failing else [])
-    return alt.layer(*layers).add_params(_hidden())
+    return alt.LayerChart(layer=layers).add_params(_hidden())
 
 
 def _run(point: Point) -> dict[str, Any]:
@@ -118,33 +118,41 @@ def _medians(good: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"optimizer": name, "rate": rate, "value": median(v)} for (name, rate), v in groups.items()]
 
 
-def curves(found: Numbers, legend: bool = False, against: str = "steps") -> alt.LayerChart:
-    """The training loss and the metric during the run, at each best rate: median and range over seeds."""
-    rows = [point._asdict() | {"name": "metric" if point.name == found.metric else "loss"} for point in found.curves]
-    loss = [row for row in rows if row["name"] == "loss"]
-    fixed = legend  # on paper there is no switch: one quantity, one axis
-    data = alt.Chart(alt.Data(values=[_rounded(row) for row in (loss if fixed else rows)])).transform_filter(_SHOWN)
-    if not fixed:
-        data = data.transform_filter("datum.name === quantity")
-    x_of = f"datum.{'step' if against == 'steps' else 'seconds'}"
-    data = data.transform_calculate(x=x_of if fixed else "against === 'seconds' ? datum.seconds : datum.step")
-    title = ("step" if against == "steps" else "seconds of training") if fixed else None
-    x = alt.X(
-        "x:Q",
-        axis=alt.Axis(title=title, grid=False, tickCount=6, labelFlush=True),
-        scale=alt.Scale(nice=False),
-    )
-    positive = all(row["low"] > 0 for row in rows) and rows
-    wide = positive and max(r["median"] for r in rows) > LOG_FROM * min(r["median"] for r in rows)
-    scale = alt.Scale(type="log", nice=False) if wide else alt.Scale(zero=False, nice=False)
-    y = alt.Y(
-        "median:Q",
-        scale=scale,
-        axis=_log_axis("training loss" if fixed else None) if wide else alt.Axis(title=None),
-    )
-    colour = _colour(found, legend)
-    band = data.mark_area(opacity=0.13).encode(x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q", color=colour)
-    line = data.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
+def curves(found: Numbers) -> alt.LayerChart:
+    """The runs at each best rate, median and range over seeds; the page sets the quantity and the x axis."""
+    x = "against === 'seconds' ? datum.seconds : datum.step"
+    data = _data([_row(found, point) for point in found.curves])
+    data = data.transform_filter("datum.name === quantity").transform_calculate(x=x)
+    switches = [alt.param("against", value="steps"), alt.param("quantity", value="loss")]
+    return _bands(found, data, found.curves).add_params(_hidden(), *switches)
+
+
+def losses(found: Numbers, against: str) -> alt.LayerChart:
+    """The training loss at each best rate against `step` or `seconds`, for paper."""
+    points = [point for point in found.curves if point.name == "train_loss"]
+    data = _data([_row(found, point) for point in points]).transform_calculate(x=f"datum.{against}")
+    titles = {"step": "step", "seconds": "seconds of training"}
+    return _bands(found, data, points, titles[against], "training loss").add_params(_hidden())
+
+
+def _row(found: Numbers, point: CurvePoint) -> dict[str, Any]:
+    """A point for the page; five digits draw the same line and take half the room."""
+    short = {
+        key: float(f"{value:.5g}") if isinstance(value, float) else value for key, value in point._asdict().items()
+    }
+    return short | {"name": "metric" if point.name == found.metric else "loss"}
+
+
+def _bands(
+    found: Numbers, data: alt.Chart, points: list[CurvePoint], title: str | None = None, quantity: str | None = None
+) -> alt.LayerChart:
+    """Lines with their ranges; on paper with titles and a legend, which the page has outside the figure."""
+    axis = alt.Axis(title=title, grid=False, tickCount=6, labelFlush=True)
+    x = alt.X("x:Q", axis=axis, scale=alt.Scale(nice=False))
+    log = bool(points) and min(point.low for point in points) > 0 and _ratio(points) > LOG_FROM
+    scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False, nice=False)
+    y = alt.Y("median:Q", scale=scale, axis=_log_axis(quantity) if log else alt.Axis(title=quantity))
+    base = data.encode(x=x, color=_colour(found, legend=title is not None))
     tooltip = [
         "optimizer:N",
         alt.Tooltip("step:Q", format=",d"),
@@ -153,11 +161,14 @@ def curves(found: Numbers, legend: bool = False, against: str = "steps") -> alt.
         alt.Tooltip("low:Q", title="lowest", format=".4~g"),
         alt.Tooltip("high:Q", title="highest", format=".4~g"),
     ]
-    hover = data.mark_point(size=120, opacity=0, filled=True).encode(x=x, y=y, color=colour, tooltip=tooltip)
-    params = (
-        [_hidden()] if fixed else [_hidden(), alt.param("against", value="steps"), alt.param("quantity", value="loss")]
-    )
-    return alt.layer(band, line, hover).add_params(*params)
+    band = base.mark_area(opacity=0.13).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    line = base.mark_line(strokeWidth=2).encode(y=y)
+    hover = base.mark_point(size=120, opacity=0, filled=True).encode(y=y, tooltip=tooltip)
+    return alt.LayerChart(layer=[band, line, hover])
+
+
+def _ratio(points: list[CurvePoint]) -> float:
+    return max(point.median for point in points) / min(point.median for point in points)
 
 
 def finalists(found: Numbers) -> alt.LayerChart:
@@ -202,7 +213,9 @@ def finalists(found: Numbers) -> alt.LayerChart:
             tooltip=["optimizer:N", "seed:Q", alt.Tooltip("value:Q", format=".4~g")],
         )
     )
-    return alt.layer(rules, means, seeds).add_params(_hidden()).properties(height=58 * len(found.rows) + 10)
+    return (
+        alt.LayerChart(layer=[rules, means, seeds]).add_params(_hidden()).properties(height=58 * len(found.rows) + 10)
+    )
 
 
 _SHOWN = "indexof(hidden, datum.optimizer) < 0"
@@ -263,11 +276,6 @@ def _log_axis(title: str | None, below: float = math.inf) -> alt.Axis:
 def _where(test: str) -> dict[str, Any]:
     """Lines and ticks of an axis only where a test holds.  This multiplies the opacity that `QUIET` sets."""
     return {f"{part}Opacity": {"condition": {"test": test, "value": 1}, "value": 0} for part in ("grid", "tick")}
-
-
-def _rounded(row: dict[str, Any]) -> dict[str, Any]:
-    """Five digits draw the same line and take half the room."""
-    return {key: float(f"{value:.5g}") if isinstance(value, float) else value for key, value in row.items()}
 
 
 def _fluid(chart: alt.LayerChart) -> alt.LayerChart:

@@ -1,0 +1,152 @@
+"""The command line: what it prints, what it exits with, what it imports."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from steepest import cli
+
+TASK = """
+import torch
+from torch import nn
+from steepest.workbench import Task
+from steepest.workbench.task import Shuffled
+
+
+def task(seed):
+    torch.manual_seed(seed)
+    x = torch.linspace(-1, 1, 64)[:, None]
+    evaluate = lambda model: {"val_loss": ((model(x) - x) ** 2).mean().item()}
+    loss = lambda model, batch: ((model(batch[0]) - batch[0]) ** 2).mean()
+    return Task(nn.Linear(1, 1), loss, Shuffled(x, size=16, seed=seed), evaluate, steps=20)
+
+
+def broken(seed):
+    return helper(seed)
+
+
+def helper(seed):
+    raise ZeroDivisionError("my own mistake")
+
+
+def wrong(seed):
+    return 3
+"""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Run the program in an empty folder with a task file: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_task.py").write_text(TASK, encoding="utf-8")
+
+    def program(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["/some/where/steepest", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        code = ended.value.code
+        out, err = capsys.readouterr()
+        return (code if isinstance(code, int) else 1), out, err
+
+    return program
+
+
+SMALL = ("--optimizers", "sgd,adam", "--budget", "trials=2", "--seeds", "2")
+
+
+def test_compare_then_report(run, tmp_path: Path) -> None:
+    code, out, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10")
+    folder = tmp_path / "runs" / "my_task-task"
+    assert (code, err) == (0, "")  # no progress line where nobody watches
+    assert "optimizer = steepest." in out
+    assert "runs/my_task-task/report.html" in out
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["command"][:2] == ["steepest", "compare"]
+    assert "/some/where" not in json.dumps(manifest)
+    page = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    (folder / "sensitivity.png").unlink()
+    assert run("report", "runs/my_task-task")[:2] == (0, out)
+    assert (folder / "report.html").read_bytes() == page
+    assert (folder / "sensitivity.png").exists()
+
+
+def test_fresh_starts_over(run, tmp_path: Path) -> None:
+    assert run("compare", "my_task.py:task", *SMALL, "--steps", "10")[0] == 0
+    code, _, err = run("compare", "my_task.py:task", *SMALL, "--steps", "12")
+    assert code == 1
+    assert "steps=10, not steps=12" in err
+    assert run("compare", "my_task.py:task", *SMALL, "--steps", "12", "--fresh")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["compare", "digit-mlp"], 2, "did you mean digits-mlp"),
+        (["compare", "digits-mlp", "--optimizers", "adm"], 2, "did you mean adam"),
+        (["compare", "digits-mlp", "--optimizers", ","], 2, "nothing to compare"),
+        (["compare", "digits-mlp", "--budget", "trials=0"], 2, "at least 1"),
+        (["compare", "digits-mlp", "--budget", "lots"], 2, "write trials=N"),
+        (["compare", "digits-mlp", "--seeds", "0"], 2, "at least 1"),
+        (["compare", "digits-mlp", "--steps", "0"], 2, "at least 1"),
+        (["compare", "digits-mlp", "--seeds", "many"], 2, "Invalid value"),
+        (["compare", "digits-mlp", "--out", "my_task.py"], 1, "is a file"),
+        (["compare", "digits-mlp", "--out", "."], 1, "not a study"),
+        (["compare", "nowhere.py:task"], 2, "There is no file nowhere.py"),
+        (["compare", "my_task.py"], 2, "write my_task.py:task"),
+        (["compare", "my_task.py:tsk"], 2, "did you mean task"),
+        (["compare", "my_task.py:wrong"], 1, "returned an int"),
+        (["report", "nowhere"], 1, "There is no folder nowhere"),
+        (["report", "."], 1, "holds no study"),
+        (["compair"], 2, "No such command"),
+    ],
+)
+def test_what_cannot_work_is_answered_in_a_sentence(run, arguments: list[str], code: int, sentence: str) -> None:
+    found, _, err = run(*arguments)
+    assert found == code
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+def test_a_task_that_raises_shows_its_own_traceback(run) -> None:
+    code, _, err = run("compare", "my_task.py:broken")
+    assert code == 1
+    assert "ZeroDivisionError: my own mistake" in err
+    assert "return helper(seed)" in err
+    assert "steepest/workbench" not in err
+    assert err.strip().splitlines()[-1].startswith("my_task.py:broken raised ZeroDivisionError")
+
+
+def test_a_task_file_that_cannot_be_imported(run, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("import nothing_of_that_name", encoding="utf-8")
+    code, _, err = run("compare", "bad.py:task")
+    assert code == 1
+    assert "No module named 'nothing_of_that_name'" in err
+    assert "steepest/workbench" not in err
+
+
+def test_a_missing_package_of_the_extra_is_answered_with_what_to_type(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "altair", None)
+    for name in [name for name in sys.modules if name.startswith("steepest.workbench.report")]:
+        monkeypatch.delitem(sys.modules, name)
+    code, _, err = run("compare", "my_task.py:task", *SMALL, "--steps", "2")
+    assert (code, err.strip()) == (
+        1,
+        "The workbench needs altair, which is not installed; type: pip install 'steepest[workbench]'",
+    )
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['steepest', '--help']\n"
+        "from steepest.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        "assert not {'torch', 'numpy', 'scipy', 'polars', 'altair', 'jinja2', 'sklearn', 'numba'} & set(sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "compare" in answer.stdout
+    assert "report" in answer.stdout

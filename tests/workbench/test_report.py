@@ -1,0 +1,221 @@
+"""The report's numbers against hand calculations, its words, and the page as text."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from steepest.workbench import Candidate, Comparison, Task, compare
+from steepest.workbench.optimizers import KNOWN
+from steepest.workbench.record import Key, Record
+from steepest.workbench.report import figures, words
+from steepest.workbench.report.band import near_optimal
+from steepest.workbench.report.numbers import Numbers, numbers_of
+from steepest.workbench.report.page import page
+from steepest.workbench.report.terminal import text
+from steepest.workbench.run import DIVERGED, TRAINED, Outcome, Trace
+from steepest.workbench.statistics import Interval
+
+Make = Callable[[int], Task]
+HOSTILE = ["<script>alert(1)</script>", "quote\"'&", "🚀 [red]x[/red]"]
+
+
+def outcome(final: float | None, initial: float = 3.0, seconds: float = 1.0) -> Outcome:
+    """A run of ten steps whose metric goes down in a straight line."""
+    if final is None:
+        return Outcome(DIVERGED, "", Trace(1, seconds, [(1, 0.1, math.nan)], [(0, 0.0, "val_loss", initial)]))
+    values = [initial + (final - initial) * step / 10 for step in range(11)]
+    metrics = [(step, seconds * step / 10, "val_loss", value) for step, value in enumerate(values)]
+    return Outcome(TRAINED, "", Trace(10, seconds, [(s, t, v) for s, t, _, v in metrics[1:]], metrics))
+
+
+def study(folder: Path, search: dict, finalists: dict, **changes: object) -> Numbers:
+    """The numbers of a record that is written by hand: optimizer -> rate -> final values."""
+    described = [KNOWN[name].described() for name in search]
+    plan = {"task": "by-hand", "optimizers": described, "trials": 3, "seeds": 3, "steps": 10}
+    plan |= {"metric": "val_loss", "higher_is_better": False} | changes
+    with Record(folder, write=True) as record:
+        space = {name: {} for name in search}
+        manifest = {"search_space": space, "versions": {}, "machine": {}, "command": [], "started": "", "git": None}
+        record.set(plan=plan, manifest=manifest, digests=["x"], target=1.5, baseline=None)
+        for phase, runs in (("search", search), ("finalists", finalists)):
+            for name, rates in runs.items():
+                for rate, finals in rates.items():
+                    for seed, final in enumerate(finals, start=phase == "finalists"):
+                        record.add(Key(phase, name, rate, seed), outcome(final), "val_loss")
+        return numbers_of(record)
+
+
+SEARCH = {"sgd": {0.01: [2.0], 0.1: [1.0], 1.0: [None]}, "adam": {1e-4: [2.5], 1e-3: [1.2], 1e-2: [0.9]}}
+FINALISTS = {
+    "sgd": {0.1: [1.0, 1.1, 1.2], 0.01: [2.0, 2.0, 2.0]},
+    "adam": {1e-2: [0.8, 0.9, 1.0], 1e-3: [1.2, 1.2, 1.2]},
+}
+
+
+def test_a_row_by_hand(tmp_path: Path) -> None:
+    found = study(tmp_path, SEARCH, FINALISTS)
+    adam, sgd = found.rows
+    assert (adam.name, adam.rate, adam.values) == ("adam", 0.01, pytest.approx([0.8, 0.9, 1.0]))
+    # mean 0.9, standard deviation 0.1, t(0.975; 2) = 4.3027
+    half = 4.302653 * 0.1 / math.sqrt(3)
+    assert adam.mean == pytest.approx((0.9, 0.9 - half, 0.9 + half), rel=1e-6)
+    assert (sgd.trained, sgd.searched, sgd.searched_trained) == (3, 3, 2)
+    # from 3 to 0.9 in ten steps the target 1.5 is passed in step 8 (to 0.8: 7, to 1.0: 8)
+    assert adam.steps_to_target == 8
+    assert adam.seconds_to_target == pytest.approx(0.8)
+    assert adam.step_seconds == pytest.approx(0.1)
+    assert adam.edge == "highest"
+    assert sgd.edge == ""
+    assert adam.falling == pytest.approx(0.1)
+    assert found.failed == 1
+
+
+def test_a_pair_by_hand(tmp_path: Path) -> None:
+    (pair,) = study(tmp_path, SEARCH, FINALISTS).pairs
+    assert (pair.a, pair.b) == ("adam", "sgd")
+    assert pair.difference.estimate == pytest.approx(-0.2)
+    assert pair.p == 2 / 8
+    assert pair.superiority.estimate == pytest.approx(8.5 / 9)  # one tie, at 1.0
+    assert pair.outcome == "adam wins"
+
+
+def test_failures_are_counted_and_not_averaged(tmp_path: Path) -> None:
+    finals = {"sgd": {0.1: [1.0, None, 1.2]}, "adam": {1e-2: [0.8, None, None]}}
+    found = study(tmp_path, SEARCH, finals)
+    sgd, adam = found.rows
+    assert (sgd.name, sgd.trained, sgd.mean.estimate) == ("sgd", 2, pytest.approx(1.1))
+    assert adam.trained == 1
+    assert adam.median == math.inf
+    assert any("2 of 3 runs with fresh seeds failed" in warning for warning in found.warnings)
+
+
+def test_higher_is_better_turns_everything_round(tmp_path: Path) -> None:
+    found = study(tmp_path, SEARCH, FINALISTS, higher_is_better=True)
+    assert [row.name for row in found.rows] == ["sgd", "adam"]
+    assert found.rows[0].rate == 0.01
+    low, high = found.rows[1].mean.low, found.rows[1].mean.high
+    assert low <= found.rows[1].mean.estimate <= high
+    assert found.pairs[0].superiority.estimate == 1
+
+
+def test_the_verdict_says_who_how_sure_and_at_what_cost(tmp_path: Path) -> None:
+    found = study(tmp_path, SEARCH, FINALISTS)
+    verdict = " ".join(found.verdict)
+    assert "adam wins on by-hand, at a learning rate of 0.01" in verdict
+    assert "0.90 (95 % interval 0.65 to 1.15)" in verdict
+    assert "3 fresh seeds for each: indicative" in verdict
+    assert "18 runs of 10 steps, of which 1 failed" in verdict
+
+
+def test_a_tie_is_called_a_tie(tmp_path: Path) -> None:
+    finals = {"sgd": {0.1: [1.0, 1.1, 1.2]}, "adam": {1e-2: [1.2, 1.0, 1.0]}}
+    assert "No clear winner" in study(tmp_path, SEARCH, finals).verdict[0]
+
+
+def test_warnings(tmp_path: Path) -> None:
+    search = SEARCH | {"sgd": {0.01: [None], 0.1: [1.0], 1.0: [None]}}
+    texts = " ".join(study(tmp_path, search, FINALISTS).warnings)
+    assert "adam: the best rate, 0.01, is the highest that was tried" in texts
+    assert "sgd: 2 of 3 rates failed" in texts
+    assert "came in the last tenth" in texts
+    assert "3 seeds for each estimate: indicative" in texts
+
+
+def test_an_unfinished_study_can_be_reported_and_says_so(tmp_path: Path) -> None:
+    found = study(tmp_path, SEARCH, {"sgd": {0.1: [1.0]}})
+    assert any("not finished" in warning for warning in found.warnings)
+    assert "adam" in page(found)
+
+
+def test_the_near_optimal_band_by_hand() -> None:
+    rates = [1e-3, 1e-2, 1e-1, 1.0, 10.0]
+    # from 10 to 0 at the best: the limit is 0.5, half way (in log rate) between 0.1 (value 0) and 1 (value 1)
+    band = near_optimal(rates, [5.0, 1.0, 0.0, 1.0, 5.0], initial=10.0)
+    assert (band.low, band.high, band.open) == (pytest.approx(10**-1.5), pytest.approx(10**-0.5), False)
+    assert band.decades == pytest.approx(1)
+
+
+def test_the_near_optimal_band_at_the_edge_and_beside_a_failure() -> None:
+    band = near_optimal([0.1, 1.0, 10.0], [0.0, 0.1, math.inf], initial=10.0)
+    assert band == (0.1, 1.0, True)
+    assert math.isnan(near_optimal([0.1], [math.inf], initial=1.0).low)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.0123456, "0.0123"),
+        (123.456, "123"),
+        (0.0, "0.00"),
+        (1e-7, "1.00e\u221207"),
+        (-2.5, "\u22122.50"),
+        (math.inf, "∞"),
+    ],
+)
+def test_numbers_are_written_with_three_digits(value: float, written: str) -> None:
+    assert words.number(value) == written
+
+
+def test_an_interval_is_written_with_the_digits_that_it_deserves() -> None:
+    assert words.interval(Interval(0.123456, 0.1201, 0.1268)) == ("0.1235", "0.1201 to 0.1268")
+    assert words.interval(Interval(87.0912, 86.5, 87.7)) == ("87.09", "86.50 to 87.70")
+    assert words.interval(Interval(1.0, -math.inf, math.inf)) == ("1.00", "one seed")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(5e-5, "50 µs"), (0.0123, "12.3 ms"), (41.7, "41.7 s"), (90, "1.5 min"), (math.nan, "\u2013")],
+)
+def test_durations(seconds: float, written: str) -> None:
+    assert words.duration(seconds) == written
+
+
+def test_colours_belong_to_optimizers_and_never_repeat_among_eight() -> None:
+    alone, together = figures.colours(["adam"]), figures.colours(["sgd", "mine", "adam", "yours"])
+    assert alone["adam"] == together["adam"]
+    assert len(set(figures.colours(KNOWN).values())) == len(KNOWN)
+    assert len(set(together.values())) == 4
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    from conftest import tiny_task  # type: ignore[import-not-found]
+
+    def make(seed: int) -> Task:
+        task = tiny_task(seed)
+        return replace(task, metric=HOSTILE[0], evaluate=lambda model: {HOSTILE[0]: task.evaluate(model)["val_loss"]})
+
+    make.__name__ = "<img src=x onerror=alert(1)>"
+    candidates = [Candidate(name, "Adam", 0.01, "") for name in HOSTILE]
+    return compare(make, candidates, "trials=3", 2, out=tmp_path_factory.mktemp("hostile") / "study")
+
+
+def test_the_page_is_one_small_file_that_loads_nothing(hostile: Comparison) -> None:
+    content = (hostile.folder / "report.html").read_text(encoding="utf-8")
+    assert len(content.encode()) < 2_000_000
+    without_scripts = re.sub(r"<script.*?</script>", "", content, flags=re.DOTALL)
+    assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", without_scripts)
+    assert not re.search(r"@import|url\(", without_scripts)
+    specification = re.search(r'id="charts">(.*?)</script>', content, re.DOTALL)
+    assert specification is not None
+    assert '"url"' not in specification[1]
+    assert set(json.loads(specification[1])) == {"sensitivity", "curves", "finalists"}
+
+
+def test_hostile_names_are_text(hostile: Comparison) -> None:
+    content = (hostile.folder / "report.html").read_text(encoding="utf-8")
+    assert "<img src=x" not in content
+    assert "<script>alert" not in content
+    assert "&lt;script&gt;alert(1)" in content
+    printed = text(hostile.numbers)
+    assert all(name in printed for name in HOSTILE)
+
+
+def test_the_page_can_be_saved_elsewhere(hostile: Comparison, tmp_path: Path) -> None:
+    hostile.save_html(tmp_path / "mine.html")
+    assert (tmp_path / "mine.html").read_bytes() == (hostile.folder / "report.html").read_bytes()
