@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
+import torch
 from benchmarks import start, steps
 from benchmarks.shapes import MODELS
 

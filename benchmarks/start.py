@@ -9,9 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-import torch
-
 import steepest
+import torch
 from benchmarks.shapes import resnet50
 from benchmarks.timing import stepper
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-import torch
-
 import steepest
+import torch
 from benchmarks.shapes import MODELS
 from benchmarks.timing import in_turn, ms, ratio, stepper
 

@@ -1,11 +1,10 @@
-"""Times in turn: A B C, A B C, ... in one process, and the median of the ratios, because this machine's speed drifts."""
+"""Times in turn: A B C, A B C, ... in one process, and medians of ratios, because a machine's speed drifts."""
 
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-
 from benchmarks.shapes import Shape
 
 Step = Callable[[], object]

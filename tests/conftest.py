@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 import torch
 
 # Set before anything compiles: kernels are compiled once for the session, and the user's own cache is left alone.

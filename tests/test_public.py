@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 import steepest
+import torch
 from steepest import lr_scheduler
 from steepest.torch import stubs
 

@@ -123,7 +123,7 @@ def test_the_refused_line_is_named_by_its_number() -> None:
 
 
 def test_what_has_no_source_is_refused() -> None:
-    with pytest.raises(RuleError, match="written with `def`|cannot be read"):
+    with pytest.raises(RuleError, match=r"written with `def`|cannot be read"):
         read(lambda p, g: p - g)
     scope: dict = {}
     exec("def ghost(p, g): return p - g", scope)

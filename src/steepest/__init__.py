@@ -8,26 +8,30 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_OURS = {
-    "SGD": "steepest.torch",
-    "RMSprop": "steepest.torch",
-    "Adagrad": "steepest.torch",
-    "Adam": "steepest.torch",
-    "AdamW": "steepest.torch",
-    "optimizer": "steepest.torch",
-    "RuleError": "steepest.rule",
-}
-_MODULES = ("lr_scheduler", "ops", "rules", "torch", "workbench")
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "RMSprop",
+    "RuleError",
+    "lr_scheduler",
+    "ops",
+    "optimizer",
+    "rules",
+    "torch",
+    "workbench",
+]
 
-__all__ = [*_OURS, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll] - fetched on first use, see __init__.pyi
+_MODULES = ("lr_scheduler", "ops", "rules", "torch", "workbench")
 
 
 def __getattr__(name: str) -> Any:
     """Fetch a public name on first use (PEP 562); a name of torch.optim that is not ours yet is torch's own."""
     if name in _MODULES:
         return importlib.import_module(f"steepest.{name}")
-    if name in _OURS:
-        return getattr(importlib.import_module(_OURS[name]), name)
+    if name in __all__:
+        return getattr(importlib.import_module("steepest.rule" if name == "RuleError" else "steepest.torch"), name)
     if not name.startswith("_"):
         import torch.optim
 

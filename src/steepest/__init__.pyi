@@ -27,5 +27,5 @@ from steepest.torch import RMSprop as RMSprop
 from steepest.torch import SGD as SGD
 from steepest.torch import optimizer as optimizer
 
-__all__ = ["SGD", "RMSprop", "Adagrad", "Adam", "AdamW", "optimizer", "RuleError", "lr_scheduler", "ops", "rules", "torch", "workbench"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "RMSprop", "RuleError", "lr_scheduler", "ops", "optimizer", "rules", "torch", "workbench"]
 __version__: str

@@ -42,7 +42,7 @@ def _names(text: str) -> str:
     return ", ".join(symbol(name.strip()) for name in text.split(","))
 
 
-def _text(node: ast.expr, slots: dict[str, str], inside: int = 0) -> str:
+def _text(node: ast.expr, slots: dict[str, str], inside: int = 0) -> str:  # noqa: PLR0911 - one for each kind
     """`inside`: how tightly the surrounding operator binds; looser text is put in parentheses."""
     match node:
         case ast.Name(id=name) if name in slots:

@@ -30,7 +30,7 @@ def log(x: Any) -> Any:
     return math.log(x) if isinstance(x, (int, float)) else _library(x).log(x)
 
 
-def abs(x: Any) -> Any:  # noqa: A001 - the field's name
+def abs(x: Any) -> Any:
     """Magnitude."""
     return x.__abs__()
 
@@ -49,12 +49,12 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 def maximum(x: Any, y: Any) -> Any:
     """The larger of two; NaN if either is."""
-    return where((x >= y) | (x != x), x, y)
+    return where((x >= y) | (x != x), x, y)  # noqa: PLR0124 - only NaN differs from itself
 
 
 def minimum(x: Any, y: Any) -> Any:
     """The smaller of two; NaN if either is."""
-    return where((x <= y) | (x != x), x, y)
+    return where((x <= y) | (x != x), x, y)  # noqa: PLR0124
 
 
 def zeros_like(x: Any) -> Any:

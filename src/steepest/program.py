@@ -55,7 +55,7 @@ class Program:
 
         step: the number of the step, from 1.  fresh: names of the states that do not exist yet.
         """
-        scope = _ARITHMETIC | {"numbers": numbers}
+        scope: dict[str, Any] = _ARITHMETIC | {"numbers": numbers}
         exec(self.host_source, scope)
         return scope[f"{self.rule.name}_scalars"]
 
@@ -174,7 +174,7 @@ def _straighten(rule: Rule, known: dict[str, Any]) -> list[Line]:
         return bool(_value(test, known))
 
     class Chosen(ast.NodeTransformer):
-        def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: N802 - ast's own spelling
+        def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
             if _none_test(node.test) is not None:
                 self.generic_visit(node)
                 return node

@@ -72,7 +72,8 @@ def _function_in_file(path: str, name: str) -> Callable[..., Any]:
     if not path or not Path(path).is_file():
         raise ShowError(f"There is no file {path or name!r}. Name a rule of your own as FILE.py:FUNCTION.")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

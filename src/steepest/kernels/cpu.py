@@ -144,14 +144,14 @@ def _expression(node: ast.expr) -> str:
 class _Translate(ast.NodeTransformer):
     """Operations and constants in the kernel's own words."""
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's own spelling
+    def visit_Call(self, node: ast.Call) -> ast.expr:
         arguments = [f"({ast.unparse(self.visit(argument))})" for argument in node.args]
         return ast.parse(_OPERATIONS[ast.unparse(node.func)].format(*arguments), mode="eval").body
 
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return ast.parse(f"real_({node.value!r})", mode="eval").body
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant) and node.right.value == 2:
             left = self.visit(node.left)
             return ast.BinOp(left, ast.Mult(), left)

@@ -70,10 +70,11 @@ def _compile(name: str, source: str, names: Names) -> bytes:
     compilations += 1
     scope = dict(names())
     exec(source, scope)
-    compiled = cfunc(types.int64(types.int64), nopython=True, error_model="numpy")(scope[name])
+    compiled = cfunc(types.int64(types.int64), error_model="numpy")(scope[name])
     module = _without_error_reports(compiled.inspect_llvm())
     called = [f for f in re.findall(r"^declare .*?@([\w.]+)\(", str(module), re.MULTILINE) if not f.startswith("llvm.")]
-    return " ".join([compiled._wrapper_name, *called]).encode() + b"\n" + _target_machine().emit_object(module)
+    (entry,) = re.findall(r"^define .*?@(cfunc\.[\w.]+)\(", str(module), re.MULTILINE)
+    return " ".join([entry, *called]).encode() + b"\n" + _target_machine().emit_object(module)
 
 
 def _without_error_reports(assembly: str) -> llvm.ModuleRef:

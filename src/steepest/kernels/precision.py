@@ -65,7 +65,7 @@ def loader(dtype: str, real: str) -> Any:
     storage = STORAGE[dtype]
 
     @intrinsic
-    def load(_context, _address, _index):  # noqa: ANN
+    def load(_context, _address, _index):
         def generate(_codegen, builder, _signature, arguments):
             cell = builder.load(_pointer(builder, storage.cell, *arguments), align=_size(storage.cell))
             return _cast(builder, storage.decode(builder, cell), LLVM[real])
@@ -92,7 +92,7 @@ def storer(dtype: str, real: str) -> Any:
 
 
 def square_root(real: str) -> Any:
-    """Intrinsic `(x)`: LLVM's own square root, one instruction, where `math.sqrt` would call C for a loop's last elements."""
+    """Intrinsic `(x)`: LLVM's own square root; `math.sqrt` would call C for the last elements of a loop."""
 
     @intrinsic
     def sqrt(_context, _x):

@@ -5,8 +5,8 @@ left and goes.  The calling thread never waits for a worker to start: it takes c
 waits for those that a worker has begun.  So several steps at once need no lock, and a busy or missing worker only costs
 time.  Kernels run without the GIL.
 
-Why not Numba's own threads: its portable layer aborts the process when entered twice, GNU OpenMP kills a forked child at
-its first parallel step, TBB exists for x86-64 alone.  These threads are Python's, rebuilt after fork().
+Why not Numba's own threads: its portable layer aborts the process when entered twice, GNU OpenMP kills a forked child
+at its first parallel step, TBB exists for x86-64 alone.  These threads are Python's, rebuilt after fork().
 """
 
 import os

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-
 from steepest import rules
 from steepest.rule import read
 from steepest.torch import options
@@ -27,6 +26,7 @@ def optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]:
         "__doc__": f"{read_rule.doc}\n\nArguments as in its signature; state: {', '.join(read_rule.state) or 'none'}.",
         "__module__": rule.__module__,
         "__signature__": options.signature(read_rule),
+        "signature": options.signature(read_rule),
         "rule": read_rule,
     }
     return type(name, (RuleOptimizer,), contents)

@@ -1,15 +1,14 @@
 """Which tensors a kernel may walk as flat memory, and how to make one of those that it may not.
 
-A kernel sees an address and a number of elements.  That is right for tensors that are dense (each element of one stretch
-of memory exactly once, in any order of strides) and laid out alike.
+A kernel sees an address and a number of elements.  That is right for tensors that are dense (each element of one
+stretch of memory exactly once, in any order of strides) and laid out alike.
 """
 
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
-
 from steepest.kernels import cpu
+from torch import Tensor
 
 KERNEL_DTYPES = {getattr(torch, name): name for name in cpu.DTYPES}
 

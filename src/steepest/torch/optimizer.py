@@ -1,26 +1,29 @@
 """The torch optimizer of a rule: parameter groups, hooks, checkpoints and schedulers as torch.optim has them."""
 
 import functools
+import inspect
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from operator import is_
 from typing import Any, ClassVar
 
-import torch
-from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim import optimizer as torch_optimizer
 
+import torch
 from steepest.kernels import reference
 from steepest.program import Program, program
 from steepest.rule import Rule
 from steepest.torch import checkpoint, options
 from steepest.torch.plan import Plan, make
 from steepest.torch.state import State, check_gradient, complete
+from torch import Tensor
 
 Group = dict[str, Any]
 
+
+_HOOKS = sys.modules[Optimizer.__module__]  # where torch keeps the hooks of all optimizers
+_profiler_enabled = torch.autograd._profiler_enabled  # pyright: ignore[reportPrivateImportUsage]
 
 _EVERYWHERE = {"maximize": False, "differentiable": False}
 """What a step looks up in every parameter group, also of torch classes that lack the argument."""
@@ -51,11 +54,12 @@ class RuleOptimizer(Optimizer):
     """Base of the optimizers that `steepest.optimizer(rule)` makes; not meant to be instantiated itself."""
 
     rule: ClassVar[Rule]
+    signature: ClassVar[inspect.Signature]
     also: ClassVar[dict[str, Any]] = {}
     """What torch keeps in the parameter groups of this optimizer beside its arguments."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        arguments = options.bind(type(self).__name__, type(self).__signature__, args, kwargs)
+        arguments = options.bind(type(self).__name__, self.signature, args, kwargs)
         params = arguments.pop("params")
         options.check(arguments)
         self._forget()
@@ -77,9 +81,9 @@ class RuleOptimizer(Optimizer):
         return bool(
             self._optimizer_step_pre_hooks
             or self._optimizer_step_post_hooks
-            or torch_optimizer._global_optimizer_pre_hooks
-            or torch_optimizer._global_optimizer_post_hooks
-            or torch.autograd._profiler_enabled()
+            or _HOOKS._global_optimizer_pre_hooks
+            or _HOOKS._global_optimizer_post_hooks
+            or _profiler_enabled()
         )
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:

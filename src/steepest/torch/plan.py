@@ -11,20 +11,20 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
-import torch
-from torch import Tensor
 from torch.autograd.graph import increment_version
 
+import torch
 from steepest.kernels.launch import Launch, Row
 from steepest.program import Program, deciding
 from steepest.torch.layout import KERNEL_DTYPES, has_kernel, laid_out_as, memory, same_layout, unchanged
 from steepest.torch.state import State
+from torch import Tensor
 
 Group = dict[str, Any]
 
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
 _address = Tensor.data_ptr
-_gradient = torch._C.TensorBase.grad.__get__
+_gradient = torch._C.TensorBase.__dict__["grad"].__get__
 
 
 class ChangedError(Exception):

@@ -3,9 +3,8 @@
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from steepest.program import Program
+from torch import Tensor
 
 State = dict[str, Any]
 
@@ -14,8 +13,8 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str) -> None:
     """Refuse, in a sentence, the gradients that cannot be used."""
     if g.layout is not torch.strided:
         raise RuntimeError(
-            f"{optimizer} does not support sparse gradients yet. Make the layer dense (`nn.Embedding(..., sparse=False)`) "
-            "or step its parameters with torch.optim.SparseAdam or torch.optim.SGD."
+            f"{optimizer} does not support sparse gradients yet. Make the layer dense "
+            "(`nn.Embedding(..., sparse=False)`), or step its parameters with SparseAdam or SGD of torch.optim."
         )
     if p.is_complex() or g.is_complex():
         raise RuntimeError(

@@ -1,4 +1,4 @@
-"""Write the stub files by which editors and type checkers see what is made from rules: `python -m steepest.torch.stubs`.
+"""Write the stubs by which editors and type checkers see what is made from rules: `python -m steepest.torch.stubs`.
 
 A test compares them with what this would write.
 """
@@ -6,12 +6,12 @@ A test compares them with what this would write.
 import inspect
 from pathlib import Path
 
-import torch
-
 import steepest
 import steepest.torch
+import torch
 from steepest.torch import RuleOptimizer
 
+_MODULES = ("lr_scheduler", "ops", "rules", "torch", "workbench")
 _HEADER = '"""Written by `python -m steepest.torch.stubs`; do not edit."""\n\n'
 
 
@@ -33,12 +33,12 @@ def torch_stub() -> str:
 def package_stub() -> str:
     """The text of steepest/__init__.pyi."""
     theirs = sorted(name for name in torch.optim.__all__ if name not in steepest.__all__)
-    ours = sorted(set(steepest._OURS) - {"RuleError"})
+    ours = sorted(set(steepest.__all__) - {"RuleError", *_MODULES})
     return (
         _HEADER
         + "".join(f"from torch.optim import {name} as {name}\n" for name in theirs)
         + "\n"
-        + "".join(f"from steepest import {name} as {name}\n" for name in steepest._MODULES)
+        + "".join(f"from steepest import {name} as {name}\n" for name in _MODULES)
         + "from steepest.rule import RuleError as RuleError\n"
         + "".join(f"from steepest.torch import {name} as {name}\n" for name in ours)
         + f"\n__all__ = {_quoted(steepest.__all__)}\n__version__: str\n"
