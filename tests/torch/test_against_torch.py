@@ -1,0 +1,123 @@
+"""Law: torch.optim computes the same, parameters and state, and either can go on from the other's checkpoint."""
+
+import copy
+import io
+import itertools
+import pickle
+
+import pytest
+import torch
+from nets import assert_same_run, net, train
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerances"),
+    [
+        (torch.float64, {"rtol": 1e-9, "atol": 1e-11}),
+        # rounding of 2^-23 a step, amplified by 25 steps through the gradients of the net
+        (torch.float32, {"rtol": 1e-3, "atol": 3e-5}),
+    ],
+    ids=str,
+)
+def test_a_run_equals_torchs(configuration, dtype, tolerances):
+    runs = []
+    for make in (configuration.ours, configuration.theirs):
+        model = net(dtype)
+        optimizer = make(model.parameters())
+        train(model, optimizer, 25)
+        runs.append((model, optimizer))
+    assert_same_run(*runs, **tolerances)
+
+
+def through_a_file(state_dict: dict) -> dict:
+    file = io.BytesIO()
+    torch.save(state_dict, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+HANDOVERS = {
+    "state_dict": lambda d: d,
+    "deepcopy": copy.deepcopy,
+    "file": through_a_file,
+    "pickle": lambda d: pickle.loads(pickle.dumps(d)),
+}
+
+
+@pytest.mark.parametrize("handover", HANDOVERS)
+@pytest.mark.parametrize("order", ["torch, ours, torch", "ours, torch, ours"])
+def test_three_runs_of_20_steps_equal_one_of_60(configuration, order, handover):
+    whole = net()
+    expected = configuration.theirs(whole.parameters())
+    train(whole, expected, 60)
+    model, optimizer = net(), None
+    for who in order.split(", "):
+        before = optimizer
+        optimizer = (configuration.theirs if who == "torch" else configuration.ours)(model.parameters())
+        if before is not None:
+            optimizer.load_state_dict(HANDOVERS[handover](before.state_dict()))
+        train(model, optimizer, 20)
+    assert_same_run((model, optimizer), (whole, expected), rtol=1e-8, atol=1e-10)
+
+
+def test_an_old_checkpoint_with_steps_that_are_numbers(configuration):
+    model, expected = net(), net()
+    ours, theirs = configuration.ours(model.parameters()), configuration.theirs(expected.parameters())
+    train(model, ours, 3)
+    train(expected, theirs, 3)
+    for optimizer in (ours, theirs):
+        old = copy.deepcopy(optimizer.state_dict())
+        for state in old["state"].values():
+            if "step" in state:
+                state["step"] = int(state["step"])
+        optimizer.load_state_dict(old)
+    train(model, ours, 3)
+    train(expected, theirs, 3)
+    assert_same_run((model, ours), (expected, theirs), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64], ids=str)
+def test_steps_are_counted_in_the_default_dtype(configuration, kind):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(kind)
+    try:
+        runs = []
+        for make in (configuration.ours, configuration.theirs):
+            model = net(torch.float32)
+            optimizer = make(model.parameters())
+            train(model, optimizer, 2)
+            runs.append([s.get("step", torch.tensor(0.0)).dtype for s in optimizer.state.values()])
+        assert runs[0] == runs[1]
+    finally:
+        torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize(
+    ("of_p", "of_state"),
+    [d for d in itertools.product((torch.float32, torch.bfloat16, torch.float16, torch.float64), repeat=2) if d[0] != d[1]],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["SGD-lr=0.01-momentum=0.9", "RMSprop-lr=0.001-centered", "Adam-lr=0.001-amsgrad"])
+def test_state_of_another_dtype_than_its_parameter(name, of_p, of_state):
+    """V7: torch's fused kernels refuse it.  Here it stays in its dtype, and is computed with as exactly as that allows."""
+    from conftest import TABLE
+
+    configuration = next(row for row in TABLE if row.id == name)
+    runs = []
+    for exact in (False, True):
+        p = torch.nn.Parameter(torch.linspace(-1, 1, 35).to(of_p).to(torch.float64 if exact else of_p))
+        optimizer = configuration.ours([p])
+        for step in range(4):
+            p.grad = torch.linspace(1, 2 + step, 35).to(of_p).to(p.dtype)
+            optimizer.step()
+            for key, value in optimizer.state[p].items():
+                if key != "step":
+                    assert step == 0 or value.dtype == (torch.float64 if exact else of_state)
+                    optimizer.state[p][key] = value.to(torch.float64 if exact else of_state)
+        runs.append((p.detach().double(), optimizer.state[p]))
+    # four steps, each stored value rounded once (times ten operations in float32), relative to the largest around
+    eps = max(torch.finfo(of_p).eps, torch.finfo(of_state).eps, 10 * torch.finfo(torch.float32).eps)
+    torch.testing.assert_close(runs[0][0], runs[1][0], rtol=0, atol=4 * eps / 2)
+    for key, value in runs[1][1].items():
+        bound = 4 * eps / 2 * max(1.0, value.abs().max().item())
+        torch.testing.assert_close(runs[0][1][key].double(), value.double(), rtol=0, atol=bound)
