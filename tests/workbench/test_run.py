@@ -174,3 +174,20 @@ def test_a_class_of_the_user_is_called_with_its_rate(tiny: Make) -> None:
     run = Run(tiny, candidate, 0.5, seed=0, steps=2)
     run.train()
     assert (run.optimizer.defaults["lr"], run.optimizer.defaults["rho"]) == (0.5, 0.8)
+
+
+def test_a_small_model_trains_on_one_thread_and_the_callers_number_comes_back(tiny: Make) -> None:
+    seen = []
+
+    def make(seed: int) -> Task:
+        task = tiny(seed)
+        return replace(task, evaluate=lambda model: {"val_loss": -len(seen), "n": seen.append(torch.get_num_threads())})
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(TypeError):  # whatever happens in the run
+            Run(make, KNOWN["sgd"], 0.01, seed=0).train()
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)

@@ -99,12 +99,12 @@ def _evidence(found: Numbers) -> list[str]:
     beaten = [pair for pair in found.pairs if pair.a == best.name and pair.decision == "win"]
     if beaten:
         chance = min(pair.superiority.estimate for pair in beaten)
-        sentences.append(f"It beats {listed([pair.b for pair in beaten])} in {_share(chance)} of pairs of runs.")
+        sentences.append(f"It beats {listed([pair.b for pair in beaten])} in {_share(chance)}.")
     return [*sentences, f"The evidence is {_seeds(found)}{strength(found.seeds)}."]
 
 
 def _share(chance: float) -> str:
-    return "all" if chance == 1 else f"at least {percent(chance)}"
+    return "every pair of runs" if chance == 1 else f"at least {percent(chance)} of all pairs of runs"
 
 
 def _seeds(found: Numbers) -> str:
