@@ -48,8 +48,8 @@ def compare(
     from steepest.workbench.folder import command_line
     from steepest.workbench.progress import Line
     from steepest.workbench.report.terminal import announce
-    from steepest.workbench.study import Watcher
     from steepest.workbench.study import compare as conduct
+    from steepest.workbench.watcher import Watcher
 
     errors = Console(stderr=True)
     watcher = Line(errors) if errors.is_terminal else Watcher()

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor, nn
 
+import torch
 from steepest.workbench import Task
 from steepest.workbench.task import Shuffled
+from torch import Tensor, nn
 
 
 def _data() -> tuple[Tensor, Tensor]:
@@ -38,7 +38,7 @@ def tiny_task(seed: int) -> Task:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Callable[[int], Task]:
     """The task function."""
     return tiny_task

@@ -14,8 +14,9 @@ from steepest.workbench.optimizers import KNOWN
 from steepest.workbench.record import Key, Record
 from steepest.workbench.report import figures, words
 from steepest.workbench.report.band import near_optimal
-from steepest.workbench.report.numbers import Numbers, numbers_of
+from steepest.workbench.report.numbers import numbers_of
 from steepest.workbench.report.page import page
+from steepest.workbench.report.records import Numbers
 from steepest.workbench.report.terminal import text
 from steepest.workbench.run import DIVERGED, TRAINED, Outcome, Trace
 from steepest.workbench.statistics import Interval
@@ -183,11 +184,9 @@ def test_colours_belong_to_optimizers_and_never_repeat_among_eight() -> None:
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    from conftest import tiny_task  # type: ignore[import-not-found]
-
+def hostile(tiny: Make, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     def make(seed: int) -> Task:
-        task = tiny_task(seed)
+        task = tiny(seed)
         return replace(task, metric=HOSTILE[0], evaluate=lambda model: {HOSTILE[0]: task.evaluate(model)["val_loss"]})
 
     make.__name__ = "<img src=x onerror=alert(1)>"

@@ -1,12 +1,12 @@
 """The report in a real browser: opened from a file, everything drawn, everything that can be clicked clicked."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from steepest.workbench import Candidate, compare
+from steepest.workbench import Candidate, Task, compare
 
 pytest.importorskip("selenium", reason="needs selenium: pip install 'steepest[dev]'")
 
@@ -24,13 +24,11 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from conftest import tiny_task  # type: ignore[import-not-found]
-
+def report(tiny: Callable[[int], Task], tmp_path_factory: pytest.TempPathFactory) -> Path:
     candidates = ["sgd", *(Candidate(name, "Adam", 0.01, "") for name in NAMES[1:])]
     # sgd at 1e28 and beyond diverges, so that the figure has failed runs to show
     candidates.append(Candidate("hopeless", "SGD", 1e28, ""))
-    found = compare(tiny_task, candidates, "trials=3", 2, out=tmp_path_factory.mktemp("page") / "study")
+    found = compare(tiny, candidates, "trials=3", 2, out=tmp_path_factory.mktemp("page") / "study")
     return found.folder / "report.html"
 
 

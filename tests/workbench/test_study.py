@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 from steepest.workbench import Candidate, Comparison, Task, compare
-from steepest.workbench.study import parsed
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
+from steepest.workbench.plan import parsed
 from steepest.workbench.record import DATABASE, Record
 
 Make = Callable[[int], Task]

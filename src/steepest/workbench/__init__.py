@@ -7,12 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steepest.workbench.study import Comparison as Comparison
-    from steepest.workbench.study import compare as compare
+    from steepest.workbench.comparison import Comparison as Comparison
     from steepest.workbench.optimizers import Candidate as Candidate
+    from steepest.workbench.study import compare as compare
     from steepest.workbench.task import Task as Task
 
-_HOME = {"Task": "task", "Candidate": "optimizers", "compare": "study", "Comparison": "study"}
+_HOME = {"Task": "task", "Candidate": "optimizers", "compare": "study", "Comparison": "comparison"}
 __all__ = ["Candidate", "Comparison", "Task", "compare"]
 
 

@@ -19,7 +19,7 @@ from steepest.workbench.optimizers import DECADES, Candidate
 from steepest.workbench.record import SCHEMA_VERSION, Record, is_study
 
 if TYPE_CHECKING:
-    from steepest.workbench.study import Plan
+    from steepest.workbench.plan import Plan
 
 PACKAGES = (
     "steepest",

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from steepest.workbench.study import Plan, Watcher
+from steepest.workbench.plan import Plan
+from steepest.workbench.watcher import Watcher
 
 if TYPE_CHECKING:
     from steepest.workbench.record import Key

@@ -90,14 +90,21 @@ class Record:
     def __init__(self, folder: Path, write: bool = False) -> None:
         self.folder = folder
         self.lock = _lock(folder) if write else None
-        with explained(folder):
-            self.connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
+        self.connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
+        try:
+            self._open(write)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, write: bool) -> None:
+        with explained(self.folder):
             if write and _is_empty(self.connection):
                 self._create()
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             raise WorkbenchError(
-                f"{folder} was written with version {version} of the record and this program reads version "
+                f"{self.folder} was written with version {version} of the record and this program reads version "
                 f"{SCHEMA_VERSION}; use the release that wrote it, or another folder."
             )
 

@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import io
 import math
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-
 from steepest.workbench.errors import TaskError, UsageError
+from steepest.workbench.isolation import own_randomness, random_states, set_random_states, threads_for
 from steepest.workbench.optimizers import Candidate
 from steepest.workbench.task import Task, TaskFunction
 
 POINTS = 100  # of a loss curve: each is the mean over the steps since the last, so none is lost
-
-SMALL = 100_000  # parameters below which one thread is enough
 
 TRAINED, FAILED, DIVERGED, INTERRUPTED = "trained", "failed to train", "diverged", "interrupted"
 
@@ -297,57 +292,6 @@ def _endless(train: Iterable[Any]) -> Iterator[Any]:
                 f"`train` ended after {seen} batches and could not be iterated again; give an iterable that "
                 "starts anew (a DataLoader, a list, a class with __iter__), not a generator."
             )
-
-
-def random_states() -> dict[str, Any]:
-    """The state of every global generator, in types that torch.load reads without executing code."""
-    name, keys, *rest = np.random.get_state(legacy=True)
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "numpy": (name, torch.from_numpy(np.array(keys, dtype=np.int64)), *rest),
-        "python": random.getstate(),
-    }
-
-
-def set_random_states(states: dict[str, Any]) -> None:
-    """Put every global generator back."""
-    torch.set_rng_state(states["torch"])
-    if states["cuda"]:
-        torch.cuda.set_rng_state_all(states["cuda"])
-    name, keys, *rest = states["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
-    random.setstate(states["python"])
-
-
-@contextmanager
-def own_randomness(seed: int) -> Iterator[None]:
-    """Seed the global generators, and give the caller his own back afterwards."""
-    states = random_states()
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        set_random_states(states)
-
-
-@contextmanager
-def threads_for(model: torch.nn.Module) -> Iterator[None]:
-    """One thread for a small model, the caller's number for others.
-
-    Measured on two cores with `digits-mlp`, 1000 steps: alone 0.25 s with one thread or two; beside a process that
-    keeps both cores busy about 1 s with one thread, and 3 to 34 s with two, which wait for each other at every step.
-    One thread also adds up in one order, so that the numbers do not depend on the number of cores.
-    """
-    before = torch.get_num_threads()
-    if sum(parameter.numel() for parameter in model.parameters()) < SMALL:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _spread(count: int, steps: int) -> set[int]:

@@ -1,143 +1,37 @@
-"""A study: every optimizer searched over its own range of rates with the same budget, the best two tried
-again.
+"""A study: every optimizer searched over its own range of rates with the same budget, the best two tried again.
 
-1. Search: `trials` rates for each optimizer, one run each, all with the same seed. 2. Finalists: the best two
-rates of each optimizer, again with fresh seeds.  Within a repetition every optimizer starts
-   from the same initialisation and sees the data in the same order, so that differences are taken pair by
-   pair.
+1. Search: `trials` rates for each optimizer, one run each, all with the same seed.
+2. Finalists: the best two rates of each optimizer, again with fresh seeds.  Within a repetition every optimizer
+   starts from the same initialisation and sees the data in the same order, so that differences are taken in pairs.
 
-The seed of the search never enters an estimate: the run that was picked because it was the best flatters its
-rate.
+The seed of the search never enters an estimate: the run that was picked because it was the best flatters its rate.
 """
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench import folder as folders
+from steepest.workbench.comparison import Comparison
 from steepest.workbench.errors import Interrupted, TaskError, UsageError, WorkbenchError, missing_extra
 from steepest.workbench.loading import Source, load, summary, users_traceback
 from steepest.workbench.optimizers import DEFAULT, Candidate, choose
+from steepest.workbench.plan import Plan, parsed
 from steepest.workbench.record import Key, Record
 from steepest.workbench.signals import Stop
 from steepest.workbench.task import TaskFunction
+from steepest.workbench.watcher import Watcher
 
 if TYPE_CHECKING:
-    import polars
-
-    from steepest.workbench.report.numbers import Numbers
+    from steepest.workbench.report.records import Numbers
 
 SEARCH, FINALISTS = "search", "finalists"
 SEARCH_SEED = 0  # the finalists' seeds are 1, 2, ...
 RUNNERS = 2  # rates of each optimizer that are tried again
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a study will do.  Equal plans may share a folder."""
-
-    task: str
-    optimizers: list[dict[str, Any]]
-    trials: int
-    seeds: int
-    steps: int
-    metric: str
-    higher_is_better: bool
-
-    def difference(self, other: dict[str, Any]) -> str:
-        """The first thing in which a stored plan differs, in words, or nothing."""
-        for name, mine in asdict(self).items():
-            theirs = other.get(name)
-            if mine != theirs:
-                pair = [_listed(each or []) if name == "optimizers" else each for each in (theirs, mine)]
-                return f"{name}={pair[0]}, not {name}={pair[1]}"
-        return ""
-
-
-def _listed(optimizers: list[dict[str, Any]]) -> str:
-    """Names where they tell the difference; otherwise the reader looks into the manifest."""
-    return ",".join(f"{each['name']}@{each['centre']:g}" for each in optimizers)
-
-
-@dataclass
-class Watcher:
-    """Is told what happens; this one does nothing with it.  The terminal's progress line is another."""
-
-    total: int = 0
-
-    def begin(self, plan: Plan, runs: int, done: int) -> None:
-        """The study starts: `done` of `runs` are there already."""
-
-    def run(self, key: Key, steps: int) -> None:
-        """A run of so many steps starts, or goes on."""
-
-    def tick(self, step: int) -> None:
-        """The run has come to this step."""
-
-    def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
-        """A run has ended, or was found in the record."""
-
-    def close(self) -> None:
-        """The study is over, or interrupted."""
-
-
-@dataclass
-class Comparison:
-    """A finished study.
-
-    Args:
-        folder: Where everything is.
-        candidates: The optimizers.
-        numbers: All that the report says.
-    """
-
-    folder: Path
-    candidates: list[Candidate]
-    numbers: Numbers = field(repr=False)
-
-    def summary(self) -> str:
-        """The verdict and the table, as text."""
-        from steepest.workbench.report.terminal import text
-
-        return text(self.numbers)
-
-    def save_html(self, path: str | Path) -> None:
-        """Write the report to a file of your choice."""
-        from steepest.workbench.report.page import page
-
-        Path(path).write_text(page(self.numbers), encoding="utf-8")
-
-    @property
-    def runs(self) -> polars.DataFrame:
-        """One row for each run."""
-        with Record(self.folder) as record:
-            return record.runs()
-
-    def best(self) -> Best:
-        """The recommended optimizer and rate."""
-        row = self.numbers.rows[0]
-        candidate = next(c for c in self.candidates if c.name == row.name)
-        return Best(candidate, row.rate)
-
-
-@dataclass(frozen=True)
-class Best:
-    """An optimizer at a rate."""
-
-    candidate: Candidate
-    rate: float
-
-    def build(self, parameters: Iterable[Any]) -> Any:
-        """A fresh optimizer for these parameters."""
-        return self.candidate.build(parameters, self.rate)
-
-    def __str__(self) -> str:
-        return self.candidate.call().replace("RATE", f"{self.rate:g}")
 
 
 def compare(
@@ -191,17 +85,6 @@ def compare(
     return study.conduct(fresh)
 
 
-def parsed(budget: str | int) -> int:
-    """The number of trials in `trials=N`."""
-    found = re.fullmatch(r"(?:trials=)?(\d+)", str(budget).strip())
-    if not found or int(found[1]) < 1:
-        raise UsageError(
-            f"The budget {str(budget)!r} cannot be used; write trials=N, with N the number of learning rates "
-            "to try for each optimizer, at least 1."
-        )
-    return int(found[1])
-
-
 class Study:
     """One comparison being made."""
 
@@ -220,7 +103,8 @@ class Study:
         self.source, self.candidates, self.folder = source, candidates, folder
         self.command, self.watcher = command, watcher
         with Explaining(source.name, "when it was first made"):
-            from steepest.workbench.run import checked, own_randomness
+            from steepest.workbench.isolation import own_randomness
+            from steepest.workbench.run import checked
 
             with own_randomness(SEARCH_SEED):
                 self.task = checked(source.make(SEARCH_SEED))

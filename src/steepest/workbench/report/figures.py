@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.numbers import CurvePoint, Numbers, Point
+    from steepest.workbench.report.records import CurvePoint, Numbers, Point
 
 # Told apart by people with any colour blindness, and on white as well as on black: Okabe and Ito, 2008, with
 # the blue lightened, the yellow (invisible on white) left out, and grey and violet added.

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from steepest.workbench.report import figures, terminal, words
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.numbers import Numbers
+    from steepest.workbench.report.records import Numbers
 
 
 def page(found: Numbers) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from steepest.workbench.optimizers import DECADES
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.numbers import Numbers, Row
+    from steepest.workbench.report.records import Numbers, Row
     from steepest.workbench.statistics import Interval
 
 MANY_FAILED = 1 / 3
@@ -38,7 +38,7 @@ def interval(of: Interval) -> tuple[str, str]:
     if half == 0 or max(abs(low), abs(high)) >= 1e6 or half < 1e-6:
         return number(estimate), f"{number(low)} to {number(high)}"
     places = max(0, 1 - math.floor(math.log10(half)))
-    shown = [f"{value:.{places}f}".replace("-", MINUS) for value in of]
+    shown = [f"{round(value, places) + 0.0:.{places}f}".replace("-", MINUS) for value in of]  # + 0.0: no minus zero
     return shown[0], f"{shown[1]} to {shown[2]}"
 
 

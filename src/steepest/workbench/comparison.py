@@ -1,0 +1,70 @@
+"""What a study has found, for a program to use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steepest.workbench.optimizers import Candidate
+from steepest.workbench.record import Record
+
+if TYPE_CHECKING:
+    import polars
+
+    from steepest.workbench.report.records import Numbers
+
+
+@dataclass
+class Comparison:
+    """A finished study.
+
+    Args:
+        folder: Where everything is.
+        candidates: The optimizers.
+        numbers: All that the report says.
+    """
+
+    folder: Path
+    candidates: list[Candidate]
+    numbers: Numbers = field(repr=False)
+
+    def summary(self) -> str:
+        """The verdict and the table, as text."""
+        from steepest.workbench.report.terminal import text
+
+        return text(self.numbers)
+
+    def save_html(self, path: str | Path) -> None:
+        """Write the report to a file of your choice."""
+        from steepest.workbench.report.page import page
+
+        Path(path).write_text(page(self.numbers), encoding="utf-8")
+
+    @property
+    def runs(self) -> polars.DataFrame:
+        """One row for each run."""
+        with Record(self.folder) as record:
+            return record.runs()
+
+    def best(self) -> Best:
+        """The recommended optimizer and rate."""
+        row = self.numbers.rows[0]
+        candidate = next(c for c in self.candidates if c.name == row.name)
+        return Best(candidate, row.rate)
+
+
+@dataclass(frozen=True)
+class Best:
+    """An optimizer at a rate."""
+
+    candidate: Candidate
+    rate: float
+
+    def build(self, parameters: Iterable[Any]) -> Any:
+        """A fresh optimizer for these parameters."""
+        return self.candidate.build(parameters, self.rate)
+
+    def __str__(self) -> str:
+        return self.candidate.call().replace("RATE", f"{self.rate:g}")

@@ -1,0 +1,63 @@
+"""What a run must not share with its surroundings: random states, and the processor's cores."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+import torch
+
+SMALL = 100_000  # parameters below which one thread is enough
+
+
+def random_states() -> dict[str, Any]:
+    """The state of every global generator, in types that torch.load reads without executing code."""
+    name, keys, *rest = np.random.get_state(legacy=True)
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": (name, torch.from_numpy(np.array(keys, dtype=np.int64)), *rest),
+        "python": random.getstate(),
+    }
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Put every global generator back."""
+    torch.set_rng_state(states["torch"])
+    if states["cuda"]:
+        torch.cuda.set_rng_state_all(states["cuda"])
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    random.setstate(states["python"])
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """Seed the global generators, and give the caller his own back afterwards."""
+    states = random_states()
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        set_random_states(states)
+
+
+@contextmanager
+def threads_for(model: torch.nn.Module) -> Iterator[None]:
+    """One thread for a small model, the caller's number for others.
+
+    Measured on two cores with `digits-mlp`, 1000 steps: alone 0.25 s with one thread or two; beside a process that
+    keeps both cores busy about 1 s with one thread, and 3 to 34 s with two, which wait for each other at every step.
+    One thread also adds up in one order, so that the numbers do not depend on the number of cores.
+    """
+    before = torch.get_num_threads()
+    if sum(parameter.numel() for parameter in model.parameters()) < SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
