@@ -107,7 +107,7 @@ def test_higher_is_better_turns_everything_round(tmp_path: Path) -> None:
 def test_the_verdict_says_who_how_sure_and_at_what_cost(tmp_path: Path) -> None:
     found = study(tmp_path, SEARCH, FINALISTS)
     verdict = " ".join(found.verdict)
-    assert "adam wins on by-hand, at a learning rate of 0.01" in verdict
+    assert "adam wins on by-hand. At a learning rate of 0.01," in verdict
     assert "0.90 (95 % interval 0.65 to 1.15)" in verdict
     assert "3 fresh seeds for each: indicative" in verdict
     assert "18 runs of 10 steps, of which 1 failed" in verdict
@@ -218,3 +218,12 @@ def test_hostile_names_are_text(hostile: Comparison) -> None:
 def test_the_page_can_be_saved_elsewhere(hostile: Comparison, tmp_path: Path) -> None:
     hostile.save_html(tmp_path / "mine.html")
     assert (tmp_path / "mine.html").read_bytes() == (hostile.folder / "report.html").read_bytes()
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_nothing_wins_with_fewer_than_three_seeds(tmp_path: Path, seeds: int) -> None:
+    finals = {"sgd": {0.1: [2.0] * seeds}, "adam": {1e-2: [0.8] * seeds}}
+    found = study(tmp_path, SEARCH, finals, seeds=seeds)
+    assert found.pairs[0].outcome == "adam leads, unproven"
+    assert "wins" not in page(found).partition('id="charts"')[0]
+    assert "smoke test" in " ".join(found.warnings)

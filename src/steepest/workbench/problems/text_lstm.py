@@ -92,5 +92,5 @@ def task(seed: int) -> Task:
         evaluate=lambda model: {"val_loss": loss(model, held_out()).item()},
         steps=600,
         baseline=constant_loss(),
-        target=2.4,
+        target=2.0,
     )

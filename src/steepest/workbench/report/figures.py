@@ -95,10 +95,10 @@ def _run(point: Point) -> dict[str, Any]:
 
 def _failed_label(failing: list[str]) -> alt.Chart:
     middle = STRIP * len(failing) / 2
-    text = {"text": "failed", "align": "left", "baseline": "middle", "fontSize": 12, "opacity": 0.6}
+    text = {"text": "failed", "align": "right", "baseline": "middle", "fontSize": 12, "opacity": 0.6}
     return (
         alt.Chart(alt.Data(values=[{}]))
-        .mark_text(**text, color="currentColor", dx=6)
+        .mark_text(**text, color="currentColor", dx=-7)
         .encode(x=alt.value(0), y=alt.value(middle))
     )
 
@@ -191,9 +191,7 @@ def finalists(found: Numbers) -> alt.LayerChart:
         axis=alt.Axis(title=None, ticks=False, domain=False, labelFontSize=13, labelPadding=10),
     )
     ends = [v for bar in bars for v in (bar["low"], bar["high"])] + [dot["value"] for dot in dots]
-    log = bool(ends) and min(ends) > 0 and max(ends) > 20 * min(ends)
-    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=not log)
-    axis = alt.Axis(title=found.metric, tickCount=6)
+    scale, axis = _value_scale(ends), alt.Axis(title=found.metric, tickCount=6)
     colour = _colour(found, False)
     base = _data(bars)
     tips = [alt.Tooltip(f"{field}:Q", format=".4~g") for field in ("mean", "low", "high")]
@@ -216,6 +214,17 @@ def finalists(found: Numbers) -> alt.LayerChart:
     return (
         alt.LayerChart(layer=[rules, means, seeds]).add_params(_hidden()).properties(height=58 * len(found.rows) + 10)
     )
+
+
+def _value_scale(values: list[float]) -> alt.Scale:
+    """Room for all values; logarithmic where one optimizer is far from the others."""
+    if not values:
+        return alt.Scale(domain=[0, 1])
+    low, high = min(values), max(values)
+    if low > 0 and high > 20 * low:
+        return alt.Scale(type="log", domain=[low / 1.1, high * 1.1], nice=False)
+    room = 0.04 * (high - low) or 0.1 * abs(high) or 1.0
+    return alt.Scale(domain=[low - room, high + room], zero=False, nice=False)
 
 
 _SHOWN = "indexof(hidden, datum.optimizer) < 0"

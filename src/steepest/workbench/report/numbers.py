@@ -14,6 +14,8 @@ from steepest.workbench.report.band import Band, near_optimal
 from steepest.workbench.report.records import CurvePoint, Numbers, Pair, Point, Row
 from steepest.workbench.statistics import Interval
 
+PROOF = 3  # seeds below which nothing wins: every resample of one or two runs agrees with them
+
 
 def numbers_of(record: Record) -> Numbers:
     """The numbers of a study, finished or not."""
@@ -184,6 +186,8 @@ class View:
         a, b = first.values[:count], second.values[:count]
         chance = statistics.superiority([self.sign * x for x in a], [self.sign * x for x in b])
         decided = statistics.decision(chance) if count else "tie"
+        if count < PROOF:
+            decided = {"win": "leaning", "loss": "trailing"}.get(decided, decided)
         return Pair(
             first.name,
             second.name,

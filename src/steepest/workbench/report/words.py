@@ -72,9 +72,9 @@ def _winner(found: Numbers) -> str:
     if not best.trained:
         return f"None of the optimizers trained on {found.task} at any rate that was tried."
     if len(found.rows) == 1:
-        return f"{best.name} trains {found.task} best at a learning rate of {best.rate:g}."
+        return f"{best.name} trains {found.task}."
     if not close:
-        return f"{best.name} wins on {found.task}, at a learning rate of {best.rate:g}."
+        return f"{best.name} wins on {found.task}."
     ahead = f"{best.name} is ahead, but {listed(close)} {_are(close)} not reliably worse"
     return f"No clear winner on {found.task}: {ahead}."
 
@@ -95,7 +95,9 @@ def _evidence(found: Numbers) -> list[str]:
         return []
     estimate, bounds = interval(best.mean)
     within = f" (95 % interval {bounds})" if math.isfinite(best.mean.low) else ""
-    sentences = [f"At {best.rate:g}, {best.name} ends with a mean {found.metric} of {estimate}{within}."]
+    sentences = [
+        f"At a learning rate of {best.rate:g}, {best.name} ends with a mean {found.metric} of {estimate}{within}."
+    ]
     beaten = [pair for pair in found.pairs if pair.a == best.name and pair.decision == "win"]
     if beaten:
         chance = min(pair.superiority.estimate for pair in beaten)
@@ -196,8 +198,8 @@ def methods(found: Numbers) -> str:
         "averaged. Intervals are Student's t at 95 % over seeds (proportions: Wilson). Differences are "
         "paired by seed, with an exact sign-flip p, not corrected for the number of pairs. The probability "
         "of superiority counts all pairs of runs, ties as half, with a percentile bootstrap over seeds; a "
-        "win is a probability of at least 0.75 whose interval lies above 0.5. The near-optimal width is "
-        "that of the range of rates that keep 95 % of the best rate's improvement, in the search. Training "
-        f"time leaves evaluation out. steepest {versions.get('steepest', '')}, torch "
+        "win takes three seeds and a probability of at least 0.75 whose interval lies above 0.5. The "
+        "near-optimal width is that of the range of rates that keep 95 % of the best rate's improvement, in "
+        f"the search. Training time leaves evaluation out. steepest {versions.get('steepest', '')}, torch "
         f"{versions.get('torch', '')}."
     )
