@@ -1,7 +1,9 @@
 """`python -m benchmarks [--quick] [--model M ...] [--optimizer O ...]`: print the table of docs/performance.md."""
 
 import argparse
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -18,21 +20,26 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="leave out the largest model")
     parser.add_argument("--model", nargs="*", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--optimizer", nargs="*", choices=list(steps.CASES), default=list(steps.CASES))
+    parser.add_argument("--json", type=Path, help="also write the rows of the first table there")
     given = parser.parse_args()
     models = [model for model in given.model if not (given.quick and model == "GPT-2")]
-    console = Console()
+    console = Console(width=max(110, Console().width))
     console.print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; medians; ratios are ours / theirs")
     memory = start.extra_memory_kb()
-    _print(console, "A step", steps.rows(models, given.optimizer))
+    rows = _print(console, "A step", steps.rows(models, given.optimizer))
+    if given.json:
+        given.json.write_text(json.dumps(rows, indent=1))
     if "GPT-2" in models:
         _print(console, "Share of the memory limit, GPT-2 shapes", steps.memory_share(given.optimizer))
     _print(console, "First step of a process", start.first_steps())
     console.print(f"import steepest: {start.import_ms():.1f} ms;  extra memory of ten steps: {memory:.0f} kB")
 
 
-def _print(console: Console, title: str, rows: Iterable[dict[str, Any]]) -> None:
+def _print(console: Console, title: str, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     table: Table | None = None
+    printed = []
     for row in rows:
+        printed.append(row)
         if table is None:
             table = Table(title=title, title_justify="left")
             for name, value in row.items():
@@ -41,6 +48,7 @@ def _print(console: Console, title: str, rows: Iterable[dict[str, Any]]) -> None
         console.print(f"[dim]{title}: {' '.join(str(v) for v in list(row.values())[:2])} done[/dim]", highlight=False)
     if table is not None:
         console.print(table)
+    return printed
 
 
 def _cell(value: Any) -> str:

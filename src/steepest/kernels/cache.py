@@ -21,11 +21,11 @@ def folder() -> Path | None:
     chosen = os.environ.get("STEEPEST_CACHE_DIR")
     if chosen == "":
         return None
-    path = Path(chosen) if chosen else _platform_folder() / "steepest"
     try:
+        path = Path(chosen) if chosen else _platform_folder() / "steepest"
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path if _is_private(path) else None
-    except OSError:
+    except (OSError, RuntimeError):  # a user without a home has no folder either
         return None
 
 

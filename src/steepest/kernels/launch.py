@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.kernels import cpu
-from steepest.kernels.table import OVERLAP, STEPS_DIFFER, prepare
+from steepest.kernels.table import NO_MEMORY, OVERLAP, STEPS_DIFFER, prepare
 from steepest.kernels.workers import WORKERS, wait_until
 from steepest.program import Program
 
@@ -58,15 +58,15 @@ class Launch:
         self._arguments = self._constant_arguments(gradient_size=sizes[1])
         self._address = ctypes.addressof(self._arguments)
 
-    def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> bool:
-        """Take one step; False, with nothing changed, where a gradient lies in memory that the step writes.
+    def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
+        """Take one step; 0 if it was taken, else OVERLAP or NO_MEMORY, with nothing changed (see `table.prepare`).
 
         gradients: address of each row's gradient, laid out as its parameter.  threads: how many may work.
         """
         self._gradients[:] = gradients
         flags = self._prepare(self._address)
-        if flags & OVERLAP:
-            return False
+        if flags & (OVERLAP | NO_MEMORY):
+            return flags
         scalars = self._scalars(hyperparameters, -1.0 if maximize else 1.0, differ=bool(flags & STEPS_DIFFER))
         self._arguments[cpu.SCALARS] = ctypes.addressof(scalars)
         if threads > 1 and self._worth_sharing:
@@ -75,7 +75,7 @@ class Launch:
             self._arguments[cpu.NEXT_CHUNK] = 0
             self._kernel(self._address)
         self._fresh = None
-        return True
+        return 0
 
     def _run_with(self, helpers: int) -> None:
         arguments = type(self._arguments)(*self._arguments)  # a worker that wakes late finds its own, finished counters

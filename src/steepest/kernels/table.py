@@ -13,6 +13,7 @@ from steepest.kernels.native import Native, load
 
 STEPS_DIFFER = 1
 OVERLAP = 2
+NO_MEMORY = 4
 
 _SOURCE = f"""\
 def prepare(arguments):
@@ -22,6 +23,8 @@ def prepare(arguments):
     written = load_int64(arguments, {cpu.WRITTEN})
     for row in range(rows):
         begin = load_int64(load_int64(arguments, {cpu.GRADIENTS}), row)
+        if begin == 0 and load_int64(table + row * width, {cpu.ELEMENTS}) > 0:
+            return {NO_MEMORY}
         end = begin + load_int64(table + row * width, {cpu.ELEMENTS}) * load_int64(arguments, {cpu.GRADIENT_SIZE})
         first = 0
         last = load_int64(arguments, {cpu.WRITTEN_COUNT})
@@ -56,7 +59,7 @@ def prepare(arguments):
 def prepare() -> Native:
     """The compiled function: `prepare(address of ARGUMENTS) -> flags`.
 
-    OVERLAP: a gradient lies in memory that the step writes; nothing was changed.
+    OVERLAP: a gradient lies in memory that the step writes; NO_MEMORY: one has none.  Nothing was changed.
     Else every step is raised by one and written to STEPS too; STEPS_DIFFER says that they are not all equal.
     """
     return load("prepare", _SOURCE, _names, salt=(Path(__file__).parent / "precision.py").read_text())

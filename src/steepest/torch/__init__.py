@@ -20,7 +20,7 @@ def optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]:
     Raises RuleError where the function cannot be read as a rule.
     """
     read_rule = read(rule)
-    theirs = options.torch_class(read_rule.name)
+    theirs = options.torch_class(read_rule)
     name = theirs.__name__ if theirs else "".join(part.capitalize() for part in read_rule.name.split("_"))
     contents = {
         "__doc__": f"{read_rule.doc}\n\nArguments as in its signature; state: {', '.join(read_rule.state) or 'none'}.",

@@ -24,6 +24,17 @@ def check(rule: Rule, groups: list[dict[str, Any]], checkpoint: Mapping[str, Any
             for name in rule.state:
                 if state.get(name) is not None:
                     check_shape(name, state[name], p, which)
+            if rule.counts and "step" in state:
+                _check_step(state["step"], which)
+
+
+def _check_step(step: Any, which: str) -> None:
+    one_number = step.numel() == 1 if isinstance(step, Tensor) else isinstance(step, (int, float))
+    if not one_number:
+        raise ValueError(
+            f"The step count of {which} is {step!r}, not a number: the checkpoint is damaged or of something else. "
+            "Load the checkpoint that belongs to this model, or start without it."
+        )
 
 
 def own(rule: Rule, p: Tensor, loaded: State, given: Mapping[str, Any]) -> None:

@@ -10,6 +10,8 @@ import torch
 from steepest.kernels import cpu
 from torch import Tensor
 
+PLAIN = (Tensor, torch.nn.Parameter)
+"""The types whose memory is what they show; a subclass such as DTensor may answer for memory elsewhere."""
 KERNEL_DTYPES = {getattr(torch, name): name for name in cpu.DTYPES}
 
 
@@ -37,11 +39,10 @@ def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
 def has_kernel(tensor: Tensor) -> bool:
     """Whether a kernel can walk this tensor: plain memory of the CPU, of a dtype that kernels read, dense.
 
-    Subclasses such as DTensor answer for memory that they do not show, and lazily conjugated or negated views do not
-    hold the values they show.
+    Lazily negated views do not hold the values they show.
     """
     return (
-        type(tensor) in (Tensor, torch.nn.Parameter)
+        type(tensor) in PLAIN
         and tensor.device.type == "cpu"
         and tensor.layout is torch.strided
         and tensor.dtype in KERNEL_DTYPES
@@ -58,8 +59,8 @@ def _lies_in_its_storage(tensor: Tensor) -> bool:
 
 
 def memory(tensor: Tensor) -> tuple[int, int]:
-    """[begin, end) of the addresses that a tensor with positive strides may touch."""
-    if tensor.numel() == 0:
+    """[begin, end) of the CPU's addresses that a tensor may touch; empty where it has none there."""
+    if tensor.numel() == 0 or tensor.device.type != "cpu" or tensor.layout is not torch.strided:
         return 0, 0
     extent = 1 + sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
     return tensor.data_ptr(), tensor.data_ptr() + extent * tensor.element_size()

@@ -15,7 +15,7 @@ from steepest.kernels import reference
 from steepest.program import Program, program
 from steepest.rule import Rule
 from steepest.torch import checkpoint, options
-from steepest.torch.plan import Plan, make
+from steepest.torch.plan import Entry, Plan, make
 from steepest.torch.state import State, check_gradient, complete
 from torch import Tensor
 
@@ -92,6 +92,8 @@ class RuleOptimizer(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         with self._one_at_a_time:
+            if not self._same_states():
+                self._plans.clear()
             for index, group in enumerate(self.param_groups):
                 self._step_group(index, group)
         return loss
@@ -103,13 +105,13 @@ class RuleOptimizer(Optimizer):
 
     def _step_group(self, index: int, group: Group) -> None:
         plan = self._plans.get(index)
-        gradients = plan.gradients(group) if plan is not None and self._same_states() else None
+        gradients = plan.gradients(group) if plan is not None else None
         if plan is None or gradients is None:
             plan, gradients = _untraced(self._plan_anew)(index, group)
         for kernel, tensors in zip(plan.kernels, gradients, strict=True):
             kernel.run(tensors, group)
-        for p in plan.unfused:
-            self._step_on_tensors(plan.program, group, p)
+        for entry in plan.unfused:
+            self._step_on_tensors(plan.program, group, entry)
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[list[Tensor]]]:
         lines = program(self.rule, group)
@@ -121,7 +123,7 @@ class RuleOptimizer(Optimizer):
         return plan, gradients
 
     def _same_states(self) -> bool:
-        """Whether every parameter still has the state that its plan was made with."""
+        """Whether every parameter still has the state that the plans were made with."""
         return len(self.state) == len(self._states_seen) and all(map(is_, self.state.values(), self._states_seen))
 
     def _stateful(self, lines: Program, p: Tensor, g: Tensor) -> tuple[State, frozenset[str]]:
@@ -130,16 +132,17 @@ class RuleOptimizer(Optimizer):
             return {}, frozenset()  # torch keeps no state where there is none to keep
         return self.state[p], complete(lines, p, self.state[p])
 
-    def _step_on_tensors(self, lines: Program, group: Group, p: Tensor) -> None:
+    def _step_on_tensors(self, lines: Program, group: Group, entry: Entry) -> None:
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
-        g = p.grad
+        p, g = entry.p, entry.p.grad
         assert g is not None
-        state, fresh = self._stateful(lines, p, g)
+        state, _ = self._stateful(lines, p, g)
         if lines.rule.counts:
-            state["step"] = state["step"] + 1
+            state["step"] += 1
         real = torch.promote_types(p.dtype, torch.float32)
-        given = {name: state[name].to(real) for name in lines.state if name not in fresh}
+        given = {name: state[name].to(real) for name in lines.state if name not in entry.fresh}
         count = float(state["step"]) if lines.rule.counts else 1.0
+        entry.fresh = frozenset()
         with torch.set_grad_enabled(bool(group["differentiable"])):
             new_p, new_state = reference.step(
                 self.rule, p.to(real), g.to(real), given, group, step=count, maximize=bool(group["maximize"])
@@ -150,6 +153,28 @@ class RuleOptimizer(Optimizer):
                     state[name] = value
                 else:
                     state[name].copy_(value)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
+        """Take up a checkpoint, of this class or of torch.optim's class of the same name.
+
+        Raises ValueError, and changes nothing, where a state has not its parameter's shape.
+        """
+        given: dict[str, Any] = {}
+
+        def check_last(_: Optimizer, state_dict: dict[str, Any]) -> None:
+            """After every hook of the user's, which may turn a foreign checkpoint into one that fits."""
+            checkpoint.check(self.rule, self.param_groups, state_dict)
+            given.update(state_dict)
+
+        handle = self.register_load_state_dict_pre_hook(check_last)
+        try:
+            _load_state_dict(self, dict(state_dict))
+        finally:
+            handle.remove()
+        keys = [key for group in given["param_groups"] for key in group["params"]]
+        for p, key in zip((p for group in self.param_groups for p in group["params"]), keys, strict=True):
+            if p in self.state and key in given["state"]:
+                checkpoint.own(self.rule, p, self.state[p], given["state"][key])
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Take up a checkpoint, of this class or of torch.optim's class of the same name.

@@ -22,14 +22,16 @@ _FRONT_END: dict[str, Any] = {
 `foreach`, `fused` and `capturable` are accepted and change nothing; `differentiable` runs the rule on tensors."""
 
 
-def torch_class(name: str) -> type[torch.optim.Optimizer] | None:
-    """torch.optim's class for a rule of this name, if it has one."""
-    return next((getattr(torch.optim, c) for c in torch.optim.__all__ if c.lower() == name), None)
+def torch_class(rule: Rule) -> type[torch.optim.Optimizer] | None:
+    """torch.optim's class for this rule of ours, if it has one; a stranger's rule may have any name."""
+    if not rule.function.__module__.startswith("steepest.rules."):
+        return None
+    return next((getattr(torch.optim, c) for c in torch.optim.__all__ if c.lower() == rule.name), None)
 
 
 def signature(rule: Rule) -> inspect.Signature:
     """`(params, *hyperparameters, *options)`: exactly torch's where torch has this optimizer."""
-    theirs = torch_class(rule.name)
+    theirs = torch_class(rule)
     if theirs is not None:
         parameters = list(inspect.signature(theirs).parameters.values())
         return inspect.Signature(

@@ -15,15 +15,16 @@ from torch.autograd.graph import increment_version
 
 import torch
 from steepest.kernels.launch import Launch, Row
+from steepest.kernels.table import NO_MEMORY, OVERLAP
 from steepest.program import Program, deciding
-from steepest.torch.layout import KERNEL_DTYPES, has_kernel, laid_out_as, memory, same_layout, unchanged
-from steepest.torch.state import State
+from steepest.torch.layout import KERNEL_DTYPES, PLAIN, has_kernel, laid_out_as, memory, same_layout, unchanged
+from steepest.torch.state import State, check_memory, no_memory
 from torch import Tensor
 
 Group = dict[str, Any]
 
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
-_address = Tensor.data_ptr
+_address, _storage, _bytes = Tensor.data_ptr, Tensor.untyped_storage, torch.UntypedStorage.nbytes
 _gradient = torch._C.TensorBase.__dict__["grad"].__get__
 
 
@@ -32,29 +33,43 @@ class ChangedError(Exception):
 
 
 @dataclass(slots=True)
-class Candidate:
-    """A parameter that a kernel can walk."""
+class Entry:
+    """A parameter with a gradient, its state, and the states that its next step makes."""
 
     p: Tensor
     g: Tensor
     state: State
     fresh: frozenset[str]
+    place: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.place = place(self.p)
+
+    def arrays(self, program: Program) -> list[Tensor]:
+        """What a step writes, the parameter first."""
+        return [self.p, *(self.state[name] for name in program.state)]
+
+
+def place(p: Tensor) -> tuple[Any, ...]:
+    """Where a parameter lies, as far as it says."""
+    return (p.data_ptr(), p.stride()) if p.layout is torch.strided and type(p) in PLAIN else ()
 
 
 class Kernel:
     """One launch, the tensors of its rows, and what must still be true of them at the next step."""
 
-    def __init__(self, program: Program, rows: Sequence[Candidate]) -> None:
+    def __init__(self, program: Program, rows: Sequence[Entry]) -> None:
         self.parameters = [row.p for row in rows]
         self._states = [row.state for row in rows]
         self._state_values = list(chain.from_iterable(map(dict.values, self._states)))
-        arrays = [[row.p, *(row.state[name] for name in program.state)] for row in rows]
+        arrays = [row.arrays(program) for row in rows]
         self._arrays = list(chain.from_iterable(arrays))
         steps = [row.state["step"] for row in rows] if program.rule.counts else []
         self._addressed = [*self._arrays, *steps]
         self._addresses = list(map(_address, self._addressed))
         gradients = [row.g if same_layout(row.g, row.p) else laid_out_as(row.g, row.p) for row in rows]
         self._gradients = [(g.shape, g.dtype, g.device) for g in gradients]
+        self._storage_sizes: list[int] = []
         self._arrays_unchanged = unchanged(self._arrays)
         self._all_unchanged = unchanged([*self._arrays, *gradients])
         tensors = [rows[0].p, rows[0].g, *arrays[0][1:]]
@@ -77,6 +92,7 @@ class Kernel:
             or not all(map(is_, values, self._state_values))
         ):
             raise ChangedError
+        self._check_storage(gradients)
         if self._all_unchanged(*self._arrays, *gradients):
             return gradients
         if (
@@ -86,10 +102,21 @@ class Kernel:
             raise ChangedError
         return [_conform(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
 
+    def _check_storage(self, gradients: list[Tensor]) -> None:
+        """Look whether each gradient lies in its storage, unless their storages have the sizes of the last step."""
+        sizes = list(map(_bytes, map(_storage, gradients)))
+        if sizes != self._storage_sizes:
+            for g in gradients:
+                check_memory(g, "a gradient")
+            self._storage_sizes = sizes
+
     def run(self, gradients: list[Tensor], group: Group) -> None:
         """Take one step."""
         maximize, threads = bool(group["maximize"]), torch.get_num_threads()
-        if not self._launch.run(list(map(_address, gradients)), group, maximize, threads):
+        refused = self._launch.run(list(map(_address, gradients)), group, maximize, threads)
+        if refused & NO_MEMORY:
+            raise no_memory("a gradient")
+        if refused & OVERLAP:
             gradients = [laid_out_as(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
             self._launch.run(list(map(_address, gradients)), group, maximize, threads)
         increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
@@ -101,7 +128,7 @@ class Plan:
     def __init__(self, program: Program, group: Group) -> None:
         self.program = program
         self.kernels: list[Kernel] = []
-        self.unfused: list[Tensor] = []
+        self.unfused: list[Entry] = []
         self.idle: list[Tensor] = []
         self._parameters = list(group["params"])
         self._decide = deciding(program.rule)
@@ -112,9 +139,13 @@ class Plan:
         parameters = group["params"]
         if len(parameters) != len(self._parameters) or not all(map(is_, parameters, self._parameters)):
             return None
-        if self._decide(group) != self._decided or (self.idle and any(p.grad is not None for p in self.idle)):
+        if self._decide(group) != self._decided:
+            return None
+        if self.idle and any(p.grad is not None for p in self.idle):
             return None
         try:
+            if self.unfused and any(e.p.grad is None or e.place != place(e.p) for e in self.unfused):
+                return None
             return [kernel.gradients() for kernel in self.kernels]
         except (
             ChangedError,
@@ -130,26 +161,29 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor, Tensor], tu
     stateful: checks gradient and state, makes what is missing; gives the state and the names of what is new in it.
     """
     plan = Plan(program, group)
-    candidates: list[Candidate] = []
+    entries: list[Entry] = []
     for p in group["params"]:
         if p.grad is None:
             plan.idle.append(p)
-            continue
-        state, fresh = stateful(p, p.grad)
-        if group["differentiable"] or not has_kernel(p) or p.grad.dtype not in KERNEL_DTYPES:
-            plan.unfused.append(p)
-            continue
+        else:
+            entries.append(Entry(p, p.grad, *stateful(p, p.grad)))
+    walkable = [entry for entry in entries if not group["differentiable"] and _is_walkable(entry)]
+    for entry in walkable:
         for name in program.state:
-            if not has_kernel(state[name]) or not same_layout(state[name], p):
-                state[name] = laid_out_as(state[name], p)
-        candidates.append(Candidate(p, p.grad, state, fresh))
-    apart, shared = _sharing_memory(program, candidates)
-    plan.unfused += [row.p for row in shared]
-    plan.kernels += [Kernel(program, rows) for rows in _by_dtype(program, apart)]
+            if not has_kernel(entry.state[name]) or not same_layout(entry.state[name], entry.p):
+                entry.state[name] = laid_out_as(entry.state[name], entry.p)
+    sharing = _sharing_memory(program, entries)
+    fused = {id(entry): entry for entry in walkable if id(entry) not in sharing}
+    plan.unfused += [entry for entry in entries if id(entry) not in fused]
+    plan.kernels += [Kernel(program, rows) for rows in _by_dtype(program, list(fused.values()))]
     return plan
 
 
-def _row(program: Program, row: Candidate) -> Row:
+def _is_walkable(entry: Entry) -> bool:
+    return has_kernel(entry.p) and entry.g.dtype in KERNEL_DTYPES and type(entry.g) is Tensor
+
+
+def _row(program: Program, row: Entry) -> Row:
     step = row.state["step"] if program.rule.counts else None
     return Row(
         elements=row.p.numel(),
@@ -167,24 +201,24 @@ def _conform(g: Tensor, p: Tensor) -> Tensor:
     return g if same_layout(g, p) and not g.is_neg() else laid_out_as(g, p)
 
 
-def _by_dtype(program: Program, rows: Sequence[Candidate]) -> list[list[Candidate]]:
-    kinds: dict[tuple[torch.dtype, ...], list[Candidate]] = {}
+def _by_dtype(program: Program, rows: Sequence[Entry]) -> list[list[Entry]]:
+    kinds: dict[tuple[torch.dtype, ...], list[Entry]] = {}
     for row in rows:
         kind = row.p.dtype, row.g.dtype, *(row.state[name].dtype for name in program.state)
         kinds.setdefault(kind, []).append(row)
     return list(kinds.values())
 
 
-def _sharing_memory(program: Program, rows: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """Those that write memory of their own alone, and those that write into each other's."""
+def _sharing_memory(program: Program, entries: Sequence[Entry]) -> set[int]:
+    """The ids of the entries that write into memory which another writes too."""
     counted = ["step"] if program.rule.counts else []
-    written = [(t, row) for row in rows for t in (row.p, *(row.state[name] for name in (*program.state, *counted)))]
-    ranges = sorted(((*memory(tensor), row) for tensor, row in written if tensor.numel()), key=lambda r: r[:2])
+    written = [(t, e) for e in entries for t in (*e.arrays(program), *(e.state[name] for name in counted))]
+    ranges = sorted(((*memory(tensor), entry) for tensor, entry in written), key=lambda r: r[:2])
     sharing: set[int] = set()
     reach, owner = 0, None
-    for begin, end, row in ranges:
-        if begin < reach and owner is not None:
-            sharing |= {id(owner), id(row)}
+    for begin, end, entry in ranges:
+        if begin < min(reach, end) and owner is not None:
+            sharing |= {id(owner), id(entry)}
         if end > reach:
-            reach, owner = end, row
-    return [row for row in rows if id(row) not in sharing], [row for row in rows if id(row) in sharing]
+            reach, owner = end, entry
+    return sharing

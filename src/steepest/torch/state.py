@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from steepest.program import Program
+from steepest.torch.layout import PLAIN
 from torch import Tensor
 
 State = dict[str, Any]
@@ -16,6 +17,8 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str) -> None:
             f"{optimizer} does not support sparse gradients yet. Make the layer dense "
             "(`nn.Embedding(..., sparse=False)`), or step its parameters with SparseAdam or SGD of torch.optim."
         )
+    check_memory(p, "a parameter")
+    check_memory(g, "a gradient")
     if p.is_complex() or g.is_complex():
         raise RuntimeError(
             f"{optimizer} does not support complex parameters yet. Keep the parameter as `torch.view_as_real(z)`, or "
@@ -33,6 +36,28 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str) -> None:
         )
 
 
+def check_memory(tensor: Tensor, what: str) -> None:
+    """Refuse a tensor whose storage was freed under it: torch's own operations would read address 0."""
+    if tensor.device.type == "cpu" and type(tensor) in PLAIN and tensor.numel() > 0:
+        end = max_offset(tensor) * tensor.element_size()
+        if tensor.data_ptr() == 0 or end > tensor.untyped_storage().nbytes():
+            raise no_memory(what)
+
+
+def max_offset(tensor: Tensor) -> int:
+    """Elements of its storage that a tensor needs."""
+    steps = zip(tensor.stride(), tensor.shape, strict=True)
+    return tensor.storage_offset() + 1 + sum(stride * (size - 1) for stride, size in steps)
+
+
+def no_memory(what: str) -> RuntimeError:
+    """The error for a tensor without the memory that its shape needs."""
+    return RuntimeError(
+        f"The storage of {what} was freed or made smaller under it, so a step would read other memory. "
+        "Do not resize storages between backward() and step()."
+    )
+
+
 def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
     """Make what is missing of a parameter's state, put right what can be; the names of what this step starts.
 
@@ -45,6 +70,7 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
         state[name] = torch.zeros_like(p, memory_format=torch.preserve_format, requires_grad=False)
     for name in program.state:
         check_shape(name, state[name], p)
+        check_memory(state[name], f"the state {name!r}")
         if state[name].device != p.device:
             state[name] = state[name].to(p.device)
     return frozenset(missing) & frozenset(program.fresh)
