@@ -1,4 +1,4 @@
-"""The command line: `steepest compare`, `steepest report`.  Nothing heavy is imported before a command."""
+"""The command line: `steepest compare`, `report`, `list`, `show`.  Nothing heavy is imported before a command."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# Further commands are registered here: app.command()(function), imported inside the function where heavy.
+USAGE = 2
 
 
 @app.callback()
@@ -77,6 +77,35 @@ def report(
         announce(finish(record), folder)
     if show:
         typer.launch((folder / "report.html").resolve().as_uri())
+
+
+@app.command("list")
+def list_() -> None:
+    """List the rules and the built-in problems, each with its first line."""
+    from steepest.show import in_columns, listing
+    from steepest.workbench import problems
+
+    print(f"rules (steepest show RULE)\n{listing()}\n\nproblems (steepest compare PROBLEM)")
+    print(in_columns(problems.names()))
+
+
+@app.command()
+def show(
+    rule: Annotated[str, typer.Argument(metavar="RULE|FILE.py:FUNCTION", help="A rule of `list`, or your own.")],
+    form: Annotated[str, typer.Option("--as", help="summary, formula, or numba: what is compiled.")] = "summary",
+    settings: Annotated[
+        list[str] | None, typer.Option("--with", help="A setting that chooses lines: amsgrad=true. Repeatable.")
+    ] = None,
+) -> None:
+    """Print a rule: its formula, defaults and state, or the kernel that is made from it."""
+    from steepest.rule import RuleError
+    from steepest.show import ShowError
+    from steepest.show import show as text_of
+
+    try:
+        print(text_of(rule, form, settings or []).rstrip())
+    except (ShowError, RuleError) as error:
+        leave(str(error), USAGE)
 
 
 def main() -> None:

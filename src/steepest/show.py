@@ -3,7 +3,7 @@
 import difflib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,13 @@ class ShowError(ValueError):
 
 def listing() -> str:
     """Every rule with its first line."""
-    width = max(map(len, rules.__all__))
-    return "\n".join(f"{name:{width}}  {read(getattr(rules, name)).doc}" for name in sorted(rules.__all__))
+    return in_columns({name: read(getattr(rules, name)).doc for name in sorted(rules.__all__)})
+
+
+def in_columns(lines: Mapping[str, str]) -> str:
+    """Names and what is said of them, one a line."""
+    width = max(map(len, lines))
+    return "\n".join(f"  {name:{width}}  {line}" for name, line in lines.items())
 
 
 def show(name: str, form: str = "summary", options: Sequence[str] = ()) -> str:
