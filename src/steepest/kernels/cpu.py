@@ -17,28 +17,13 @@ from typing import Any
 from steepest.kernels.native import Native, load
 from steepest.program import Program
 
-CHUNK = 16 * 1024
-"""Elements that a thread takes at a time; measured best of 4 k to 64 k at 124 M elements (see docs/performance.md)."""
-
 FIRST_CHUNK, ELEMENTS, SCALAR_ROW, STEP, STEP_IS_DOUBLE, PARAMETER, STATE = range(7)
 """Columns of the table; the states follow from column STATE on."""
 
-(
-    TABLE,
-    COLUMNS,
-    ROWS,
-    CHUNKS,
-    NEXT_CHUNK,
-    DONE,
-    GRADIENTS,
-    GRADIENT_SIZE,
-    SCALARS,
-    WRITTEN,
-    WRITTEN_COUNT,
-    STEPS,
-) = range(12)
+(TABLE, COLUMNS, ROWS, CHUNK, CHUNKS, NEXT_CHUNK, DONE) = range(7)
+(GRADIENTS, GRADIENT_SIZE, SCALARS, WRITTEN, WRITTEN_COUNT, STEPS) = range(7, 13)
 """Entries of the arguments: addresses of arrays, counts, and the two counters NEXT_CHUNK and DONE."""
-ARGUMENTS = 12
+ARGUMENTS = 13
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 """What a kernel can read and write; the arithmetic is float64 where any array is, float32 elsewhere."""
@@ -99,8 +84,9 @@ def {program.rule.name}(arguments_):
             else:
                 last_ = middle_ - 1
         row_ = table_ + first_ * {8 * width}
-        begin_ = (chunk_ - load_int64_(row_, {FIRST_CHUNK})) * {CHUNK}
-        end_ = min(begin_ + {CHUNK}, load_int64_(row_, {ELEMENTS}))
+        size_ = load_int64_(arguments_, {CHUNK})
+        begin_ = (chunk_ - load_int64_(row_, {FIRST_CHUNK})) * size_
+        end_ = min(begin_ + size_, load_int64_(row_, {ELEMENTS}))
 {places}        scalars_ = load_int64_(arguments_, {SCALARS}) + load_int64_(row_, {SCALAR_ROW}) * scalar_row_size_
         gradient_scale_ = load_scalar_(scalars_, 0)  # -1 to maximize
 {slots}        for i_ in range(begin_, end_):

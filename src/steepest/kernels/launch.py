@@ -15,6 +15,12 @@ from steepest.program import Program
 PARALLEL_FROM = 128 * 1024
 """Elements from which other threads are called in: waking one costs 10 to 20 us, an element about 0.5 ns."""
 
+SMALL_CHUNK, LARGE_CHUNK = 16 * 1024, 64 * 1024
+"""Elements that a thread takes at a time, and CHUNKS_ENOUGH of them before they grow: a step of Adam on ResNet-50's
+shapes takes 1.10, 0.96, 0.91, 0.88 and 0.90 of torch's fused one with chunks of 8, 16, 32, 64 and 128 k, but few large
+ones divide badly among many threads."""
+CHUNKS_ENOUGH = 128
+
 _NOTHING_FRESH: frozenset[str] = frozenset()
 
 
@@ -47,9 +53,11 @@ class Launch:
         self._prepare = prepare()
         self._real = ctypes.c_double if cpu.arithmetic(dtypes) == "float64" else ctypes.c_float
         self._fresh = [row.fresh for row in rows] if any(row.fresh for row in rows) else None
-        self._chunks = sum(_chunks(row.elements) for row in rows)
-        self._worth_sharing = sum(row.elements for row in rows) >= PARALLEL_FROM
-        self._table = _table(rows)
+        elements = sum(row.elements for row in rows)
+        self._worth_sharing = elements >= PARALLEL_FROM
+        self._chunk = LARGE_CHUNK if elements >= CHUNKS_ENOUGH * LARGE_CHUNK else SMALL_CHUNK
+        self._table = _table(rows, self._chunk)
+        self._chunks = sum(-(-row.elements // self._chunk) for row in rows)
         self._written = _written(rows, sizes)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
@@ -119,15 +127,12 @@ class Launch:
         values[cpu.GRADIENTS], values[cpu.GRADIENT_SIZE] = ctypes.addressof(self._gradients), gradient_size
         values[cpu.WRITTEN], values[cpu.WRITTEN_COUNT] = self._written.ctypes.data, len(self._written)
         values[cpu.STEPS], values[cpu.CHUNKS] = ctypes.addressof(self._steps), self._chunks
+        values[cpu.CHUNK] = self._chunk
         return values
 
 
-def _chunks(elements: int) -> int:
-    return -(-elements // cpu.CHUNK)
-
-
-def _table(rows: Sequence[Row]) -> np.ndarray:
-    first_chunks = np.cumsum([0, *(_chunks(row.elements) for row in rows)])
+def _table(rows: Sequence[Row], chunk: int) -> np.ndarray:
+    first_chunks = np.cumsum([0, *(-(-row.elements // chunk) for row in rows)])
     return np.array(
         [
             [first, row.elements, 0, row.step, row.step_is_double, row.parameter, *row.states]

@@ -176,18 +176,6 @@ class RuleOptimizer(Optimizer):
             if p in self.state and key in given["state"]:
                 checkpoint.own(self.rule, p, self.state[p], given["state"][key])
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
-        """Take up a checkpoint, of this class or of torch.optim's class of the same name.
-
-        Raises ValueError, and changes nothing, where a state has not its parameter's shape.
-        """
-        checkpoint.check(self.rule, self.param_groups, state_dict)
-        _load_state_dict(self, dict(state_dict))
-        keys = [key for group in state_dict["param_groups"] for key in group["params"]]
-        for p, key in zip((p for group in self.param_groups for p in group["params"]), keys, strict=True):
-            if p in self.state:
-                checkpoint.own(self.rule, p, self.state[p], state_dict["state"][key])
-
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does."""
         _add_param_group(self, param_group)
