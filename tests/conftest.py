@@ -18,8 +18,8 @@ import torch
 os.environ["STEEPEST_CACHE_DIR"] = tempfile.mkdtemp(prefix="steepest-tests-")
 atexit.register(shutil.rmtree, os.environ["STEEPEST_CACHE_DIR"], ignore_errors=True)
 
-import steepest
-from steepest.rule import Rule
+import steepest  # noqa: E402 - after the variable that it reads
+from steepest.rule import Rule  # noqa: E402
 
 Params = Any
 

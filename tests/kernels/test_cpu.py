@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+import torch
 from steepest.kernels import reference
 
 SIZES = (0, 1, 7, 8, 9, 15, 16, 17, 31, 33, 255, 4097)

@@ -31,7 +31,7 @@ def train(model: nn.Module, optimizer: Any, steps: int) -> None:
         optimizer.step()
 
 
-def assert_same_run(ours: tuple[Any, Any], theirs: tuple[Any, Any], **tolerances: float) -> None:
+def assert_same_run(ours: tuple[Any, Any], theirs: tuple[Any, Any], **tolerances: Any) -> None:
     """Equal parameters and state dicts: values, names, their order, shapes, dtypes."""
     for p, q in zip(ours[0].parameters(), theirs[0].parameters(), strict=True):
         torch.testing.assert_close(p, q, **tolerances)
@@ -43,9 +43,7 @@ def assert_same_run(ours: tuple[Any, Any], theirs: tuple[Any, Any], **tolerances
             torch.testing.assert_close(one["state"][key][name], value, **tolerances)
     for group, wanted in zip(one["param_groups"], other["param_groups"], strict=True):
         assert {*group} == {*wanted}
-        assert {k: v for k, v in group.items() if k != "foreach"} == {
-            k: v for k, v in wanted.items() if k != "foreach"
-        }
+        assert {k: v for k, v in group.items() if k != "foreach"} == {k: v for k, v in wanted.items() if k != "foreach"}
 
 
 def both(configuration, during: Callable[[Any, Any, int], None], steps: int = 8, dtype=torch.float64, **tolerances):

@@ -3,9 +3,9 @@
 import copy
 
 import pytest
-import torch
 from nets import assert_same_run, net, train
 
+import torch
 from conftest import TABLE
 
 WITH_STATE = [row for row in TABLE if row.name != "SGD" or "momentum" in row.options]
@@ -129,11 +129,13 @@ def test_hooks_see_and_change_what_is_saved_and_loaded(configuration):
         model = net()
         optimizer = make(model.parameters())
         train(model, optimizer, 2)
-        calls = []
-        optimizer.register_state_dict_pre_hook(lambda o: calls.append("before saving"))
+        calls: list[str] = []
+        optimizer.register_state_dict_pre_hook(lambda o, calls=calls: calls.append("before saving"))
         optimizer.register_state_dict_post_hook(lambda o, d: d | {"note": 7})
-        optimizer.register_load_state_dict_pre_hook(lambda o, d: calls.append(f"before loading {d['note']}"))
-        optimizer.register_load_state_dict_post_hook(lambda o: calls.append("after loading"))
+        optimizer.register_load_state_dict_pre_hook(
+            lambda o, d, calls=calls: calls.append(f"before loading {d['note']}")
+        )
+        optimizer.register_load_state_dict_post_hook(lambda o, calls=calls: calls.append("after loading"))
         optimizer.load_state_dict(optimizer.state_dict())
         assert calls == ["before saving", "before loading 7", "after loading"]
 
@@ -168,21 +170,25 @@ def started(optimizer, checkpoint):
 HOOKS = {
     "keys of another kind": (
         renamed,
-        lambda c: c
-        | {
-            "state": {str(k): v for k, v in c["state"].items()},
-            "param_groups": [g | {"params": [*map(str, g["params"])]} for g in c["param_groups"]],
-        },
+        lambda c: (
+            c
+            | {
+                "state": {str(k): v for k, v in c["state"].items()},
+                "param_groups": [g | {"params": [*map(str, g["params"])]} for g in c["param_groups"]],
+            }
+        ),
     ),
     "another shape": (
         repaired,
-        lambda c: c
-        | {
-            "state": {
-                k: {n: torch.stack([t, t], -1) if n != "step" else t for n, t in v.items()}
-                for k, v in c["state"].items()
+        lambda c: (
+            c
+            | {
+                "state": {
+                    k: {n: torch.stack([t, t], -1) if n != "step" else t for n, t in v.items()}
+                    for k, v in c["state"].items()
+                }
             }
-        },
+        ),
     ),
     "no state": (started, lambda c: c | {"state": {}, "names": {k: [*v] for k, v in c["state"].items()}}),
 }
@@ -211,9 +217,15 @@ def test_a_hook_that_spoils_a_checkpoint_does_not_reach_memory(configuration):
     model = net()
     optimizer = configuration.ours(model.parameters())
     optimizer.register_load_state_dict_pre_hook(
-        lambda o, c: c
-        | {"state": {k: {n: v.flatten()[:1] if n != "step" else v for n, v in s.items()} for k, s in c["state"].items()}}
+        lambda o, c: (
+            c
+            | {
+                "state": {
+                    k: {n: v.flatten()[:1] if n != "step" else v for n, v in s.items()} for k, s in c["state"].items()
+                }
+            }
+        )
     )
-    with pytest.raises(ValueError, match="another model"):
+    with pytest.raises(ValueError, match="another model"):  # noqa: PT012 - at the load or at the first step
         optimizer.load_state_dict(checkpoint)
         train(model, optimizer, 1)

@@ -1,8 +1,11 @@
 """Memory shared between parameters, gradients and state: what each step gives, with no byte beside them changed."""
 
+from typing import Any
+
 import pytest
-import torch
 from memory import Guarded, contiguous
+
+import torch
 
 STEPS = 4
 
@@ -17,10 +20,11 @@ def make(optimizer_of, tensors):
 
 
 def assert_same_states(ours, theirs, exact=True):
+    tolerances: dict[str, Any] = {"rtol": 0, "atol": 0} if exact else {}
     for one, other in zip(ours.state.values(), theirs.state.values(), strict=True):
         assert {*one} == {*other}
         for name, value in other.items():
-            torch.testing.assert_close(one[name], value, **({"rtol": 0, "atol": 0} if exact else {}))
+            torch.testing.assert_close(one[name], value, **tolerances)
 
 
 def shared_gradient_cases(p, q, state):
@@ -41,15 +45,16 @@ def arrays(optimizer):
 def test_a_gradient_that_shares_memory_with_what_the_step_writes(configuration):
     """All gradients are as they were before the step, as they are when nothing is shared."""
 
-    def run(case: int, copied: bool):
+    def run(case: int, copied: bool) -> tuple[Any, ...] | None:
         (p, q), optimizer = make(configuration.ours, [values(0, 33), values(1, 40)])
+        name = ""
         for step in range(STEPS):
             p.grad, q.grad = values(2 + step, 33), values(9 + step, 40)
             if step:
                 shared = [*shared_gradient_cases(p, q, arrays(optimizer))]
-                name, g = shared[case] if case < len(shared) else ("", None)
-                if g is None:
+                if case >= len(shared):
                     return None
+                name, g = shared[case]
                 p.grad = g.clone() if copied else g
             optimizer.step()
         return name, p, q, optimizer
@@ -57,7 +62,9 @@ def test_a_gradient_that_shares_memory_with_what_the_step_writes(configuration):
     case = 0
     while (result := run(case, copied=False)) is not None:
         name, p, q, optimizer = result
-        _, expected_p, expected_q, expected = run(case, copied=True)
+        expected_run = run(case, copied=True)
+        assert expected_run is not None
+        _, expected_p, expected_q, expected = expected_run
         assert torch.equal(p, expected_p), name
         assert torch.equal(q, expected_q), name
         assert_same_states(optimizer, expected)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 import torch
 
 P = torch.nn.Parameter
@@ -80,7 +81,7 @@ def test_a_parameter_and_gradient_that_grow_need_new_state(configuration):
         if n == 40 or not optimizer.state[p].keys() - {"step"}:
             optimizer.step()
         else:
-            with pytest.raises((RuntimeError, ValueError), match="state '.*' of a parameter of shape"):
+            with pytest.raises((RuntimeError, ValueError), match=r"state '.*' of a parameter of shape"):
                 optimizer.step()
 
 

@@ -2,12 +2,14 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
-import torch
 from nets import assert_same_run, both, net, train
 
-CLOSE = {"rtol": 1e-9, "atol": 1e-11}
+import torch
+
+CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11}
 
 
 def replace_data(model, optimizer, step):
@@ -162,7 +164,7 @@ def test_a_model_that_changes_its_memory_format_mid_run(configuration):
     runs = []
     for make in (configuration.ours, configuration.theirs):
         torch.manual_seed(1)
-        model = torch.nn.Conv2d(3, 4, 2).double()
+        model: Any = torch.nn.Conv2d(3, 4, 2).double()
         optimizer = make(model.parameters())
         for step in range(6):
             if step == 3:
@@ -175,7 +177,9 @@ def test_a_model_that_changes_its_memory_format_mid_run(configuration):
     assert_same_run(*runs, **CLOSE)
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))], ids=["deepcopy", "pickle"]
+)
 def test_a_copy_goes_on_by_itself(configuration, copied):
     model = net()
     optimizer = configuration.ours(model.parameters())
