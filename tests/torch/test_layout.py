@@ -115,8 +115,9 @@ def test_a_gradient_that_is_a_lazily_negated_view(configuration):
             g = torch.complex(values(1, (33,)), values(1 + step, (33,))).conj().imag
             assert g.is_neg()
             # an interleaved view is not dense; its own memory of the same kind is
-            g = torch._C._VariableFunctions._neg_view(g.resolve_neg().neg())
+            g = torch._neg_view(g.resolve_neg().neg())  # pyright: ignore[reportPrivateImportUsage]
             p.grad = g if lazy else g.resolve_neg().clone()
+            assert p.grad is not None
             assert p.grad.is_neg() == lazy
             optimizer.step()
         results.append((p.detach(), optimizer.state[p]))
