@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
-import torch
 from benchmarks import start, steps
 from benchmarks.shapes import MODELS
 

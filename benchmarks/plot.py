@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import vl_convert
@@ -10,7 +11,7 @@ import vl_convert
 COLORS = {"torch, default": "#b8b8b8", "torch, best of its paths": "#7d8a99", "steepest": "#d1495b"}
 
 
-def figure(rows: list[dict]) -> alt.LayerChart:
+def figure(rows: list[dict]) -> Any:
     """Milliseconds a step, GPT-2 shapes: torch's default, torch's best path, ours."""
     bars = []
     for row in rows:

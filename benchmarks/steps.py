@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-import steepest
 import torch
+
+import steepest
 from benchmarks.shapes import MODELS
 from benchmarks.timing import in_turn, ms, ratio, stepper
 

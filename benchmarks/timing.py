@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+
 from benchmarks.shapes import Shape
 
 Step = Callable[[], object]

@@ -5,12 +5,12 @@
 What you replace: the model, the data, the loss, and how the result is judged.
 """
 
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
-import torch
 from steepest.workbench import Task
 from steepest.workbench.task import Shuffled
-from torch import Tensor, nn
 
 
 def spirals(seed: int, count: int) -> tuple[Tensor, Tensor]:

@@ -4,10 +4,10 @@ import math
 from typing import Any
 
 import pytest
-
-import steepest as optim
 import torch
 from torch import nn
+
+import steepest as optim
 
 COURSE: dict[str, tuple[str, dict[str, Any]]] = {
     "rmsprop": (
@@ -76,7 +76,7 @@ def test_another_optimizer_is_another_line() -> None:
             loss = nn.functional.mse_loss(model(inputs), targets)
             loss.backward()
             optimizer.step()
-        losses[optimizer_class.__name__] = loss.item()
+            losses[optimizer_class.__name__] = loss.item()
     best = 0.68  # least squares leaves this much of random targets
     assert all(loss < 1.2 * best for loss in losses.values()), losses
 

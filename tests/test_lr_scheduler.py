@@ -1,9 +1,9 @@
 """Schedules under torch's names: StepLR of ours is exact where torch's drifts, and chains as torch's does."""
 
 import pytest
+import torch
 
 import steepest
-import torch
 from steepest.lr_scheduler import ExponentialLR, StepLR
 
 

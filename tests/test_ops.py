@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-
 import torch
+
 from steepest import ops
 
 VALUES = [-2.5, -0.0, 0.0, 0.25, 4.0, math.inf, -math.inf, math.nan]

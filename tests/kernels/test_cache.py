@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import steepest
-import torch
 from steepest.kernels import cache, native
 
 PROGRAM = """

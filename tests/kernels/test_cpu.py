@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import torch
+
 from steepest.kernels import reference
 
 SIZES = (0, 1, 7, 8, 9, 15, 16, 17, 31, 33, 255, 4097)
@@ -108,7 +108,7 @@ def test_a_kernel_is_near_the_rule_in_float64(configuration, dtype):
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("row", ["SGD-lr=0.01-momentum=0.9", "Adam-lr=0.001-amsgrad"])
 def test_a_large_tensor_equals_the_rule_whatever_the_number_of_threads(row, count, threads):
-    from conftest import TABLE
+    from support.configurations import TABLE
 
     configuration = next(c for c in TABLE if c.id == row)
     threads(count)

@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 import steepest
-import torch
 from steepest.kernels.launch import PARALLEL_FROM
 
 SIZE = 3 * PARALLEL_FROM + 5

@@ -6,9 +6,9 @@ import itertools
 import pickle
 
 import pytest
-from nets import assert_same_run, net, train
-
 import torch
+
+from support.nets import assert_same_run, net, train
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_steps_are_counted_in_the_default_dtype(configuration, kind):
 @pytest.mark.parametrize("name", ["SGD-lr=0.01-momentum=0.9", "RMSprop-lr=0.001-centered", "Adam-lr=0.001-amsgrad"])
 def test_state_of_another_dtype_than_its_parameter(name, of_p, of_state):
     """V7: torch's fused kernels refuse it.  Here it stays in its dtype, and costs no more than its rounding."""
-    from conftest import TABLE
+    from support.configurations import TABLE
 
     configuration = next(row for row in TABLE if row.id == name)
     runs = []

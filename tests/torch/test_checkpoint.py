@@ -3,10 +3,10 @@
 import copy
 
 import pytest
-from nets import assert_same_run, net, train
-
 import torch
-from conftest import TABLE
+
+from support.configurations import TABLE
+from support.nets import assert_same_run, net, train
 
 WITH_STATE = [row for row in TABLE if row.name != "SGD" or "momentum" in row.options]
 

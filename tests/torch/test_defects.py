@@ -8,9 +8,9 @@ import tracemalloc
 from typing import Any
 
 import pytest
+import torch
 
 import steepest
-import torch
 
 P = torch.nn.Parameter
 

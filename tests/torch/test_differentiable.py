@@ -1,7 +1,8 @@
 """differentiable=True: steps that are part of a graph, and the gradients that flow back through them."""
 
-import steepest
 import torch
+
+import steepest
 
 
 def after_steps(make, steps: int, leaf: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,10 @@ kernel's and NumPy's are: there each value may be off by the last bits.
 import itertools
 
 import pytest
-from memory import (
+import torch
+
+from steepest.torch import layout
+from support.memory import (
     LAYOUTS,
     SHAPES,
     Guarded,
@@ -19,9 +22,6 @@ from memory import (
     padded_rows,
     transposed,
 )
-
-import torch
-from steepest.torch import layout
 
 STEPS = 3
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from nets import X, Y, assert_same_run, loss_of, net, train
+import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 import steepest
-import torch
+from support.nets import X, Y, assert_same_run, loss_of, net, train
 
 P = torch.nn.Parameter
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11}

@@ -3,9 +3,9 @@
 import inspect
 
 import pytest
+import torch
 
 import steepest
-import torch
 from steepest.rule import RuleError
 
 NAMES = ("SGD", "RMSprop", "Adagrad", "Adam", "AdamW")

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from memory import Guarded, contiguous
-
 import torch
+
+from support.memory import Guarded, contiguous
 
 STEPS = 4
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from nets import assert_same_run, net, train
+import torch
 from torch.optim import lr_scheduler as theirs
 
 import steepest
-import torch
 from steepest import lr_scheduler as ours
+from support.nets import assert_same_run, net, train
 
 SCHEDULERS = {
     "StepLR": lambda s, o: s.StepLR(o, step_size=3, gamma=0.5),

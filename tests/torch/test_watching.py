@@ -5,9 +5,9 @@ import pickle
 from typing import Any
 
 import pytest
-from nets import assert_same_run, both, net, train
-
 import torch
+
+from support.nets import assert_same_run, both, net, train
 
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11}
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
 import torch
+from torch import Tensor, nn
+
 from steepest.workbench import Task
 from steepest.workbench.task import Shuffled
-from torch import Tensor, nn
 
 
 def _data() -> tuple[Tensor, Tensor]:

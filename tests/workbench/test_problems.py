@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-
 import torch
+
 from steepest.workbench import problems
 from steepest.workbench.errors import UsageError
 from steepest.workbench.optimizers import KNOWN, Candidate

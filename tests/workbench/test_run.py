@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 import torch
+from torch import nn
+
 from steepest.workbench import Task
 from steepest.workbench.errors import TaskError
 from steepest.workbench.optimizers import KNOWN, Candidate
 from steepest.workbench.run import DIVERGED, FAILED, INTERRUPTED, TRAINED, Run, Trace
-from torch import nn
 
 Make = Callable[[int], Task]
 

@@ -94,8 +94,10 @@ class Launch:
             self._kernel(address)
 
         WORKERS.offer(job, helpers)
-        self._kernel(address)
-        wait_until(lambda: arguments[cpu.DONE] >= self._chunks)
+        try:
+            self._kernel(address)
+        finally:  # nobody may touch the tensors while a worker still writes, not even after Ctrl-C
+            wait_until(lambda: arguments[cpu.DONE] >= self._chunks)
 
     def _scalars(self, hyperparameters: Mapping[str, Any], sign: float, *, differ: bool) -> Any:
         """The numbers of this step: one row of slots, or one for each different step count and freshness."""

@@ -29,6 +29,8 @@ compilations = 0
 """How many functions this process has compiled; tests and benchmarks count it."""
 
 _LOCK = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a lock that another thread holds would stay locked in the child for ever
+    os.register_at_fork(after_in_child=_LOCK._at_fork_reinit)  # pyright: ignore[reportAttributeAccessIssue]
 _LOADED: dict[str, tuple[Native, Any]] = {}
 _C_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)  # releases the GIL while it runs
 

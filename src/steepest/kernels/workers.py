@@ -54,11 +54,17 @@ class Workers:
 
 
 def wait_until(finished: Callable[[], bool]) -> None:
-    """Return once the last chunks that workers have begun are done: at most one chunk's time, about 20 us each."""
+    """Return once the last chunks that workers have begun are done, a chunk's time of about 20 us; Ctrl-C waits too."""
+    interrupted: KeyboardInterrupt | None = None
     patience = 0.0
     while not finished():
-        time.sleep(patience)  # yields the processor and the GIL; a worker that was put to sleep by the system gets both
+        try:
+            time.sleep(patience)  # yields the processor and the GIL to a worker that was put to sleep
+        except KeyboardInterrupt as error:
+            interrupted = error
         patience = min(1e-3, patience + 1e-6)
+    if interrupted is not None:
+        raise interrupted
 
 
 WORKERS = Workers()

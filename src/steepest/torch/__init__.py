@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+
 from steepest import rules
 from steepest.rule import read
 from steepest.torch import options

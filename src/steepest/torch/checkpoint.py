@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from steepest.rule import Rule
 from steepest.torch.state import State, check_shape, step_tensor
-from torch import Tensor
 
 
 def check(rule: Rule, groups: list[dict[str, Any]], checkpoint: Mapping[str, Any]) -> None:

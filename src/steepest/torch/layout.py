@@ -7,8 +7,9 @@ stretch of memory exactly once, in any order of strides) and laid out alike.
 from collections.abc import Callable, Sequence
 
 import torch
-from steepest.kernels import cpu
 from torch import Tensor
+
+from steepest.kernels import cpu
 
 PLAIN = (Tensor, torch.nn.Parameter)
 """The types whose memory is what they show; a subclass such as DTensor may answer for memory elsewhere."""

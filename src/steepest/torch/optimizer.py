@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from operator import is_
 from typing import Any, ClassVar
 
+import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
-import torch
 from steepest.kernels import reference
 from steepest.program import Program, program
 from steepest.rule import Rule
 from steepest.torch import checkpoint, options
 from steepest.torch.plan import Entry, Plan, make
 from steepest.torch.state import State, check_gradient, complete
-from torch import Tensor
 
 Group = dict[str, Any]
 

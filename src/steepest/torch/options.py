@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from steepest.rule import Rule
 from torch import Tensor
+
+from steepest.rule import Rule
 
 _AT_LEAST_ZERO = ("lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "initial_accumulator_value")
 _CALLED = {"lr": "learning rate", "eps": "epsilon value"}

@@ -11,15 +11,15 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.autograd.graph import increment_version
 
-import torch
 from steepest.kernels.launch import Launch, Row
 from steepest.kernels.table import NO_MEMORY, OVERLAP
 from steepest.program import Program, deciding
 from steepest.torch.layout import KERNEL_DTYPES, PLAIN, has_kernel, laid_out_as, memory, same_layout, unchanged
 from steepest.torch.state import State, check_memory, no_memory
-from torch import Tensor
 
 Group = dict[str, Any]
 
@@ -67,7 +67,7 @@ class Kernel:
         steps = [row.state["step"] for row in rows] if program.rule.counts else []
         self._addressed = [*self._arrays, *steps]
         self._addresses = list(map(_address, self._addressed))
-        gradients = [row.g if same_layout(row.g, row.p) else laid_out_as(row.g, row.p) for row in rows]
+        gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = [(g.shape, g.dtype, g.device) for g in gradients]
         self._storage_sizes: list[int] = []
         self._arrays_unchanged = unchanged(self._arrays)
@@ -133,13 +133,14 @@ class Plan:
         self._parameters = list(group["params"])
         self._decide = deciding(program.rule)
         self._decided = self._decide(group)
+        self._differentiable = group["differentiable"]
 
     def gradients(self, group: Group) -> list[list[Tensor]] | None:
         """The gradients of each kernel; None if this plan does not fit the group any more."""
         parameters = group["params"]
         if len(parameters) != len(self._parameters) or not all(map(is_, parameters, self._parameters)):
             return None
-        if self._decide(group) != self._decided:
+        if self._decide(group) != self._decided or group["differentiable"] != self._differentiable:
             return None
         if self.idle and any(p.grad is not None for p in self.idle):
             return None
@@ -147,11 +148,7 @@ class Plan:
             if self.unfused and any(e.p.grad is None or e.place != place(e.p) for e in self.unfused):
                 return None
             return [kernel.gradients() for kernel in self.kernels]
-        except (
-            ChangedError,
-            RuntimeError,
-            AttributeError,
-        ):  # no gradient, or a tensor without address or strides
+        except (ChangedError, RuntimeError, TypeError):  # a tensor without address or strides, or no gradient
             return None
 
 

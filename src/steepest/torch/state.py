@@ -3,9 +3,10 @@
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from steepest.program import Program
 from steepest.torch.layout import PLAIN
-from torch import Tensor
 
 State = dict[str, Any]
 
@@ -47,7 +48,7 @@ def check_memory(tensor: Tensor, what: str) -> None:
 def max_offset(tensor: Tensor) -> int:
     """Elements of its storage that a tensor needs."""
     steps = zip(tensor.stride(), tensor.shape, strict=True)
-    return tensor.storage_offset() + 1 + sum(stride * (size - 1) for stride, size in steps)
+    return int(tensor.storage_offset()) + 1 + sum(stride * (size - 1) for stride, size in steps)
 
 
 def no_memory(what: str) -> RuntimeError:

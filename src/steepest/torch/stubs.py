@@ -6,9 +6,10 @@ A test compares them with what this would write.
 import inspect
 from pathlib import Path
 
+import torch
+
 import steepest
 import steepest.torch
-import torch
 from steepest.torch import RuleOptimizer
 
 _MODULES = ("lr_scheduler", "ops", "rules", "torch", "workbench")

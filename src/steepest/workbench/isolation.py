@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-
 import torch
 
 SMALL = 100_000  # parameters below which one thread is enough

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+
 from steepest.workbench.errors import TaskError, UsageError
 from steepest.workbench.isolation import own_randomness, random_states, set_random_states, threads_for
 from steepest.workbench.optimizers import Candidate

@@ -3,10 +3,9 @@
 from functools import cache
 
 import numpy as np
-from torch.nn import functional
-
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 HELD_OUT = 360
 

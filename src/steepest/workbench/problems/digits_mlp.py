@@ -1,9 +1,10 @@
 """Handwritten digits (8 x 8 pixels), a two-layer perceptron; a second a run."""
 
 import torch
+from torch import nn
+
 from steepest.workbench.problems import _digits
 from steepest.workbench.task import Shuffled, Task
-from torch import nn
 
 
 def task(seed: int) -> Task:

@@ -10,10 +10,10 @@ Schneider, Balles, Hennig, "DeepOBS: a deep learning optimizer benchmark suite",
 from functools import cache
 
 import numpy as np
-
 import torch
-from steepest.workbench.task import Shuffled, Task
 from torch import Tensor, nn
+
+from steepest.workbench.task import Shuffled, Task
 
 DIMENSIONS = 100
 BATCH = 128

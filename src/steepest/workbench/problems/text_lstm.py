@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
-import torch
 from steepest.workbench.task import Task
-from torch import Tensor, nn
 
 LENGTH, BATCH, HIDDEN = 32, 16, 64
 ALPHABET = 64  # the commonest characters keep a code of their own, the rest (under 0.5 %) share one

@@ -1,0 +1,90 @@
+"""The table of optimizer configurations that every law is crossed with."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+import steepest
+from steepest.rule import Rule
+
+Params = Any
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One optimizer with one choice of options."""
+
+    name: str
+    options: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """As pytest prints it."""
+        return "-".join([self.name, *(k if v is True else f"{k}={v}" for k, v in self.options.items())])
+
+    def ours(self, params: Params, **more: Any) -> Any:
+        """Our optimizer."""
+        return getattr(steepest, self.name)(params, **self.options, **more)
+
+    def theirs(self, params: Params, **more: Any) -> Any:
+        """torch's, one tensor at a time: the path that torch's own tests hold the others to."""
+        return getattr(torch.optim, self.name)(params, **self.options, **{"foreach": False, **more})
+
+    @property
+    def rule(self) -> Rule:
+        """The rule behind it."""
+        return getattr(steepest, self.name).rule
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Those of the rule, defaults included."""
+        return self.rule.hyperparameters | {k: v for k, v in self.options.items() if k != "maximize"}
+
+    @property
+    def maximize(self) -> bool:
+        """Whether the step goes up the gradient."""
+        return self.options.get("maximize", False)
+
+
+_OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "SGD": [
+        {"lr": 0.01},
+        {"lr": 0.01, "momentum": 0.9},
+        {"lr": 0.01, "momentum": 0.9, "dampening": 0.3},
+        {"lr": 0.01, "momentum": 0.9, "nesterov": True},
+        {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1},
+        {"lr": 0.01, "weight_decay": 0.1, "maximize": True},
+    ],
+    "RMSprop": [
+        {"lr": 0.001},
+        {"lr": 0.001, "centered": True},
+        {"lr": 0.001, "momentum": 0.9},
+        {"lr": 0.001, "momentum": 0.9, "centered": True},
+        {"lr": 0.001, "alpha": 0.9, "weight_decay": 0.1},
+        {"lr": 0.001, "maximize": True},
+    ],
+    "Adagrad": [
+        {"lr": 0.01},
+        {"lr": 0.01, "lr_decay": 0.1},
+        {"lr": 0.01, "initial_accumulator_value": 0.5},
+        {"lr": 0.01, "weight_decay": 0.1},
+        {"lr": 0.01, "maximize": True},
+    ],
+    "Adam": [
+        {"lr": 0.001},
+        {"lr": 0.001, "amsgrad": True},
+        {"lr": 0.001, "weight_decay": 0.1},
+        {"lr": 0.001, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"lr": 0.001, "maximize": True},
+        {"lr": 0.001, "betas": (0.5, 0.7), "eps": 1e-3},
+        {"lr": 0.001, "betas": (0.0, 0.99)},
+    ],
+    "AdamW": [
+        {"lr": 0.001, "weight_decay": 0.1},
+        {"lr": 0.001, "amsgrad": True},
+        {"lr": 0.001, "maximize": True},
+    ],
+}
+
+TABLE = [Configuration(name, options) for name, rows in _OPTIONS.items() for options in rows]
