@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import steepest
+from steepest.kernels import openmp
 from steepest.kernels.launch import PARALLEL_FROM
 
 SIZE = 3 * PARALLEL_FROM + 5
@@ -54,6 +55,16 @@ def same(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@pytest.fixture(params=["torch's threads", "our threads"])
+def dealt_by(request, monkeypatch) -> str:
+    """Who shares the chunks: torch's OpenMP threads, or those of our own."""
+    if request.param == "our threads":
+        monkeypatch.setattr(openmp, "team", lambda: None)
+    elif openmp.team() is None:
+        pytest.skip("this process has no OpenMP that could be asked: not Linux, or torch was built without it")
+    return request.param
+
+
 @pytest.fixture
 def alone(threads):
     """What each rule gives on one thread after four steps."""
@@ -69,7 +80,7 @@ def alone(threads):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_the_number_of_threads_changes_no_bit_even_between_steps(name, alone, threads):
+def test_the_number_of_threads_changes_no_bit_even_between_steps(name, alone, threads, dealt_by):
     expected = alone(name)
     for counts in ([2] * 4, [3] * 4, [1, 3, 2, 16]):
         run = Run(name)
@@ -79,7 +90,17 @@ def test_the_number_of_threads_changes_no_bit_even_between_steps(name, alone, th
         assert same(run.result(), expected), counts
 
 
-def test_the_thread_count_of_torch_is_honoured(threads):
+def test_torchs_thread_count_is_asked_of_torchs_threads(threads, monkeypatch):
+    asked = []
+    monkeypatch.setattr(openmp, "team", lambda: lambda function, argument, count: asked.append(count))
+    for count in (1, 4, 2):
+        threads(count)
+        Run("SGD").step()
+    assert asked == [4, 2]
+
+
+def test_torchs_thread_count_is_honoured_by_our_threads(threads, monkeypatch):
+    monkeypatch.setattr(openmp, "team", lambda: None)
     before = {t for t in threading.enumerate() if t.name == "steepest"}
     threads(1)
     Run("SGD").step()
@@ -89,7 +110,7 @@ def test_the_thread_count_of_torch_is_honoured(threads):
     assert len([t for t in threading.enumerate() if t.name == "steepest"]) >= 3
 
 
-def test_several_threads_step_different_optimizers_at_once(alone, threads):
+def test_several_threads_step_different_optimizers_at_once(alone, threads, dealt_by):
     expected = {name: alone(name, seed) for seed, name in enumerate(RULES)}
     threads(2)
     failures: list[str] = []
@@ -113,7 +134,7 @@ def test_several_threads_step_different_optimizers_at_once(alone, threads):
     assert not failures
 
 
-def test_several_threads_step_one_optimizer(threads):
+def test_several_threads_step_one_optimizer(threads, dealt_by):
     """They take turns: as many steps are counted, and made, as were called."""
     threads(2)
     p = torch.nn.Parameter(torch.zeros(SIZE))
@@ -135,7 +156,7 @@ def test_several_threads_step_one_optimizer(threads):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # Python 3.12 warns; we test it
-def test_a_forked_child_steps_in_parallel_and_ends(alone, threads):
+def test_a_forked_child_steps_in_parallel_and_ends(alone, threads, dealt_by):
     expected = alone("Adam")
     threads(2)
     run = Run("Adam")
@@ -202,6 +223,9 @@ print("done")
 
 INTERRUPTED = """
 import signal, torch, steepest
+from steepest.kernels import openmp
+if "ours" in __file__:
+    openmp.team = lambda: None
 torch.set_num_threads(2)
 p = torch.nn.Parameter(torch.zeros(2_000_000)); p.grad = torch.ones_like(p)
 optimizer = steepest.SGD([p], lr=1.0)
@@ -226,9 +250,17 @@ print("done")
 """
 
 
-@pytest.mark.parametrize("program", [FORKED, ENDS, INTERRUPTED], ids=["a forked pool", "the exit", "interrupts"])
-def test_in_a_process_of_its_own(program, tmp_path):
-    file = tmp_path / "program.py"
+PROGRAMS = {
+    "a forked pool": FORKED,
+    "the exit": ENDS,
+    "interrupts, torch's threads": INTERRUPTED,
+    "interrupts, ours": INTERRUPTED,
+}
+
+
+@pytest.mark.parametrize(("name", "program"), PROGRAMS.items(), ids=PROGRAMS)
+def test_in_a_process_of_its_own(name, program, tmp_path):
+    file = tmp_path / f"{name}.py"
     file.write_text(program)
     done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")

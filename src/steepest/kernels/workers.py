@@ -1,4 +1,4 @@
-"""Threads that share the chunks of one step.
+"""Threads of our own that share the chunks of one step, where torch's cannot be asked (see openmp.py).
 
 A kernel takes its next chunk from a counter in memory, so whoever enters it helps, and whoever comes late finds nothing
 left and goes.  The calling thread never waits for a worker to start: it takes chunks itself until none is left, then
@@ -54,13 +54,13 @@ class Workers:
 
 
 def wait_until(finished: Callable[[], bool]) -> None:
-    """Return once the last chunks that workers have begun are done, a chunk's time of about 20 us; Ctrl-C waits too."""
-    interrupted: KeyboardInterrupt | None = None
+    """Return once the last chunks that workers have begun are done, about 20 us each; what signals raise waits too."""
+    interrupted: BaseException | None = None
     patience = 0.0
     while not finished():
         try:
             time.sleep(patience)  # yields the processor and the GIL to a worker that was put to sleep
-        except KeyboardInterrupt as error:
+        except BaseException as error:
             interrupted = error
         patience = min(1e-3, patience + 1e-6)
     if interrupted is not None:

@@ -5,6 +5,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from itertools import chain
 from operator import is_
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from steepest.kernels import reference
 from steepest.program import Program, program
 from steepest.rule import Rule
 from steepest.torch import checkpoint, options
-from steepest.torch.plan import Entry, Plan, make
+from steepest.torch.plan import Entry, Gradients, Plan, make
 from steepest.torch.state import State, check_gradient, complete
 
 Group = dict[str, Any]
@@ -108,23 +109,33 @@ class RuleOptimizer(Optimizer):
         gradients = plan.gradients(group) if plan is not None else None
         if plan is None or gradients is None:
             plan, gradients = _untraced(self._plan_anew)(index, group)
-        for kernel, tensors in zip(plan.kernels, gradients, strict=True):
-            kernel.run(tensors, group)
+        for kernel, found in zip(plan.kernels, gradients, strict=True):
+            kernel.run(found, group)
         for entry in plan.unfused:
             self._step_on_tensors(plan.program, group, entry)
 
-    def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[list[Tensor]]]:
+    def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
         lines = program(self.rule, group)
+        for p in group["params"]:  # all of them before any state is made
+            if p.grad is not None:
+                check_gradient(p, p.grad, type(self).__name__)
         plan = make(lines, group, lambda p, g: self._stateful(lines, p, g))
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
         self._plans[index] = plan
-        self._states_seen = list(self.state.values())
+        self._states_seen = self._state_values()
         return plan, gradients
 
     def _same_states(self) -> bool:
         """Whether every parameter still has the state that the plans were made with."""
-        return len(self.state) == len(self._states_seen) and all(map(is_, self.state.values(), self._states_seen))
+        now = self._state_values()
+        return len(now) == len(self._states_seen) and all(map(is_, now, self._states_seen))
+
+    def _state_values(self) -> list[Any]:
+        try:
+            return list(chain.from_iterable(map(dict.values, self.state.values())))
+        except TypeError:  # state that is not a parameter's, kept for others: nothing is remembered beside it
+            return [object()]
 
     def _stateful(self, lines: Program, p: Tensor, g: Tensor) -> tuple[State, frozenset[str]]:
         check_gradient(p, g, type(self).__name__)
@@ -137,12 +148,9 @@ class RuleOptimizer(Optimizer):
         p, g = entry.p, entry.p.grad
         assert g is not None
         state, _ = self._stateful(lines, p, g)
-        if lines.rule.counts:
-            state["step"] += 1
         real = torch.promote_types(p.dtype, torch.float32)
         given = {name: state[name].to(real) for name in lines.state if name not in entry.fresh}
-        count = float(state["step"]) if lines.rule.counts else 1.0
-        entry.fresh = frozenset()
+        count = float(state["step"]) + 1 if lines.rule.counts else 1.0
         with torch.set_grad_enabled(bool(group["differentiable"])):
             new_p, new_state = reference.step(
                 self.rule, p.to(real), g.to(real), given, group, step=count, maximize=bool(group["maximize"])
@@ -153,6 +161,9 @@ class RuleOptimizer(Optimizer):
                     state[name] = value
                 else:
                     state[name].copy_(value)
+        entry.fresh = frozenset()
+        if lines.rule.counts:
+            state["step"] += 1
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Take up a checkpoint, of this class or of torch.optim's class of the same name.
@@ -191,5 +202,5 @@ class RuleOptimizer(Optimizer):
     def _forget(self) -> None:
         """Start without plans: what they rely on may not be so any more."""
         self._plans: dict[int, Plan] = {}
-        self._states_seen: list[State] = []
+        self._states_seen: list[Any] = []
         self._one_at_a_time = threading.RLock()

@@ -22,6 +22,7 @@ from steepest.torch.layout import KERNEL_DTYPES, PLAIN, has_kernel, laid_out_as,
 from steepest.torch.state import State, check_memory, no_memory
 
 Group = dict[str, Any]
+Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through the step, and their addresses
 
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
 _address, _storage, _bytes = Tensor.data_ptr, Tensor.untyped_storage, torch.UntypedStorage.nbytes
@@ -60,8 +61,6 @@ class Kernel:
 
     def __init__(self, program: Program, rows: Sequence[Entry]) -> None:
         self.parameters = [row.p for row in rows]
-        self._states = [row.state for row in rows]
-        self._state_values = list(chain.from_iterable(map(dict.values, self._states)))
         arrays = [row.arrays(program) for row in rows]
         self._arrays = list(chain.from_iterable(arrays))
         steps = [row.state["step"] for row in rows] if program.rule.counts else []
@@ -69,6 +68,7 @@ class Kernel:
         self._addresses = list(map(_address, self._addressed))
         gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = [(g.shape, g.dtype, g.device) for g in gradients]
+        self._places: list[int] = []
         self._storage_sizes: list[int] = []
         self._arrays_unchanged = unchanged(self._arrays)
         self._all_unchanged = unchanged([*self._arrays, *gradients])
@@ -78,31 +78,30 @@ class Kernel:
             program, dtypes, [t.element_size() for t in tensors], [_row(program, row) for row in rows]
         )
 
-    def gradients(self) -> list[Tensor]:
-        """The gradients, laid out as the kernel wants them.
+    def gradients(self) -> Gradients:
+        """The gradients, laid out as the kernel wants them, and their addresses.
 
         Raises ChangedError, or what torch raises for a tensor without address or strides, if the rows are not as they
         were when the launch was made.
         """
-        values = list(chain.from_iterable(map(dict.values, self._states)))
-        gradients = list(map(_gradient, self.parameters))
-        if (
-            list(map(_address, self._addressed)) != self._addresses
-            or len(values) != len(self._state_values)
-            or not all(map(is_, values, self._state_values))
-        ):
+        if list(map(_address, self._addressed)) != self._addresses:
             raise ChangedError
-        self._check_storage(gradients)
+        gradients = list(map(_gradient, self.parameters))
+        places = list(map(_address, gradients))
+        if places != self._places:
+            self._check_memory(gradients)
+            self._places = places
         if self._all_unchanged(*self._arrays, *gradients):
-            return gradients
+            return gradients, places
         if (
             not self._arrays_unchanged(*self._arrays)
             or [(g.shape, g.dtype, g.device) for g in gradients] != self._gradients
         ):
             raise ChangedError
-        return [_conform(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
+        gradients = [_conform(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
+        return gradients, list(map(_address, gradients))
 
-    def _check_storage(self, gradients: list[Tensor]) -> None:
+    def _check_memory(self, gradients: list[Tensor]) -> None:
         """Look whether each gradient lies in its storage, unless their storages have the sizes of the last step."""
         sizes = list(map(_bytes, map(_storage, gradients)))
         if sizes != self._storage_sizes:
@@ -110,15 +109,16 @@ class Kernel:
                 check_memory(g, "a gradient")
             self._storage_sizes = sizes
 
-    def run(self, gradients: list[Tensor], group: Group) -> None:
+    def run(self, gradients: Gradients, group: Group) -> None:
         """Take one step."""
-        maximize, threads = bool(group["maximize"]), torch.get_num_threads()
-        refused = self._launch.run(list(map(_address, gradients)), group, maximize, threads)
-        if refused & NO_MEMORY:
+        tensors, places = gradients
+        maximize, threads = group["maximize"], torch.get_num_threads()
+        refused = self._launch.run(places, group, maximize, threads)
+        if refused == NO_MEMORY:
             raise no_memory("a gradient")
-        if refused & OVERLAP:
-            gradients = [laid_out_as(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
-            self._launch.run(list(map(_address, gradients)), group, maximize, threads)
+        if refused == OVERLAP:
+            tensors = [laid_out_as(g, p) for g, p in zip(tensors, self.parameters, strict=True)]
+            self._launch.run(list(map(_address, tensors)), group, maximize, threads)
         increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
 
 
@@ -135,7 +135,7 @@ class Plan:
         self._decided = self._decide(group)
         self._differentiable = group["differentiable"]
 
-    def gradients(self, group: Group) -> list[list[Tensor]] | None:
+    def gradients(self, group: Group) -> list[Gradients] | None:
         """The gradients of each kernel; None if this plan does not fit the group any more."""
         parameters = group["params"]
         if len(parameters) != len(self._parameters) or not all(map(is_, parameters, self._parameters)):
