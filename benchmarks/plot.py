@@ -24,7 +24,7 @@ def figure(rows: list[dict]) -> Any:
     base = alt.Chart(alt.Data(values=bars)).encode(
         y=alt.Y("optimizer:N", sort=order, title=None),
         yOffset=alt.YOffset("who:N", sort=list(COLORS)),
-        x=alt.X("ms:Q", title="milliseconds a step, 124 million parameters, 2 cores"),
+        x=alt.X("ms:Q", axis=alt.Axis(tickCount=4), title="milliseconds a step, 124 million parameters, 2 cores"),
     )
     color = alt.Color("who:N", title=None, scale=alt.Scale(domain=list(COLORS), range=list(COLORS.values())))
     marks = base.mark_bar(cornerRadiusEnd=2).encode(color=color.legend(orient="top", symbolType="square"))
@@ -33,7 +33,7 @@ def figure(rows: list[dict]) -> Any:
     )
     return (
         alt.layer(marks, labels)
-        .properties(width=560, height=alt.Step(13))
+        .properties(width=460, height=alt.Step(13))
         .configure(background="transparent", font="Helvetica, Arial, sans-serif")
         .configure_view(stroke=None)
         .configure_axis(
