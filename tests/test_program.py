@@ -2,6 +2,7 @@
 
 import ast
 import math
+import re
 
 import pytest
 
@@ -80,9 +81,13 @@ def raises_to_a_power(p, g, *, lr=0.1):
     return p
 
 
-@pytest.mark.parametrize("function", [decides_on_an_element, raises_to_a_power])
-def test_what_shows_only_when_lines_are_split_is_refused_with_its_line(function) -> None:
-    with pytest.raises(RuleError, match=r"test_program\.py:\d+\n.*\n.*\nInstead:"):
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [(decides_on_an_element, "if g > 0:"), (raises_to_a_power, "p = p - lr * g**3")],
+)
+def test_what_shows_only_when_lines_are_split_is_refused_with_its_line(function, text: str) -> None:
+    line = function.__code__.co_firstlineno + 1
+    with pytest.raises(RuleError, match=rf"test_program\.py:{line}\n    {re.escape(text)}\n.*\nInstead:"):
         lines_of(function)
 
 

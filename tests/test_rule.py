@@ -89,6 +89,28 @@ def takes_the_kernels_names(p, g, *, lr=0.1):
     return p
 
 
+SCALE = 3.0
+
+
+def reads_a_global(p, g, *, lr=0.1):
+    p = p - SCALE * lr * g
+    return p
+
+
+def misspells(p, g, *, lr=0.1):
+    p = p - lr * gg  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    return p
+
+
+def returns_an_expression(p, g, *, lr=0.1):
+    return p - lr * g
+
+
+def forgets_the_star(p, g, lr=0.1):
+    p = p - lr * g
+    return p
+
+
 @pytest.mark.parametrize(
     ("function", "line", "way_out"),
     [
@@ -104,6 +126,10 @@ def takes_the_kernels_names(p, g, *, lr=0.1):
         (returns_early, "return p", "return at the end"),
         (returns_nothing, "p = p - lr * g", "end it with `return p`"),
         (has_a_remainder, "p = p - lr * (g % 2)", "use + - * / **"),
+        (reads_a_global, "p = p - SCALE * lr * g", "*, SCALE=3.0"),
+        (misspells, "p = p - lr * gg", "correct the name; this rule knows g, lr, p"),
+        (returns_an_expression, "return p - lr * g", "give the value its name in a line before"),
+        (forgets_the_star, "", "put a `*` before the hyperparameters: `*, lr=0.1`"),
         (takes_the_kernels_names, "i_ = lr * g", "call it 'i'"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

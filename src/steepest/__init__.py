@@ -3,6 +3,7 @@
 Nothing heavy is imported before it is used: `import steepest` loads neither torch nor numba.
 """
 
+import difflib
 import importlib
 from typing import Any
 
@@ -37,6 +38,9 @@ def __getattr__(name: str) -> Any:
 
         if hasattr(torch.optim, name):
             return getattr(torch.optim, name)
+        near = difflib.get_close_matches(name, [*__all__, *torch.optim.__all__], n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module 'steepest' has no attribute {name!r}{hint}")
     raise AttributeError(f"module 'steepest' has no attribute {name!r}")
 
 

@@ -181,7 +181,11 @@ def _straighten(rule: Rule, known: dict[str, Any]) -> list[Line]:
             return self.visit(node.body if decide(node, node.test) else node.orelse)
 
     def chosen(value: ast.expr) -> ast.expr:
-        return Chosen().visit(ast.parse(ast.unparse(value), mode="eval").body)
+        fresh = ast.parse(ast.unparse(value), mode="eval").body
+        for node in ast.walk(fresh):
+            if isinstance(node, ast.expr):
+                node.lineno = value.lineno  # so that a refusal names the rule's own line
+        return Chosen().visit(fresh)
 
     walk(rule.body)
     return lines

@@ -80,6 +80,7 @@ def read(function: Callable[..., tuple]) -> Rule:
         raise RuleError(f"{function!r} is not a plain function.\nInstead: write the rule with `def`.")
     rule = Rule(function, function.__name__, *_signature(function), _body(function))
     _check_lines(rule, rule.body)
+    _check_names(rule)
     return rule
 
 
@@ -96,6 +97,12 @@ def _signature(function: FunctionType) -> tuple[tuple[str, ...], bool, dict[str,
         raise refuse("A rule starts with the parameter and its gradient.", "`def rule(p, g, ...):`.")
     if len(positional) + len(keywords) != len(parameters):
         raise refuse("*args and **kwargs do not name state or hyperparameters.", "name each of them.")
+    for p in parameters:
+        if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is not p.empty:
+            raise refuse(
+                f"{p.name!r} has a default but stands among the state.",
+                f"put a `*` before the hyperparameters: `*, {p.name}={p.default!r}`.",
+            )
     for name, default in keywords.items():
         if not _is_number_or_numbers(default):
             raise refuse(
@@ -184,6 +191,15 @@ def _check_return(rule: Rule, statement: ast.Return, *, last: bool) -> None:
     if isinstance(statement.value, ast.Call) and isinstance(rule.called(statement.value), FunctionType):
         return
     names = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
+    for value in names:
+        if value is not None:
+            _check_expression(rule, value)
+        if not isinstance(value, ast.Name):
+            raise rule.error(
+                statement,
+                "A rule returns names, so that each value is known by one.",
+                f"give the value its name in a line before, `p = ...`, and end with `{_expected_return(rule)}`.",
+            )
     if [getattr(name, "id", None) for name in names] != ["p", *rule.state]:
         raise rule.error(
             statement,
@@ -208,6 +224,22 @@ def _check_expression(rule: Rule, expression: ast.expr) -> None:
                 f"A kernel cannot call {ast.unparse(node.func)!r}.",
                 f"use the operations of steepest.ops: {', '.join(ops.__all__)}.",
             )
+
+
+def _check_names(rule: Rule) -> None:
+    """Every name that is read is an argument, was given a value, or is called."""
+    nodes = [node for statement in rule.body for node in ast.walk(statement)]
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    known = {"p", "g", "step", *rule.state, *rule.hyperparameters}
+    known |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and id(node) not in called and node.id not in known:
+            value = rule.function.__globals__.get(node.id)
+            if _is_number_or_numbers(value):
+                way_out = f"make it a hyperparameter: `*, {node.id}={value!r}`."
+            else:
+                way_out = f"correct the name; this rule knows {', '.join(sorted(known))}."
+            raise rule.error(node, f"A kernel knows only its arguments, and {node.id!r} is none of them.", way_out)
 
 
 def _refusal(node: ast.AST, otherwise: str) -> tuple[str, str]:

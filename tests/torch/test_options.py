@@ -1,6 +1,7 @@
 """The constructors: torch's signatures, and torch's words for what is wrong."""
 
 import inspect
+import pickle
 
 import pytest
 import torch
@@ -264,3 +265,35 @@ def test_a_rate_that_is_a_tensor_is_read_at_every_step(name):
             optimizer.step()
         runs.append(p.detach())
     torch.testing.assert_close(*runs)
+
+
+@pytest.mark.parametrize(("written", "meant"), [("learning_rate", "lr"), ("beta_1", "betas"), ("epsilon", "eps")])
+def test_what_other_libraries_call_an_argument_is_understood(written: str, meant: str) -> None:
+    with pytest.raises(TypeError, match=rf"{written}.* Did you mean '{meant}'\?"):
+        getattr(steepest, "Adam")([P(torch.ones(2))], **{written: 0.1})  # noqa: B009 - pyright would see it too
+
+
+def test_a_tuple_of_another_length_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"betas must be 2 numbers such as \(0.9, 0.999\), not \(0.9,\)"):
+        getattr(steepest, "Adam")([P(torch.ones(2))], betas=(0.9,))  # noqa: B009
+
+
+def pickled_rule(p, g, m, *, lr=0.1):
+    m = m + g
+    p = p - lr * m
+    return p, m
+
+
+def test_an_optimizer_of_a_strangers_rule_is_pickled_wherever_its_class_is_kept() -> None:
+    kept = {"anywhere": steepest.optimizer(pickled_rule)}
+    p = P(torch.ones(3))
+    optimizer = kept["anywhere"]([p], lr=0.5)
+    p.grad = torch.ones(3)
+    optimizer.step()
+    again = pickle.loads(pickle.dumps(optimizer))
+    (q,) = again.param_groups[0]["params"]
+    assert type(again) is type(optimizer)
+    assert torch.equal(again.state[q]["m"], torch.ones(3))
+    q.grad = torch.ones(3)
+    again.step()
+    assert torch.equal(q.detach(), torch.full((3,), 1 - 0.5 * 1 - 0.5 * 2))

@@ -1,5 +1,6 @@
 """Drop-in for torch.optim: the same names, signatures, defaults, errors and checkpoints, on kernels of our own."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from steepest.torch.state import step_dtype
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "RMSprop", "RuleOptimizer", "optimizer"]
 
 
+@functools.cache
 def optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]:
     """A torch optimizer class of a rule, named after it: fused on CPU, the rule itself on tensors elsewhere.
 

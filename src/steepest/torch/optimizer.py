@@ -42,6 +42,13 @@ def _undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _made_again(rule: Callable[..., Any]) -> "RuleOptimizer":
+    """An empty instance of a rule's class, for pickle: the class has a name, but perhaps nowhere to be found by it."""
+    import steepest
+
+    return object.__new__(steepest.optimizer(rule))
+
+
 _add_param_group = _undisturbed(Optimizer.add_param_group)
 _load_state_dict = _undisturbed(Optimizer.load_state_dict)
 
@@ -62,7 +69,7 @@ class RuleOptimizer(Optimizer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = options.bind(type(self).__name__, self.signature, args, kwargs)
         params = arguments.pop("params")
-        options.check(arguments)
+        options.check(self.rule, arguments)
         self._forget()
         super().__init__(params, {**_EVERYWHERE, **self.also, **arguments})
 
@@ -191,6 +198,11 @@ class RuleOptimizer(Optimizer):
         """Add a parameter group, as torch.optim.Optimizer does."""
         _add_param_group(self, param_group)
         self._plans.clear()
+
+    def __reduce__(self) -> Any:
+        if "rule" not in vars(type(self)):  # a class that somebody wrote, found again by its name
+            return super().__reduce__()
+        return _made_again, (self.rule.function,), self.__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._forget()

@@ -23,6 +23,11 @@ _FRONT_END: dict[str, Any] = {
 `foreach`, `fused` and `capturable` are accepted and change nothing; `differentiable` runs the rule on tensors."""
 
 
+_ELSEWHERE = {"learning_rate": "lr", "beta_1": "betas", "beta_2": "betas", "b1": "betas", "b2": "betas"}
+_ELSEWHERE |= {"epsilon": "eps", "rho": "alpha", "decay": "weight_decay", "wd": "weight_decay"}
+"""What other libraries call an argument."""
+
+
 def torch_class(rule: Rule) -> type[torch.optim.Optimizer] | None:
     """torch.optim's class for this rule of ours, if it has one; a stranger's rule may have any name."""
     if not rule.function.__module__.startswith("steepest.rules."):
@@ -50,7 +55,9 @@ def bind(called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs
     """The arguments by name, defaults included; a misspelt one is answered with the nearest."""
     for name in kwargs:
         if name not in expected.parameters:
-            near = difflib.get_close_matches(name, expected.parameters, n=1, cutoff=0.5)
+            elsewhere = _ELSEWHERE.get(name)
+            near = [elsewhere] if elsewhere in expected.parameters else []
+            near = near or difflib.get_close_matches(name, expected.parameters, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]!r}?" if near else f" It takes {', '.join(expected.parameters)}."
             raise TypeError(f"{called}() got an unexpected keyword argument {name!r}.{hint}")
     try:
@@ -61,8 +68,11 @@ def bind(called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs
     return dict(bound.arguments)
 
 
-def check(arguments: Mapping[str, Any]) -> None:
+def check(rule: Rule, arguments: Mapping[str, Any]) -> None:
     """Refuse what no optimizer can work with, in torch's words (ValueError, RuntimeError)."""
+    for name, default in rule.hyperparameters.items():
+        if isinstance(default, tuple) and len(arguments[name]) != len(default):
+            raise ValueError(f"{name} must be {len(default)} numbers such as {default}, not {arguments[name]}")
     lr = arguments.get("lr")
     if isinstance(lr, Tensor) and arguments.get("foreach") and arguments.get("capturable") is False:
         raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")

@@ -16,7 +16,7 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str) -> None:
     if g.layout is not torch.strided:
         raise RuntimeError(
             f"{optimizer} does not support sparse gradients yet. Make the layer dense "
-            "(`nn.Embedding(..., sparse=False)`), or step its parameters with SparseAdam or SGD of torch.optim."
+            "(`nn.Embedding(..., sparse=False)`), or step it with SparseAdam, Adagrad or SGD of torch.optim."
         )
     check_memory(p, "a parameter")
     check_memory(g, "a gradient")
