@@ -1,6 +1,7 @@
 """The command line: what it prints, what it exits with, what it imports."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,44 @@ def test_help_loads_nothing_heavy() -> None:
     assert answer.returncode == 0, answer.stderr
     assert "compare" in answer.stdout
     assert "report" in answer.stdout
+
+
+def test_an_edited_task_is_not_answered_with_the_runs_of_the_old_one(run, tmp_path: Path) -> None:
+    file = tmp_path / "my_task.py"
+    command = ["compare", f"{file}:task", *SMALL]
+    assert run(*command)[0] == 0
+    file.write_text(file.read_text() + "\n# edited\n")
+    code, _, err = run(*command)
+    assert code == 1
+    assert "was edited since the runs" in err
+    assert "--fresh" in err
+    assert run(*command, "--fresh")[0] == 0
+
+
+def test_a_first_attempt_that_failed_at_once_leaves_nothing_in_the_way(run, tmp_path: Path) -> None:
+    file = tmp_path / "my_task.py"
+    right = file.read_text()
+    file.write_text(right.replace("steps=20", 'steps=20, metric="no_such"'))
+    command = ["compare", f"{file}:task", *SMALL]
+    code, _, err = run(*command)
+    assert code == 1, err
+    file.write_text(right)
+    assert run(*command)[0] == 0
+
+
+def test_a_single_rate_is_called_no_search(run, tmp_path: Path) -> None:
+    arguments = [word.replace("trials=2", "trials=1") for word in SMALL]
+    code, out, _ = run("compare", f"{tmp_path / 'my_task.py'}:task", *arguments)
+    assert code == 0
+    assert "nothing was searched" in " ".join(out.split())
+
+
+def test_a_report_of_an_unfinished_study_gives_no_verdict(run, tmp_path: Path) -> None:
+    assert run("compare", f"{tmp_path / 'my_task.py'}:task", *SMALL, "--out", "runs")[0] == 0
+    with sqlite3.connect(tmp_path / "runs" / "study.db") as record:
+        record.execute("DELETE FROM runs WHERE phase = 'finalists'")
+    code, out, _ = run("report", "runs")
+    assert code == 0
+    assert "is not finished: 4 runs are done" in " ".join(out.split())
+    assert "edge" not in out
+    assert "lowest" not in out

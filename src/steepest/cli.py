@@ -58,7 +58,9 @@ def compare(
     try:
         result = conduct(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
     except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
-        raise Interrupted("Stopped at once; the run under way is lost, the runs before it are kept.") from None
+        raise Interrupted(
+            "Stopped at once. Runs that had ended are kept, and the same command goes on from there."
+        ) from None
     announce(result.numbers, result.folder)
 
 

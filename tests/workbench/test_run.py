@@ -141,7 +141,7 @@ def test_higher_can_be_better(tiny: Make) -> None:
         ({"loss": lambda model, batch: 3.0}, "returned a float"),
         ({"evaluate": lambda model: 1.0}, "returned a float, but the task's metric is 'val_loss'"),
         ({"evaluate": lambda model: {"accuracy": 1.0}}, "the names 'accuracy'"),
-        ({"train": []}, "ended after 0 batches"),
+        ({"train": []}, "`train` is empty"),
         ({"train": iter([(torch.zeros(16, 4), torch.zeros(16))])}, "ended after 1 batches"),
         ({"model": nn.Flatten()}, "no parameter that requires a gradient"),
         ({"steps": 0}, "at least 1"),

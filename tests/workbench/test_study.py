@@ -151,7 +151,8 @@ def test_a_budget_that_cannot_be_used(budget: str) -> None:
         ({"steps": 0}, "trains nothing"),
         ({"optimizers": ["adamm"]}, "did you mean adam"),
         ({"optimizers": []}, "nothing to compare"),
-        ({"optimizers": ["adam", "Adam"]}, "named twice"),
+        ({"optimizers": ["adam", "Adam"]}, "Named twice: adam"),
+        ({"optimizers": ["adam", 5]}, "5 is no optimizer"),
     ],
 )
 def test_arguments_that_cannot_be_used(tiny: Make, tmp_path: Path, change: dict, sentence: str) -> None:
@@ -303,3 +304,22 @@ def test_the_second_signal_aborts_at_once(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "at once" in errors
+
+
+def descend(p, g, *, lr=0.1):
+    """A rule of a user's own."""
+    p = p - lr * g
+    return p
+
+
+def test_a_rule_can_be_compared_as_it_is(tiny: Make, tmp_path: Path) -> None:
+    runs = small(tiny, tmp_path / "study", optimizers=[descend, "sgd"], budget="trials=1").runs
+    ours = runs.filter(pl.col("optimizer") == "Descend").sort("phase", "seed")
+    sgd = runs.filter(pl.col("optimizer") == "sgd").sort("phase", "seed")
+    assert ours["rate"].to_list() == sgd["rate"].to_list()
+    assert ours["final"].to_list() == pytest.approx(sgd["final"].to_list())
+
+
+def test_names_may_be_given_in_one_string(tiny: Make, tmp_path: Path) -> None:
+    runs = small(tiny, tmp_path / "study", optimizers="sgd, adam", budget="trials=1", seeds=1).runs
+    assert set(runs["optimizer"]) == {"sgd", "adam"}

@@ -42,6 +42,8 @@ def _endless(train: Iterable[Any]) -> Iterator[Any]:
             seen += 1
             yield batch
         if seen == before:
+            if not seen:
+                raise TaskError("`train` is empty, so there is nothing to take a step on; give it batches.")
             raise TaskError(
                 f"`train` ended after {seen} batches and could not be iterated again; give an iterable that "
                 "starts anew (a DataLoader, a list, a class with __iter__), not a generator."

@@ -4,6 +4,7 @@ Every optimizer is searched over the same number of decades around a rate that i
 for all would decide by itself who wins: a rate of 0.1 is ordinary for SGD and hopeless for Adam.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -89,12 +90,14 @@ KNOWN = {candidate.name: candidate for candidate in _KNOWN}
 DEFAULT = ("sgd", "momentum", "rmsprop", "adam")
 
 
-def choose(wanted: Iterable[str | Candidate | Callable[..., Any]]) -> list[Candidate]:
-    """The candidates for names, candidates, or optimizer classes."""
-    chosen = [_one(each) for each in wanted]
+def choose(wanted: str | Iterable[str | Candidate | Callable[..., Any]]) -> list[Candidate]:
+    """The candidates for names, candidates, optimizer classes, or rules."""
+    chosen = [_one(each) for each in (wanted.split(",") if isinstance(wanted, str) else wanted)]
     twice = {candidate.name for candidate in chosen if [c.name for c in chosen].count(candidate.name) > 1}
     if twice:
-        raise UsageError(f"The optimizers {', '.join(sorted(twice))} are named twice; give each a name of its own.")
+        raise UsageError(
+            f"Named twice: {', '.join(sorted(twice))}. Name each optimizer once, or give a Candidate another name."
+        )
     if not chosen:
         raise UsageError(f"No optimizer was named, so there is nothing to compare; choose from {', '.join(KNOWN)}.")
     return chosen
@@ -104,7 +107,9 @@ def _one(wanted: str | Candidate | Callable[..., Any]) -> Candidate:
     if isinstance(wanted, Candidate):
         return wanted
     if callable(wanted):
-        return _of_class(wanted)
+        return _of_class(_made_of_a_rule(wanted) if _is_rule(wanted) else wanted)
+    if not isinstance(wanted, str):
+        raise UsageError(f"{wanted!r} is no optimizer; give a name, an optimizer class, a rule, or a Candidate.")
     name = wanted.strip().lower()
     if name not in KNOWN:
         raise UsageError(
@@ -113,9 +118,17 @@ def _one(wanted: str | Candidate | Callable[..., Any]) -> Candidate:
     return KNOWN[name]
 
 
-def _of_class(cls: Callable[..., Any]) -> Candidate:
-    import inspect
+def _is_rule(wanted: Callable[..., Any]) -> bool:
+    return inspect.isfunction(wanted) and list(inspect.signature(wanted).parameters)[:2] == ["p", "g"]
 
+
+def _made_of_a_rule(rule: Callable[..., Any]) -> Callable[..., Any]:
+    import steepest
+
+    return steepest.optimizer(rule)
+
+
+def _of_class(cls: Callable[..., Any]) -> Candidate:
     lr = inspect.signature(cls).parameters.get("lr")
     if lr is None:
         raise UsageError(

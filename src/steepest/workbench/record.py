@@ -184,6 +184,11 @@ class Record:
         """The runs that have ended."""
         return {Key(*row) for row in self.connection.execute("SELECT phase, optimizer, rate, seed FROM runs")}
 
+    def holds_work(self) -> bool:
+        """Whether any run has ended or was interrupted."""
+        tables = ("runs", "interrupted")
+        return any(self.connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
+
     def runs(self) -> polars.DataFrame:
         """One row for each run."""
         return self._frame("SELECT * FROM runs ORDER BY id")

@@ -122,13 +122,16 @@ class Study:
             try:
                 self._warm_up()
                 self._runs(record, stop)
+            except TaskError:
+                record.set(task_failed=True)  # its repair may go on with what was computed
+                raise
             finally:
                 self.watcher.close()
             return Comparison(self.folder, self.candidates, finish(record))
 
     def _agree(self, record: Record) -> None:
         """Describe a new study, or see that the stored one is this one."""
-        stored = record.get("plan")
+        stored = record.get("plan") if record.holds_work() else None
         if stored is None:
             manifest = folders.manifest(self.plan, self.candidates, self.command)
             record.set(plan=asdict(self.plan), manifest=manifest, digests=[])
@@ -138,6 +141,13 @@ class Study:
                 "give another folder with --out, or start over with --fresh."
             )
         digests = dict.fromkeys([*record.get("digests"), self.source.digest])
+        edited = len(digests) > len(record.get("digests")) > 0 and ".py:" in self.source.name
+        if edited and not record.get("task_failed"):
+            raise WorkbenchError(
+                f"{self.source.name} was edited since the runs in {self.folder}, so what they say is of another "
+                "task; start over with --fresh, or keep both by giving another folder with --out."
+            )
+        record.set(task_failed=False)
         record.set(digests=list(digests), baseline=self.task.baseline, target=self.task.target)
 
     def _warm_up(self) -> None:

@@ -64,7 +64,18 @@ def listed(names: list[str]) -> str:
 
 def verdict(found: Numbers) -> list[str]:
     """Who is best; then by how much, how sure that is, and what it cost."""
+    if unfinished(found):
+        return [f"{found.task} is not finished: {found.runs} runs are done.", _GO_ON, _cost(found)]
     return [_winner(found), *_evidence(found), _cost(found)]
+
+
+_GO_ON = "The same command goes on with it."
+
+
+def unfinished(found: Numbers) -> bool:
+    """Whether runs are still to be made, so that nothing can be said yet."""
+    missing = found.trials * len(found.rows) - sum(row.searched for row in found.rows)
+    return bool(missing) or any(row.searched_trained and len(row.values) < found.seeds for row in found.rows)
 
 
 def _winner(found: Numbers) -> str:
@@ -127,6 +138,8 @@ def _cost(found: Numbers) -> str:
 
 def warnings(found: Numbers) -> list[str]:
     """What a careful reader should know before he believes the table."""
+    if unfinished(found):
+        return [f"The study is not finished, so every number here is provisional. {_GO_ON}"]
     each = [_edge, _many_failed, _finalists_failed, _falling]
     return [text for row in found.rows for rule in each if (text := rule(row))] + _of_the_study(found)
 
@@ -171,9 +184,11 @@ def _falling(row: Row) -> str:
 
 def _of_the_study(found: Numbers) -> list[str]:
     texts = []
-    missing = found.trials * len(found.rows) - sum(row.searched for row in found.rows)
-    if missing or any(row.searched_trained and len(row.values) < found.seeds for row in found.rows):
-        texts.append("The study is not finished; the same command goes on with it.")
+    if found.trials == 1:
+        texts.append(
+            "Only one rate of each optimizer was tried: nothing was searched, so this compares rates as much as "
+            "optimizers."
+        )
     if found.seeds < FEW_SEEDS:
         texts.append(f"{found.seeds} seed{'s' if found.seeds > 1 else ''} for each estimate: {strength(found.seeds)}.")
     if len(found.digests) > 1:
