@@ -83,17 +83,14 @@ def deciding(rule: Rule) -> Callable[[Hyperparameters], Any]:
 @functools.lru_cache(maxsize=512)
 def _program(rule: Rule, deciding: tuple[tuple[str, Any], ...]) -> Program:
     lines = _straighten(rule, dict(deciding))
-    return _cached(rule, tuple((name, ast.dump(value)) for name, value in lines), lambda: _split(rule, lines))
+    key = rule, tuple((name, ast.dump(value)) for name, value in lines)
+    if key not in _PROGRAMS:
+        _PROGRAMS[key] = _split(rule, lines)
+    return _PROGRAMS[key]
 
 
 _PROGRAMS: dict[tuple, Program] = {}
-
-
-def _cached(rule: Rule, lines: tuple, build: Callable[[], Program]) -> Program:
-    key = rule, lines
-    if key not in _PROGRAMS:
-        _PROGRAMS[key] = build()
-    return _PROGRAMS[key]
+"""One program for the same lines, whatever values chose them."""
 
 
 # --- which hyperparameters decide an `if` -----------------------------------------------------------------------------

@@ -56,8 +56,8 @@ class Launch:
         elements = sum(row.elements for row in rows)
         self._worth_sharing = elements >= PARALLEL_FROM
         self._chunk = _chunk_size(elements)
-        self._table = _table(rows, self._chunk)
-        self._chunks = sum(-(-row.elements // self._chunk) for row in rows)
+        *first_chunks, self._chunks = np.cumsum([0, *(-(-row.elements // self._chunk) for row in rows)]).tolist()
+        self._table = _table(rows, first_chunks)
         self._written = _written(rows, sizes)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
@@ -148,12 +148,11 @@ def _chunk_size(elements: int) -> int:
     return size
 
 
-def _table(rows: Sequence[Row], chunk: int) -> np.ndarray:
-    first_chunks = np.cumsum([0, *(-(-row.elements // chunk) for row in rows)])
+def _table(rows: Sequence[Row], first_chunks: Sequence[int]) -> np.ndarray:
     return np.array(
         [
             [first, row.elements, 0, row.step, row.step_is_double, row.parameter, *row.states]
-            for first, row in zip(first_chunks, rows, strict=False)
+            for first, row in zip(first_chunks, rows, strict=True)
         ],
         dtype=np.int64,
     )

@@ -38,10 +38,10 @@ def _check_step(step: Any, which: str) -> None:
         )
 
 
-def own(rule: Rule, p: Tensor, loaded: State, given: Mapping[str, Any]) -> None:
+def own(rule: Rule, loaded: State, given: Mapping[str, Any]) -> None:
     """Make a loaded state this optimizer's own: torch hands over the checkpoint's very tensors, to be written to."""
     for name, value in loaded.items():
         if isinstance(value, Tensor) and value is given.get(name):
             loaded[name] = value.clone()
     if rule.counts and "step" in loaded:
-        loaded["step"] = step_tensor(loaded["step"], p)
+        loaded["step"] = step_tensor(loaded["step"])

@@ -50,21 +50,26 @@ def has_kernel(tensor: Tensor) -> bool:
         and not tensor.is_neg()
         and tensor.data_ptr() % tensor.element_size() == 0
         and is_dense(tensor)
-        and _lies_in_its_storage(tensor)
+        and lies_in_its_storage(tensor)
     )
 
 
-def _lies_in_its_storage(tensor: Tensor) -> bool:
-    end = (tensor.storage_offset() + tensor.numel()) * tensor.element_size()
-    return tensor.numel() == 0 or end <= tensor.untyped_storage().nbytes()
+def lies_in_its_storage(tensor: Tensor) -> bool:
+    """Whether a strided tensor's storage was neither freed nor made smaller under it."""
+    end = (int(tensor.storage_offset()) + _extent(tensor)) * tensor.element_size()
+    return tensor.numel() == 0 or (tensor.data_ptr() != 0 and end <= tensor.untyped_storage().nbytes())
+
+
+def _extent(tensor: Tensor) -> int:
+    """Elements of storage from a tensor's first to its last, for a tensor that has any."""
+    return 1 + sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
 def memory(tensor: Tensor) -> tuple[int, int]:
     """[begin, end) of the CPU's addresses that a tensor may touch; empty where it has none there."""
     if tensor.numel() == 0 or tensor.device.type != "cpu" or tensor.layout is not torch.strided:
         return 0, 0
-    extent = 1 + sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
-    return tensor.data_ptr(), tensor.data_ptr() + extent * tensor.element_size()
+    return tensor.data_ptr(), tensor.data_ptr() + _extent(tensor) * tensor.element_size()
 
 
 def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:

@@ -126,7 +126,7 @@ class RuleOptimizer(Optimizer):
         for p in group["params"]:  # all of them before any state is made
             if p.grad is not None:
                 check_gradient(p, p.grad, type(self).__name__)
-        plan = make(lines, group, lambda p, g: self._stateful(lines, p, g))
+        plan = make(lines, group, lambda p: self._stateful(lines, p))
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
         self._plans[index] = plan
@@ -144,8 +144,7 @@ class RuleOptimizer(Optimizer):
         except TypeError:  # state that is not a parameter's, kept for others: nothing is remembered beside it
             return [object()]
 
-    def _stateful(self, lines: Program, p: Tensor, g: Tensor) -> tuple[State, frozenset[str]]:
-        check_gradient(p, g, type(self).__name__)
+    def _stateful(self, lines: Program, p: Tensor) -> tuple[State, frozenset[str]]:
         if not lines.state and not lines.rule.counts:
             return {}, frozenset()  # torch keeps no state where there is none to keep
         return self.state[p], complete(lines, p, self.state[p])
@@ -154,7 +153,8 @@ class RuleOptimizer(Optimizer):
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
         p, g = entry.p, entry.p.grad
         assert g is not None
-        state, _ = self._stateful(lines, p, g)
+        check_gradient(p, g, type(self).__name__)
+        state, _ = self._stateful(lines, p)
         real = torch.promote_types(p.dtype, torch.float32)
         given = {name: state[name].to(real) for name in lines.state if name not in entry.fresh}
         count = float(state["step"]) + 1 if lines.rule.counts else 1.0
@@ -192,7 +192,7 @@ class RuleOptimizer(Optimizer):
         keys = [key for group in given["param_groups"] for key in group["params"]]
         for p, key in zip((p for group in self.param_groups for p in group["params"]), keys, strict=True):
             if p in self.state and key in given["state"]:
-                checkpoint.own(self.rule, p, self.state[p], given["state"][key])
+                checkpoint.own(self.rule, self.state[p], given["state"][key])
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does."""

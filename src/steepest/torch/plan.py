@@ -152,10 +152,10 @@ class Plan:
             return None
 
 
-def make(program: Program, group: Group, stateful: Callable[[Tensor, Tensor], tuple[State, frozenset[str]]]) -> Plan:
+def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[State, frozenset[str]]]) -> Plan:
     """A plan for this group as it stands.
 
-    stateful: checks gradient and state, makes what is missing; gives the state and the names of what is new in it.
+    stateful: checks a parameter's state, makes what is missing; gives the state and the names of what is new in it.
     """
     plan = Plan(program, group)
     entries: list[Entry] = []
@@ -163,7 +163,7 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor, Tensor], tu
         if p.grad is None:
             plan.idle.append(p)
         else:
-            entries.append(Entry(p, p.grad, *stateful(p, p.grad)))
+            entries.append(Entry(p, p.grad, *stateful(p)))
     walkable = [entry for entry in entries if not group["differentiable"] and _is_walkable(entry)]
     for entry in walkable:
         for name in program.state:

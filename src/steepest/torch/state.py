@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from steepest.program import Program
-from steepest.torch.layout import PLAIN
+from steepest.torch.layout import PLAIN, lies_in_its_storage
 
 State = dict[str, Any]
 
@@ -39,16 +39,8 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str) -> None:
 
 def check_memory(tensor: Tensor, what: str) -> None:
     """Refuse a tensor whose storage was freed under it: torch's own operations would read address 0."""
-    if tensor.device.type == "cpu" and type(tensor) in PLAIN and tensor.numel() > 0:
-        end = max_offset(tensor) * tensor.element_size()
-        if tensor.data_ptr() == 0 or end > tensor.untyped_storage().nbytes():
-            raise no_memory(what)
-
-
-def max_offset(tensor: Tensor) -> int:
-    """Elements of its storage that a tensor needs."""
-    steps = zip(tensor.stride(), tensor.shape, strict=True)
-    return int(tensor.storage_offset()) + 1 + sum(stride * (size - 1) for stride, size in steps)
+    if tensor.device.type == "cpu" and type(tensor) in PLAIN and not lies_in_its_storage(tensor):
+        raise no_memory(what)
 
 
 def no_memory(what: str) -> RuntimeError:
@@ -62,10 +54,10 @@ def no_memory(what: str) -> RuntimeError:
 def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
     """Make what is missing of a parameter's state, put right what can be; the names of what this step starts.
 
-    Raises RuntimeError for a state that belongs to a parameter of another shape.
+    Raises ValueError for a state that belongs to a parameter of another shape, RuntimeError for one without memory.
     """
     if program.rule.counts:
-        state["step"] = step_tensor(state.get("step", 0.0), p)
+        state["step"] = step_tensor(state.get("step", 0.0))
     missing = [name for name in program.state if state.get(name) is None]
     for name in missing:
         state[name] = torch.zeros_like(p, memory_format=torch.preserve_format, requires_grad=False)
@@ -87,7 +79,7 @@ def check_shape(name: str, value: Any, p: Tensor, which: str = "a parameter") ->
         )
 
 
-def step_tensor(step: Any, p: Tensor) -> Tensor:
+def step_tensor(step: Any) -> Tensor:
     """A step count as a tensor of its own on the CPU; numbers are what checkpoints before torch 1.12 hold."""
     if isinstance(step, Tensor) and step.dtype in (torch.float32, torch.float64):
         if step.device.type == "cpu" and step.dim() == 0:

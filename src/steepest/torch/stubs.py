@@ -5,6 +5,7 @@ A test compares them with what this would write.
 
 import inspect
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -12,7 +13,6 @@ import steepest
 import steepest.torch
 from steepest.torch import RuleOptimizer
 
-_MODULES = ("lr_scheduler", "ops", "rules", "torch", "workbench")
 _HEADER = '"""Written by `python -m steepest.torch.stubs`; do not edit."""\n\n'
 
 
@@ -34,12 +34,13 @@ def torch_stub() -> str:
 def package_stub() -> str:
     """The text of steepest/__init__.pyi."""
     theirs = sorted(name for name in torch.optim.__all__ if name not in steepest.__all__)
-    ours = sorted(set(steepest.__all__) - {"RuleError", *_MODULES})
+    modules = [name for name in steepest.__all__ if isinstance(getattr(steepest, name), ModuleType)]
+    ours = sorted(set(steepest.__all__) - {"RuleError", *modules})
     return (
         _HEADER
         + "".join(f"from torch.optim import {name} as {name}\n" for name in theirs)
         + "\n"
-        + "".join(f"from steepest import {name} as {name}\n" for name in _MODULES)
+        + "".join(f"from steepest import {name} as {name}\n" for name in modules)
         + "from steepest.rule import RuleError as RuleError\n"
         + "".join(f"from steepest.torch import {name} as {name}\n" for name in ours)
         + f"\n__all__ = {_quoted(steepest.__all__)}\n__version__: str\n"
