@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-__all__ = ["abs", "exp", "log", "maximum", "minimum", "sign", "sqrt", "where"]
+__all__ = ["abs", "exp", "full_like", "log", "maximum", "minimum", "sign", "sqrt", "where"]
 
 
 def sqrt(x: Any) -> Any:
@@ -37,11 +37,18 @@ def abs(x: Any) -> Any:
 
 def sign(x: Any) -> Any:
     """-1, 0 or 1; zero for NaN, as torch has it."""
-    return where(x > 0, 1.0, 0.0) - where(x < 0, 1.0, 0.0)
+    if isinstance(x, (int, float)):
+        return float(x > 0) - float(x < 0)
+    return where(x == x, _library(x).sign(x), zeros_like(x))  # noqa: PLR0124 - only NaN differs from itself
+
+
+def full_like(x: Any, value: Any) -> Any:
+    """An array like x that holds this number everywhere; `value` may be a tensor with a gradient."""
+    return zeros_like(x) + value
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition holds, y elsewhere."""
+    """x where the condition holds, y elsewhere; not both numbers, which have no dtype to give an array."""
     if isinstance(condition, bool):
         return x if condition else y
     return _library(condition).where(condition, x, y)

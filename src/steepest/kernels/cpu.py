@@ -34,6 +34,7 @@ _OPERATIONS = {
     "log": "log({0})",
     "abs": "abs({0})",
     "sign": "(one_ if {0} > zero_ else (-one_ if {0} < zero_ else zero_))",
+    "full_like": "{1}",
     "where": "({1} if {0} else {2})",
     "maximum": "({0} if ({0} >= {1}) | ({0} != {0}) else {1})",
     "minimum": "({0} if ({0} <= {1}) | ({0} != {0}) else {1})",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.kernels import cpu, openmp
+from steepest.kernels.numbers import Numbers
 from steepest.kernels.table import NO_MEMORY, OVERLAP, STEPS_DIFFER, prepare
 from steepest.kernels.workers import WORKERS, wait_until
 from steepest.program import Program
@@ -29,6 +30,7 @@ class Row:
 
     step: address of the step count, 0 for none; step_is_double: whether it is a float64, else a float32.
     fresh: the states that this step makes.
+    numbers: for each state that is one number, its address and whether it is a float64.
     """
 
     elements: int
@@ -37,6 +39,7 @@ class Row:
     step: int
     step_is_double: bool
     fresh: frozenset[str]
+    numbers: tuple[tuple[int, bool], ...] = ()
 
 
 class Launch:
@@ -61,6 +64,7 @@ class Launch:
         self._written = _written(rows, sizes)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
+        self._numbers = Numbers([row.numbers for row in rows]) if program.numbers else None
         self._one_row = self._scalar_rows(1)
         self._rows_are_one = True
         self._arguments = self._constant_arguments(gradient_size=sizes[1])
@@ -108,22 +112,48 @@ class Launch:
             wait_until(lambda: arguments[cpu.DONE] >= self._chunks)
 
     def _scalars(self, hyperparameters: Mapping[str, Any], sign: float, *, differ: bool) -> Any:
-        """The numbers of this step: one row of slots, or one for each different step count and freshness."""
+        """The numbers of this step: one row of slots, or one for each kind of row where they differ."""
+        if self._numbers is not None:
+            differ = self._numbers.fetch() or differ
         if not differ and self._fresh is None:
             if not self._rows_are_one:
                 self._table[:, cpu.SCALAR_ROW] = 0
                 self._rows_are_one = True
-            self._one_row[:] = (sign, *self._program.scalars(hyperparameters, self._steps[0], _NOTHING_FRESH))
-            return self._one_row
-        kinds = list(zip(self._steps, self._fresh or [_NOTHING_FRESH] * len(self._steps), strict=True))
-        position = {kind: row for row, kind in enumerate(dict.fromkeys(kinds))}
-        self._table[:, cpu.SCALAR_ROW] = [position[kind] for kind in kinds]
-        self._rows_are_one = False
-        self._many_rows = self._scalar_rows(len(position))  # alive until the next step
-        self._many_rows[:] = [
-            value for kind in position for value in (sign, *self._program.scalars(hyperparameters, *kind))
+            self._one_row[:] = (sign, *self._slots(hyperparameters, self._steps[0], _NOTHING_FRESH))
+            scalars = self._one_row
+        else:
+            scalars = self._many_rows = self._rows_that_differ(hyperparameters, sign)  # alive until the next step
+            self._rows_are_one = False
+        if self._numbers is not None:
+            self._numbers.put_back()
+        return scalars
+
+    def _rows_that_differ(self, hyperparameters: Mapping[str, Any], sign: float) -> Any:
+        kinds: dict[tuple, list[int]] = {}
+        for row, step in enumerate(self._steps):
+            fresh = self._fresh[row] if self._fresh else _NOTHING_FRESH
+            numbers = tuple(self._numbers.values[row]) if self._numbers else ()
+            kinds.setdefault((step, fresh, numbers), []).append(row)
+        for position, rows in enumerate(kinds.values()):
+            self._table[rows, cpu.SCALAR_ROW] = position
+        scalars = self._scalar_rows(len(kinds))
+        scalars[:] = [
+            value
+            for (step, fresh, _), rows in kinds.items()
+            for value in (sign, *self._slots(hyperparameters, step, fresh, rows))
         ]
-        return self._many_rows
+        return scalars
+
+    def _slots(
+        self, hyperparameters: Mapping[str, Any], step: float, fresh: frozenset[str], rows: Any = slice(None)
+    ) -> tuple[float, ...]:
+        """The slots of rows that are alike, whose states that are one number are given their new values."""
+        if self._numbers is None:
+            return self._program.scalars(hyperparameters, step, fresh)
+        values = self._program.scalars(hyperparameters, step, fresh, self._numbers.values[rows][0].tolist())
+        slots = len(self._program.slots)
+        self._numbers.values[rows] = values[slots:]
+        return values[:slots]
 
     def _scalar_rows(self, rows: int) -> Any:
         return (self._real * (rows * (1 + len(self._program.slots))))()

@@ -20,18 +20,18 @@ def step(
 ) -> tuple[Any, dict[str, Any]]:
     """One step of a rule on NumPy arrays or tensors of one dtype: the new parameter and the new state.
 
-    state: name -> array; a state that does not exist yet is missing or None, and starts at zero unless the rule tests
-    for None.  step: the number of this step, from 1.
+    state: name -> array, or number for those that are one; a state that does not exist yet is missing or None, and
+    starts at zero unless the rule tests for None.  step: the number of this step, from 1.
     """
     lines = program(rule, hyperparameters)
     given = {name: state.get(name) for name in rule.state}
-    for name in lines.state:
+    for name in lines.kept:
         if given[name] is None and name not in lines.fresh:
-            given[name] = zeros_like(p)
+            given[name] = 0.0 if name in lines.numbers else zeros_like(p)
     arguments = {name: hyperparameters[name] for name in rule.hyperparameters}
     counted = {"step": step} if rule.counts else {}
     new_p, *new_state = _unpack(rule.function(p, -g if maximize else g, **given, **counted, **arguments))
-    return new_p, {name: value for name, value in zip(rule.state, new_state, strict=True) if name in lines.state}
+    return new_p, {name: value for name, value in zip(rule.state, new_state, strict=True) if name in lines.kept}
 
 
 def _unpack(result: Any) -> tuple[Any, ...]:

@@ -4,12 +4,10 @@ Both are loops over tensors, in machine code because they would cost Python a mi
 """
 
 import functools
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from steepest.kernels import cpu
-from steepest.kernels.native import Native, load
+from steepest.kernels.memory import over_memory
+from steepest.kernels.native import Native
 
 STEPS_DIFFER = 1
 OVERLAP = 2
@@ -62,16 +60,4 @@ def prepare() -> Native:
     OVERLAP: a gradient lies in memory that the step writes; NO_MEMORY: one has none.  Nothing was changed.
     Else every step is raised by one and written to STEPS too; STEPS_DIFFER says that they are not all equal.
     """
-    return load("prepare", _SOURCE, _names, salt=(Path(__file__).parent / "precision.py").read_text())
-
-
-def _names() -> Mapping[str, Any]:
-    from steepest.kernels import precision
-
-    return {
-        "load_int64": precision.load_int64,
-        "load_float": precision.loader("float32", "float64"),
-        "store_float": precision.storer("float32", "float64"),
-        "load_double": precision.loader("float64", "float64"),
-        "store_double": precision.storer("float64", "float64"),
-    }
+    return over_memory("prepare", _SOURCE)

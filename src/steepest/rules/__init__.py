@@ -3,12 +3,19 @@
     rule(p, g, *state, step, *, hyperparameters) -> (p, *state)
 
 `p` is the parameter and `g` its gradient; the other positional names are the state, one array of the parameter's shape
-each; `step` counts from 1.  State starts at zero, unless the rule says `x if state is None else y` for its first step.
+each, or one number for a state that is made of numbers alone; `step` counts from 1.  State starts at zero, unless the
+rule says `x if state is None else y` for its first step.
 """
 
+from steepest.rules.adadelta import adadelta
 from steepest.rules.adagrad import adagrad
-from steepest.rules.adam import adam, adamw
+from steepest.rules.adam import adam, adamax, adamw, nadam, radam, sparse_adam
+from steepest.rules.asgd import asgd
 from steepest.rules.rmsprop import rmsprop
 from steepest.rules.sgd import sgd
+from steepest.rules.sign import lion, rprop
 
-__all__ = ["adagrad", "adam", "adamw", "rmsprop", "sgd"]
+__all__ = [
+    "adadelta", "adagrad", "adam", "adamax", "adamw", "asgd", "lion", "nadam", "radam", "rmsprop", "rprop", "sgd",
+    "sparse_adam",
+]  # fmt: skip

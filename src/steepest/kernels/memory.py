@@ -1,0 +1,29 @@
+"""Small loops over memory in machine code, for what would cost Python a microsecond a tensor."""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steepest.kernels.native import Native, load
+
+
+@functools.cache
+def over_memory(name: str, source: str) -> Native:
+    """The function `name` that this source defines, which reads and writes memory by (address, index).
+
+    It may call load_int64, load_float, load_double, store_float and store_double; numbers are float64 in between.
+    """
+    return load(name, source, _names, salt=(Path(__file__).parent / "precision.py").read_text())
+
+
+def _names() -> Mapping[str, Any]:
+    from steepest.kernels import precision
+
+    return {
+        "load_int64": precision.load_int64,
+        "load_float": precision.loader("float32", "float64"),
+        "store_float": precision.storer("float32", "float64"),
+        "load_double": precision.loader("float64", "float64"),
+        "store_double": precision.storer("float64", "float64"),
+    }
