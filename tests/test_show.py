@@ -44,7 +44,7 @@ def test_a_rule_of_ones_own_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
-        (("rmsprob",), "Did you mean rmsprop?"),
+        (("rmsprob",), "Did you mean rmsprop"),
         (("adam", "fromula"), "Did you mean formula?"),
         (("adam", "formula", ["amsgrda=true"]), "Did you mean amsgrad?"),
         (("adam", "formula", ["amsgrad=perhaps"]), "write amsgrad=0.9 or amsgrad=true"),

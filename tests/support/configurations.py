@@ -7,6 +7,7 @@ import torch
 
 import steepest
 from steepest.rule import Rule
+from support.lion import Lion
 
 Params = Any
 
@@ -29,7 +30,8 @@ class Configuration:
 
     def theirs(self, params: Params, **more: Any) -> Any:
         """torch's, one tensor at a time: the path that torch's own tests hold the others to."""
-        return getattr(torch.optim, self.name)(params, **self.options, **{"foreach": False, **more})
+        theirs = Lion if self.name == "Lion" else getattr(torch.optim, self.name)
+        return theirs(params, **self.options, **{"foreach": False, **more})
 
     @property
     def rule(self) -> Rule:
@@ -80,11 +82,31 @@ _OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.001, "betas": (0.5, 0.7), "eps": 1e-3},
         {"lr": 0.001, "betas": (0.0, 0.99)},
     ],
+    "Adadelta": [{"lr": 0.5}, {"lr": 0.5, "rho": 0.5, "weight_decay": 0.1}, {"lr": 0.5, "maximize": True}],
+    "Adamax": [{"lr": 0.002}, {"lr": 0.002, "weight_decay": 0.1, "betas": (0.5, 0.7)}, {"lr": 0.002, "maximize": True}],
+    "NAdam": [
+        {"lr": 0.002},
+        {"lr": 0.002, "momentum_decay": 0.1, "weight_decay": 0.1},
+        {"lr": 0.002, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"lr": 0.002, "maximize": True},
+    ],
+    "RAdam": [
+        {"lr": 0.001},
+        {"lr": 0.001, "weight_decay": 0.1},
+        {"lr": 0.001, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"lr": 0.001, "betas": (0.5, 0.6), "maximize": True},
+    ],
+    "ASGD": [{"lr": 0.01}, {"lr": 0.01, "t0": 3, "lambd": 0.1, "weight_decay": 0.1}, {"lr": 0.01, "maximize": True}],
+    "Rprop": [{"lr": 0.01}, {"lr": 0.01, "etas": (0.3, 2.0), "step_sizes": (0.005, 0.02), "maximize": True}],
+    "Lion": [{"lr": 0.001}, {"lr": 0.001, "betas": (0.95, 0.98), "weight_decay": 0.1, "maximize": True}],
     "AdamW": [
         {"lr": 0.001, "weight_decay": 0.1},
         {"lr": 0.001, "amsgrad": True},
         {"lr": 0.001, "maximize": True},
     ],
 }
+
+NUMBERS = {"step", "mu_product", "eta", "mu"}
+"""The states that are one number for a whole tensor."""
 
 TABLE = [Configuration(name, options) for name, rows in _OPTIONS.items() for options in rows]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from support.configurations import NUMBERS
 from support.memory import Guarded, contiguous
 
 STEPS = 4
@@ -39,7 +40,7 @@ def shared_gradient_cases(p, q, state):
 
 
 def arrays(optimizer):
-    return lambda p: {k: v for k, v in optimizer.state[p].items() if k != "step"}
+    return lambda p: {k: v for k, v in optimizer.state[p].items() if k not in NUMBERS}
 
 
 def test_a_gradient_that_shares_memory_with_what_the_step_writes(configuration):
@@ -138,7 +139,7 @@ def test_state_that_two_parameters_share(configuration):
             p.grad, q.grad = values(2 + step, 33), values(9 + step, 33)
             optimizer.step()
             for name in optimizer.state[p]:
-                if name != "step" and step == 0:
+                if name not in NUMBERS and step == 0:
                     optimizer.state[q][name] = optimizer.state[p][name]
         runs.append(((p, q), optimizer))
     for a, b in zip(runs[0][0], runs[1][0], strict=True):

@@ -9,10 +9,14 @@ import torch
 from steepest import rules
 from steepest.rule import read
 from steepest.torch import options
-from steepest.torch.optimizer import RuleOptimizer
-from steepest.torch.state import step_dtype
+from steepest.torch.base import RuleOptimizer
+from steepest.torch.optimizer import ElementwiseOptimizer
+from steepest.torch.state import number_dtype
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "RMSprop", "RuleOptimizer", "optimizer"]
+__all__ = [
+    "ASGD", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop",
+    "RuleOptimizer", "optimizer",
+]  # fmt: skip
 
 
 @functools.cache
@@ -32,14 +36,21 @@ def optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]:
         "signature": options.signature(read_rule),
         "rule": read_rule,
     }
-    return type(name, (RuleOptimizer,), contents)
+    return type(name, (ElementwiseOptimizer,), contents)
 
 
 SGD = optimizer(rules.sgd)
 RMSprop = optimizer(rules.rmsprop)
+Adadelta = optimizer(rules.adadelta)
 Adam = optimizer(rules.adam)
 AdamW = optimizer(rules.adamw)
 AdamW.also = {"decoupled_weight_decay": True}
+Adamax = optimizer(rules.adamax)
+NAdam = optimizer(rules.nadam)
+RAdam = optimizer(rules.radam)
+ASGD = optimizer(rules.asgd)
+Rprop = optimizer(rules.rprop)
+Lion = optimizer(rules.lion)
 
 
 class Adagrad(optimizer(rules.adagrad)):
@@ -50,7 +61,7 @@ class Adagrad(optimizer(rules.adagrad)):
         for group in self.param_groups:
             for p in group["params"]:
                 start = group["initial_accumulator_value"]
-                self.state[p]["step"] = torch.tensor(0.0, dtype=step_dtype())
+                self.state[p]["step"] = torch.tensor(0.0, dtype=number_dtype())
                 self.state[p]["sum"] = torch.full_like(p, start, memory_format=torch.preserve_format)
 
     def share_memory(self) -> None:
@@ -59,6 +70,6 @@ class Adagrad(optimizer(rules.adagrad)):
             state["sum"].share_memory_()
 
 
-for _class in (SGD, RMSprop, Adam, AdamW, Adagrad):
+for _class in (SGD, RMSprop, Adadelta, Adam, AdamW, Adamax, NAdam, RAdam, ASGD, Rprop, Lion, Adagrad):
     _class.__module__ = __name__
     _class.__qualname__ = _class.__name__

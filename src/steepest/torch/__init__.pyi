@@ -6,9 +6,24 @@ from typing import Any
 import torch
 from torch.optim.optimizer import ParamsT
 
-from steepest.torch.optimizer import RuleOptimizer as RuleOptimizer
+from steepest.torch.base import RuleOptimizer as RuleOptimizer
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "RMSprop", "RuleOptimizer", "optimizer"]
+__all__ = ["ASGD", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleOptimizer", "optimizer"]
+
+class ASGD(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 0.01,
+        lambd: float = 0.0001,
+        alpha: float = 0.75,
+        t0: float = 1000000.0,
+        weight_decay: float = 0.0,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+    ) -> None: ...
 
 class SGD(RuleOptimizer):
     def __init__(
@@ -24,6 +39,21 @@ class SGD(RuleOptimizer):
         foreach: bool | None = None,
         differentiable: bool = False,
         fused: bool | None = None,
+    ) -> None: ...
+
+class Adadelta(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-06,
+        weight_decay: float = 0.0,
+        foreach: bool | None = None,
+        *,
+        capturable: bool = False,
+        maximize: bool = False,
+        differentiable: bool = False,
     ) -> None: ...
 
 class Adagrad(RuleOptimizer):
@@ -78,6 +108,69 @@ class AdamW(RuleOptimizer):
         fused: bool | None = None,
     ) -> None: ...
 
+class Adamax(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 0.002,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+    ) -> None: ...
+
+class Lion(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: _empty = 0.0001,
+        betas: _empty = (0.9, 0.99),
+        weight_decay: _empty = 0.0,
+        *,
+        foreach: _empty = None,
+        maximize: _empty = False,
+        capturable: _empty = False,
+        differentiable: _empty = False,
+        fused: _empty = None,
+    ) -> None: ...
+
+class NAdam(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 0.002,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 0.004,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None: ...
+
+class RAdam(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None: ...
+
 class RMSprop(RuleOptimizer):
     def __init__(
         self,
@@ -88,6 +181,20 @@ class RMSprop(RuleOptimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None: ...
+
+class Rprop(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 0.01,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-06, 50.0),
+        *,
         capturable: bool = False,
         foreach: bool | None = None,
         maximize: bool = False,

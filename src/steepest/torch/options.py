@@ -2,16 +2,15 @@
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from steepest.ranges import Range, ranges
 from steepest.rule import Rule
 
-_AT_LEAST_ZERO = ("lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "initial_accumulator_value")
-_CALLED = {"lr": "learning rate", "eps": "epsilon value"}
 _FRONT_END: dict[str, Any] = {
     "foreach": None,
     "maximize": False,
@@ -32,7 +31,7 @@ def torch_class(rule: Rule) -> type[torch.optim.Optimizer] | None:
     """torch.optim's class for this rule of ours, if it has one; a stranger's rule may have any name."""
     if not rule.function.__module__.startswith("steepest.rules."):
         return None
-    return next((getattr(torch.optim, c) for c in torch.optim.__all__ if c.lower() == rule.name), None)
+    return next((getattr(torch.optim, c) for c in torch.optim.__all__ if c.lower() == rule.name.replace("_", "")), None)
 
 
 def signature(rule: Rule) -> inspect.Signature:
@@ -79,10 +78,14 @@ def check(rule: Rule, arguments: Mapping[str, Any]) -> None:
     for name, value in arguments.items():
         if isinstance(value, Tensor) and value.numel() != 1:
             raise ValueError(f"Tensor {name} must be 1-element")
-        if name in _AT_LEAST_ZERO and not value >= 0.0:
-            raise ValueError(f"Invalid {_CALLED.get(name, f'{name} value')}: {value}")
-    if "betas" in arguments:
+    for name, allowed in ranges(rule.name).items():
+        if name in rule.hyperparameters:
+            several = isinstance(rule.hyperparameters[name], tuple)
+            _check_range(arguments[name], allowed, several=several)
+    if "amsgrad" in arguments:
         _check_betas(arguments["betas"], arguments)
+    if "etas" in arguments:
+        _check_rprop(arguments["etas"], arguments["step_sizes"])
     if arguments.get("nesterov") and (arguments["momentum"] <= 0 or arguments["dampening"] != 0):
         raise ValueError("Nesterov momentum requires a momentum and zero dampening")
     if arguments.get("fused") and arguments.get("differentiable"):
@@ -92,9 +95,6 @@ def check(rule: Rule, arguments: Mapping[str, Any]) -> None:
 
 
 def _check_betas(betas: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
-    for index, beta in enumerate(betas):
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
     if not any(all(isinstance(beta, kind) for beta in betas) for kind in (float, Tensor)):
         raise ValueError("betas must be either both floats or both Tensors")
     for index, beta in enumerate(betas):
@@ -102,3 +102,30 @@ def _check_betas(betas: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
             raise ValueError(f"betas[{index}] as a Tensor is not supported for capturable=False and foreach=True")
         if isinstance(beta, Tensor) and beta.numel() != 1:
             raise ValueError(f"Tensor betas[{index}] must be 1-element")
+
+
+def _check_range(given: Any, allowed: Range, *, several: bool) -> None:
+    for index, value in enumerate(given if several else [given]):
+        if value not in allowed:
+            raise ValueError(f"Invalid {allowed.called}{f' at index {index}' if several else ''}: {value}")
+
+
+def _check_rprop(etas: tuple[float, float], step_sizes: tuple[float, float]) -> None:
+    if not 0.0 < etas[0] < 1.0 < etas[1]:
+        raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
+    if not 0.0 <= step_sizes[0] <= step_sizes[1]:
+        raise ValueError(f"Invalid step_sizes: {step_sizes[0]}, {step_sizes[1]}; give the smallest, then the largest")
+
+
+def check_kinds(rule: Rule, groups: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse hyperparameters that are not numbers where numbers are wanted: a damaged file has them (ValueError)."""
+    for group in groups:
+        for name, default in rule.hyperparameters.items():
+            given = group.get(name, default)
+            values = given if isinstance(default, tuple) and isinstance(given, (tuple, list)) else [given]
+            wanted = len(default) if isinstance(default, tuple) else 1
+            if len(values) != wanted or not all(isinstance(v, (bool, int, float, Tensor)) for v in values):
+                raise ValueError(
+                    f"The checkpoint has {name}={given!r} where {default!r} would be usual: it is damaged or of "
+                    "something else. Nothing was changed."
+                )

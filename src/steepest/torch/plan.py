@@ -50,6 +50,11 @@ class Entry:
         """What a step writes, the parameter first."""
         return [self.p, *(self.state[name] for name in program.state)]
 
+    def numbers(self, program: Program) -> list[Tensor]:
+        """The states of one number, which a step writes too; the step count first."""
+        counted = ["step"] if program.rule.counts else []
+        return [self.state[name] for name in (*counted, *program.numbers)]
+
 
 def place(p: Tensor) -> tuple[Any, ...]:
     """Where a parameter lies, as far as it says."""
@@ -63,8 +68,7 @@ class Kernel:
         self.parameters = [row.p for row in rows]
         arrays = [row.arrays(program) for row in rows]
         self._arrays = list(chain.from_iterable(arrays))
-        steps = [row.state["step"] for row in rows] if program.rule.counts else []
-        self._addressed = [*self._arrays, *steps]
+        self._addressed = [*self._arrays, *chain.from_iterable(row.numbers(program) for row in rows)]
         self._addresses = list(map(_address, self._addressed))
         gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = [(g.shape, g.dtype, g.device) for g in gradients]
@@ -189,6 +193,7 @@ def _row(program: Program, row: Entry) -> Row:
         step=0 if step is None else step.data_ptr(),
         step_is_double=step is not None and step.dtype is torch.float64,
         fresh=row.fresh,
+        numbers=tuple((n.data_ptr(), n.dtype is torch.float64) for n in map(row.state.get, program.numbers)),
     )
 
 
@@ -208,8 +213,7 @@ def _by_dtype(program: Program, rows: Sequence[Entry]) -> list[list[Entry]]:
 
 def _sharing_memory(program: Program, entries: Sequence[Entry]) -> set[int]:
     """The ids of the entries that write into memory which another writes too."""
-    counted = ["step"] if program.rule.counts else []
-    written = [(t, e) for e in entries for t in (*e.arrays(program), *(e.state[name] for name in counted))]
+    written = [(t, e) for e in entries for t in (*e.arrays(program), *e.numbers(program))]
     ranges = sorted(((*memory(tensor), entry) for tensor, entry in written), key=lambda r: r[:2])
     sharing: set[int] = set()
     reach, owner = 0, None

@@ -5,7 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steepest.lines import numbers
 from steepest.program import Program
+from steepest.rule import Rule
 from steepest.torch.layout import PLAIN, lies_in_its_storage
 
 State = dict[str, Any]
@@ -57,16 +59,30 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
     Raises ValueError for a state that belongs to a parameter of another shape, RuntimeError for one without memory.
     """
     if program.rule.counts:
-        state["step"] = step_tensor(state.get("step", 0.0))
-    missing = [name for name in program.state if state.get(name) is None]
+        state["step"] = number(state.get("step", 0.0), "the step count of a parameter")
+    missing = [name for name in program.kept if state.get(name) is None]
     for name in missing:
-        state[name] = torch.zeros_like(p, memory_format=torch.preserve_format, requires_grad=False)
+        state[name] = 0.0 if name in program.numbers else torch.zeros_like(p, memory_format=torch.preserve_format)
+    for name in program.numbers:
+        state[name] = number(state[name], f"the state {name!r} of a parameter")
     for name in program.state:
         check_shape(name, state[name], p)
         check_memory(state[name], f"the state {name!r}")
         if state[name].device != p.device:
             state[name] = state[name].to(p.device)
     return frozenset(missing) & frozenset(program.fresh)
+
+
+def check_saved(rule: Rule, saved: State, p: Tensor, which: str) -> None:
+    """Refuse saved state that does not fit its parameter (ValueError)."""
+    one_number = {"step", *numbers(rule)} if rule.counts else numbers(rule)
+    for name in (*rule.state, *one_number):
+        if saved.get(name) is None:
+            continue
+        if name in one_number:
+            number(saved[name], f"the state {name!r} of {which}")
+        else:
+            check_shape(name, saved[name], p, which)
 
 
 def check_shape(name: str, value: Any, p: Tensor, which: str = "a parameter") -> None:
@@ -79,15 +95,24 @@ def check_shape(name: str, value: Any, p: Tensor, which: str = "a parameter") ->
         )
 
 
-def step_tensor(step: Any) -> Tensor:
-    """A step count as a tensor of its own on the CPU; numbers are what checkpoints before torch 1.12 hold."""
-    if isinstance(step, Tensor) and step.dtype in (torch.float32, torch.float64):
-        if step.device.type == "cpu" and step.dim() == 0:
-            return step
-        return step.detach().to("cpu").reshape(()).clone()
-    return torch.tensor(float(step), dtype=step_dtype())
+def number(value: Any, what: str = "a step count") -> Tensor:
+    """A state that is one number, as a tensor on the CPU; before torch 1.12 checkpoints held it as a number.
+
+    Raises ValueError for anything else.
+    """
+    one_number = value.numel() == 1 if isinstance(value, Tensor) else isinstance(value, (int, float))
+    if not one_number:
+        raise ValueError(
+            f"{what[0].upper()}{what[1:]} is {value!r}, not a number: the checkpoint is damaged or of something else. "
+            "Load the checkpoint that belongs to this model, or start without it."
+        )
+    if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.float64):
+        if value.device.type == "cpu" and value.dim() == 0:
+            return value
+        return value.detach().to("cpu").reshape(()).clone()
+    return torch.tensor(float(value), dtype=number_dtype())
 
 
-def step_dtype() -> torch.dtype:
+def number_dtype() -> torch.dtype:
     """torch counts steps in float32, or in float64 where that is the default dtype."""
     return torch.float64 if torch.get_default_dtype() is torch.float64 else torch.float32

@@ -24,7 +24,7 @@ def torch_stub() -> str:
         _HEADER
         + "from collections.abc import Callable\nfrom typing import Any\n\n"
         + "import torch\nfrom torch.optim.optimizer import ParamsT\n\n"
-        + "from steepest.torch.optimizer import RuleOptimizer as RuleOptimizer\n\n"
+        + "from steepest.torch.base import RuleOptimizer as RuleOptimizer\n\n"
         + f"__all__ = {_quoted(steepest.torch.__all__)}\n\n"
         + "\n".join(_class_stub(c) for c in made)
         + "\ndef optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]: ...\n"

@@ -1,0 +1,143 @@
+"""What every optimizer of a rule has from torch.optim: arguments, parameter groups, hooks, checkpoints, pickle."""
+
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from steepest.rule import Rule
+from steepest.torch import checkpoint, options
+
+Group = dict[str, Any]
+
+_HOOKS = sys.modules[Optimizer.__module__]  # where torch keeps the hooks of all optimizers
+_profiler_enabled = torch.autograd._profiler_enabled  # pyright: ignore[reportPrivateImportUsage]
+
+_EVERYWHERE = {"maximize": False, "differentiable": False}
+"""What a step looks up in every parameter group, also of torch classes that lack the argument."""
+
+
+def undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of torch's without the wrapper that imports torch._dynamo, 0.9 s, at its first call."""
+    plain = getattr(method, "__wrapped__", method)
+
+    @functools.wraps(plain)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return plain(*args, **kwargs)
+
+    call._torchdynamo_disable = True  # type: ignore[attr-defined] - what the wrapper is there to say
+    return call
+
+
+def _made_again(rule: Callable[..., Any]) -> "RuleOptimizer":
+    """An empty instance of a rule's class, for pickle: the class has a name, but perhaps nowhere to be found by it."""
+    import steepest
+
+    return object.__new__(steepest.optimizer(rule))
+
+
+_add_param_group = undisturbed(Optimizer.add_param_group)
+
+
+class RuleOptimizer(Optimizer):
+    """Base of the optimizers that `steepest.optimizer(rule)` makes; not meant to be instantiated itself."""
+
+    rule: ClassVar[Rule]
+    signature: ClassVar[inspect.Signature]
+    also: ClassVar[dict[str, Any]] = {}
+    """What torch keeps in the parameter groups of this optimizer beside its arguments."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        arguments = options.bind(type(self).__name__, self.signature, args, kwargs)
+        params = arguments.pop("params")
+        options.check(self.rule, arguments)
+        self._forget()
+        super().__init__(params, {**_EVERYWHERE, **self.also, **arguments})
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take one step along the gradients of all parameters that have one.
+
+        closure: reevaluates the model and returns the loss.
+        """
+        if self._somebody_listens():
+            return self._step_with_hooks(closure)
+        return self._step(closure)
+
+    step._torchdynamo_disable = True  # type: ignore[attr-defined] - addresses cannot be traced
+    step.hooked = True  # type: ignore[attr-defined] - torch's wrapper costs 7 us; it is used when somebody listens
+
+    def _somebody_listens(self) -> bool:
+        return bool(
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _HOOKS._global_optimizer_pre_hooks
+            or _HOOKS._global_optimizer_post_hooks
+            or _profiler_enabled()
+        )
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with self._one_at_a_time:
+            self._step_groups()
+        return loss
+
+    def _step_groups(self) -> None:
+        raise NotImplementedError
+
+    _step_with_hooks = Optimizer.profile_hook_step(_step)
+
+    zero_grad = undisturbed(Optimizer.zero_grad)
+    state_dict = undisturbed(Optimizer.state_dict)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
+        """Take up a checkpoint, of this class or of torch.optim's class of the same name.
+
+        Raises ValueError, and changes nothing, where it is of another model or optimizer.
+        """
+        found: dict[str, Any] = dict(state_dict)
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():  # which may turn a foreign checkpoint into ours
+            found = hook(self, found) or found
+        saved_groups = checkpoint.matched(self.param_groups, found["param_groups"])
+        checkpoint.check_optimizer(type(self).__name__, self.rule, saved_groups, found["state"])
+        options.check_kinds(self.rule, saved_groups)
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
+                self._check_state(found["state"].get(key, {}), p, checkpoint.which(saved, position))
+        state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
+        groups = checkpoint.merged(self.param_groups, saved_groups)
+        self.__setstate__({"state": state, "param_groups": groups})
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
+
+    def _check_state(self, saved: dict[str, Any], p: Tensor, which: str) -> None:
+        """Refuse saved state that is not as this rule keeps it for this parameter (ValueError)."""
+        raise NotImplementedError
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add a parameter group, as torch.optim.Optimizer does."""
+        _add_param_group(self, param_group)
+
+    def __reduce__(self) -> Any:
+        if "rule" not in vars(type(self)):  # a class that somebody wrote, found again by its name
+            return super().__reduce__()
+        return _made_again, (self.rule.function,), self.__getstate__()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._forget()
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
+
+    def _forget(self) -> None:
+        """Start without what earlier steps found out: it may not be so any more."""
+        self._one_at_a_time = threading.RLock()
