@@ -10,8 +10,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 __all__ = [
-    "ASGD", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop",
-    "RuleError", "lr_scheduler", "ops", "optimizer", "rules", "torch", "workbench",
+    "ASGD", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam",
+    "RMSprop", "Rprop", "RuleError", "SparseAdam", "functional", "lr_scheduler", "ops", "optimizer", "rules", "torch",
+    "workbench",
 ]  # fmt: skip
 
 _MODULES = ("lr_scheduler", "ops", "rules", "torch", "workbench")

@@ -9,7 +9,8 @@ from typing import Any
 class Range:
     """An interval of numbers.
 
-    called: the hyperparameter in torch's words for a value outside.
+    called: the hyperparameter, as torch calls it where a value is outside.
+    said: torch's whole sentence, where it is another one.
     """
 
     low: float = 0.0
@@ -17,13 +18,21 @@ class Range:
     low_is_open: bool = False
     high_is_open: bool = False
     called: str = ""
+    said: str = "Invalid {called}{place}: {value}"
 
     def __contains__(self, value: Any) -> bool:
         above = value > self.low if self.low_is_open else value >= self.low
         below = value < self.high if self.high_is_open else value <= self.high
         return bool(above and below)
 
+    def refusal(self, value: Any, index: int | None = None) -> str:
+        """What is said of a value outside; index: which one of several numbers it is."""
+        place = "" if index is None else f" at index {index}"
+        return self.said.format(called=self.called, place=place, number=(index or 0) + 1, value=value)
+
     def __str__(self) -> str:
+        if self.low == -math.inf:
+            return f"≤ {self.high:g}"
         if self.high == math.inf:
             return f"{'>' if self.low_is_open else '≥'} {self.low:g}"
         return f"{'(' if self.low_is_open else '['}{self.low:g}, {self.high:g}{')' if self.high_is_open else ']'}"
@@ -43,12 +52,26 @@ RANGES = {
 }
 """Of every number that the name stands for; a name that is not here may have any value."""
 
-POSITIVE = {
-    "lr": Range(low_is_open=True, called="learning rate"),
-    "eps": Range(low_is_open=True, called="epsilon value"),
+OF_RULES = {
+    "sparse_adam": {
+        "lr": Range(low_is_open=True, called="learning rate"),
+        "eps": Range(low_is_open=True, called="epsilon value"),
+    },
+    "adafactor": {
+        "lr": Range(said="Learning rate should be >= 0 but is: {value}"),
+        "beta2_decay": Range(low=-math.inf, high=0.0, said="beta2_decay should be <= 0 but is: {value}"),
+        "eps": Range(said="epsilon{number} should be >= 0 but is: {value}"),
+        "d": Range(low=1.0, said="Clipping threshold d should be >= 1 but is: {value}"),
+        "weight_decay": Range(said="weight_decay should be >= 0 but is: {value}"),
+    },
+    "muon": {
+        "lr": Range(said="Learning rate should be >= 0 but is: {value}"),
+        "momentum": Range(said="momentum should be >= 0 but is: {value}"),
+        "weight_decay": Range(said="weight decay should be >= 0 but is: {value}"),
+        "ns_steps": Range(high=100, high_is_open=True, said="Number of steps must be 0 to 99 but is: {value}"),
+    },
 }
-OF_RULES = {"sparse_adam": POSITIVE}
-"""Where a rule's ranges are narrower than those of its names."""
+"""Where a rule's ranges are not those of its names, or torch words them otherwise."""
 
 
 def ranges(rule: str) -> dict[str, Range]:

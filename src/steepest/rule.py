@@ -33,6 +33,7 @@ class Rule:
     state: names of the state arrays, one element for each element of the parameter.
     counts: whether the rule is given `step`, the number of this step from 1.
     hyperparameters: name -> default.
+    elementwise: whether each element is stepped by itself, as kernels do; else the rule sees whole tensors.
     """
 
     function: Callable[..., tuple]
@@ -41,6 +42,7 @@ class Rule:
     counts: bool
     hyperparameters: dict[str, Any]
     body: tuple[ast.stmt, ...]
+    elementwise: bool = True
 
     @property
     def doc(self) -> str:
@@ -78,7 +80,11 @@ def read(function: Callable[..., tuple]) -> Rule:
     """
     if not isinstance(function, FunctionType):
         raise RuleError(f"{function!r} is not a plain function.\nInstead: write the rule with `def`.")
+    if getattr(function, "whole", False):
+        return Rule(function, function.__name__, *_signature(function), _body(function), elementwise=False)
     rule = Rule(function, function.__name__, *_signature(function), _body(function))
+    for name, default in rule.hyperparameters.items():
+        _check_default(function, name, default)
     _check_lines(rule, rule.body)
     _check_names(rule)
     return rule
@@ -89,28 +95,33 @@ def _signature(function: FunctionType) -> tuple[tuple[str, ...], bool, dict[str,
     positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     keywords = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
-    def refuse(reason: str, way_out: str) -> RuleError:
-        here = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
-        return RuleError(f"rule {function.__name__!r}, {here}\n{reason}\nInstead: {way_out}")
-
     if positional[:2] != ["p", "g"]:
-        raise refuse("A rule starts with the parameter and its gradient.", "`def rule(p, g, ...):`.")
+        raise _refused(function, "A rule starts with the parameter and its gradient.", "`def rule(p, g, ...):`.")
     if len(positional) + len(keywords) != len(parameters):
-        raise refuse("*args and **kwargs do not name state or hyperparameters.", "name each of them.")
+        raise _refused(function, "*args and **kwargs do not name state or hyperparameters.", "name each of them.")
     for p in parameters:
         if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is not p.empty:
-            raise refuse(
+            raise _refused(
+                function,
                 f"{p.name!r} has a default but stands among the state.",
                 f"put a `*` before the hyperparameters: `*, {p.name}={p.default!r}`.",
             )
-    for name, default in keywords.items():
-        if not _is_number_or_numbers(default):
-            raise refuse(
-                f"The hyperparameter {name!r} has no numeric default.",
-                f"give it one: `{name}=0.9`, `{name}=(0.9, 0.999)` or `{name}=False`.",
-            )
     state = tuple(name for name in positional[2:] if name != "step")
     return state, "step" in positional, keywords
+
+
+def _refused(function: FunctionType, reason: str, way_out: str) -> RuleError:
+    here = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+    return RuleError(f"rule {function.__name__!r}, {here}\n{reason}\nInstead: {way_out}")
+
+
+def _check_default(function: FunctionType, name: str, default: Any) -> None:
+    if not _is_number_or_numbers(default):
+        raise _refused(
+            function,
+            f"The hyperparameter {name!r} has no numeric default.",
+            f"give it one: `{name}=0.9`, `{name}=(0.9, 0.999)` or `{name}=False`.",
+        )
 
 
 def _is_number_or_numbers(value: Any) -> bool:

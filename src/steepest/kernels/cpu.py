@@ -2,7 +2,8 @@
 
     adam(arguments) runs over a table of tensors, chunk by chunk:
         row: first chunk, elements, row of scalars, address of step, its dtype, address of p, of each state
-    and a list of the gradients' addresses.
+    and a list of the gradients' addresses.  An indexed kernel takes sparse gradients: its elements are the slices that
+    a gradient has, two more columns say which slices of the parameter they are, and how many elements each.
 
 Arithmetic has no fast-math licence: each operation rounds as NumPy's does, so that the rule itself, run on NumPy, says
 what must come out to the last bit, whatever the number of threads.
@@ -48,15 +49,15 @@ def arithmetic(dtypes: tuple[str, ...]) -> str:
 
 
 @functools.cache
-def kernel(program: Program, dtypes: tuple[str, ...]) -> Native:
+def kernel(program: Program, dtypes: tuple[str, ...], *, indexed: bool = False) -> Native:
     """The compiled kernel of a program, for the dtypes of p, g and each state it uses.
 
     Returns a function of one address, that of ARGUMENTS int64; the caller answers for every address in them.
     """
-    return load(program.rule.name, text(program), lambda: _names(program, dtypes), salt=_salt(dtypes))
+    return load(program.rule.name, text(program, indexed=indexed), lambda: _names(program, dtypes), salt=_salt(dtypes))
 
 
-def text(program: Program) -> str:
+def text(program: Program, *, indexed: bool = False) -> str:
     """The kernel as Python text, as Numba is given it."""
     arrays = ("p", "g", *program.state)
     columns = {array: f"load_int64_(row_, {PARAMETER + k})" for k, array in enumerate(("p", *program.state))}
@@ -65,10 +66,16 @@ def text(program: Program) -> str:
         f"        c{i}_ = load_scalar_(scalars_, {i + 1})  # {slot}\n" for i, slot in enumerate(program.slots)
     )
     places = "".join(f"        {array}_at_ = {columns[array]}\n" for array in arrays)
-    loads = "".join(f"            {array} = load_{array}_({array}_at_, i_)\n" for array in arrays)
-    lines = "".join(f"            {target} = {_expression(value)}\n" for target, value in program.elements)
-    stores = "".join(f"            store_{array}_({array}_at_, i_, {array})\n" for array in _written(program))
-    width = STATE + len(program.state)
+    there = "to_ + i_" if indexed else "i_"
+    places_of = dict.fromkeys(arrays, there) | ({"g": "from_ + i_"} if indexed else {})
+    body = [f"{array} = load_{array}_({array}_at_, {places_of[array]})" for array in arrays]
+    body.append("g = gradient_scale_ * g")
+    body += [f"{target} = {_expression(value)}" for target, value in program.elements]
+    body += [f"store_{array}_({array}_at_, {there}, {array})" for array in _written(program)]
+    index = STATE + len(program.state)
+    width = index + 2 * indexed
+    loop = _SLICES.format(index=index, size=index + 1) if indexed else _ELEMENTS
+    lines = "".join(f"{' ' * (16 if indexed else 12)}{line}\n" for line in body)
     return f"""\
 def {program.rule.name}(arguments_):
     table_ = load_int64_(arguments_, {TABLE})
@@ -90,9 +97,20 @@ def {program.rule.name}(arguments_):
         end_ = min(begin_ + size_, load_int64_(row_, {ELEMENTS}))
 {places}        scalars_ = load_int64_(arguments_, {SCALARS}) + load_int64_(row_, {SCALAR_ROW}) * scalar_row_size_
         gradient_scale_ = load_scalar_(scalars_, 0)  # -1 to maximize
-{slots}        for i_ in range(begin_, end_):
-{loads}            g = gradient_scale_ * g
-{lines}{stores}        fetch_add_(arguments_ + {8 * DONE})
+{slots}{loop}{lines}        fetch_add_(arguments_ + {8 * DONE})
+"""
+
+
+_ELEMENTS = """\
+        for i_ in range(begin_, end_):
+"""
+_SLICES = """\
+        index_ = load_int64_(row_, {index})
+        slice_ = load_int64_(row_, {size})
+        for at_ in range(begin_, end_):
+            to_ = load_int64_(index_, at_) * slice_
+            from_ = at_ * slice_
+            for i_ in range(slice_):
 """
 
 

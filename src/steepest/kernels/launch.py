@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ class Row:
     step: address of the step count, 0 for none; step_is_double: whether it is a float64, else a float32.
     fresh: the states that this step makes.
     numbers: for each state that is one number, its address and whether it is a float64.
+    index: address of the numbers of the slices that a sparse gradient has, 0 for a dense one; elements counts them.
+    slice: elements of each.  extent: elements of the parameter.
     """
 
     elements: int
@@ -40,6 +42,13 @@ class Row:
     step_is_double: bool
     fresh: frozenset[str]
     numbers: tuple[tuple[int, bool], ...] = ()
+    index: int = 0
+    slice: int = 1
+    extent: int = 0
+
+    def of_slices(self, index: int, count: int, size: int) -> "Row":
+        """The same parameter, stepped in these slices only."""
+        return replace(self, index=index, elements=count, slice=size, extent=self.elements)
 
 
 class Launch:
@@ -47,27 +56,29 @@ class Launch:
 
     dtypes: of p, g and each state of the program.
     sizes: bytes of one element of each.
+    rows: all dense, or one that is sparse.
     """
 
     def __init__(self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]) -> None:
         self._program = program
-        self._kernel = cpu.kernel(program, dtypes)
+        indexed = bool(rows[0].index)
+        self._kernel = cpu.kernel(program, dtypes, indexed=indexed)
         self._entry = ctypes.cast(self._kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
         self._prepare = prepare()
         self._real = ctypes.c_double if cpu.arithmetic(dtypes) == "float64" else ctypes.c_float
         self._fresh = [row.fresh for row in rows] if any(row.fresh for row in rows) else None
-        elements = sum(row.elements for row in rows)
+        elements = sum(row.elements * row.slice for row in rows)
         self._worth_sharing = elements >= PARALLEL_FROM
-        self._chunk = _chunk_size(elements)
+        self._chunk = max(1, _chunk_size(elements) // rows[0].slice)
         *first_chunks, self._chunks = np.cumsum([0, *(-(-row.elements // self._chunk) for row in rows)]).tolist()
-        self._table = _table(rows, first_chunks)
+        self._table = _table(rows, first_chunks, indexed=indexed)
         self._written = _written(rows, sizes)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
         self._numbers = Numbers([row.numbers for row in rows]) if program.numbers else None
         self._one_row = self._scalar_rows(1)
         self._rows_are_one = True
-        self._arguments = self._constant_arguments(gradient_size=sizes[1])
+        self._arguments = self._constant_arguments(gradient_size=sizes[1] * rows[0].slice)
         self._address = ctypes.addressof(self._arguments)
 
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
@@ -178,10 +189,11 @@ def _chunk_size(elements: int) -> int:
     return size
 
 
-def _table(rows: Sequence[Row], first_chunks: Sequence[int]) -> np.ndarray:
+def _table(rows: Sequence[Row], first_chunks: Sequence[int], *, indexed: bool) -> np.ndarray:
     return np.array(
         [
             [first, row.elements, 0, row.step, row.step_is_double, row.parameter, *row.states]
+            + ([row.index, row.slice] if indexed else [])
             for first, row in zip(first_chunks, rows, strict=True)
         ],
         dtype=np.int64,
@@ -191,7 +203,7 @@ def _table(rows: Sequence[Row], first_chunks: Sequence[int]) -> np.ndarray:
 def _written(rows: Sequence[Row], sizes: Sequence[int]) -> np.ndarray:
     """[begin, end) of every range that a step writes, by address."""
     ranges = [
-        (address, address + row.elements * size)
+        (address, address + (row.extent if row.index else row.elements) * size)
         for row in rows
         for address, size in zip((row.parameter, *row.states), (sizes[0], *sizes[2:]), strict=True)
         if row.elements

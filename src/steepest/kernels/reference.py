@@ -23,16 +23,36 @@ def step(
     state: name -> array, or number for those that are one; a state that does not exist yet is missing or None, and
     starts at zero unless the rule tests for None.  step: the number of this step, from 1.
     """
+    if not rule.elementwise:
+        return _step_whole(rule, p, g, state, hyperparameters, step=step, maximize=maximize)
     lines = program(rule, hyperparameters)
     given = {name: state.get(name) for name in rule.state}
     for name in lines.kept:
         if given[name] is None and name not in lines.fresh:
             given[name] = 0.0 if name in lines.numbers else zeros_like(p)
+    new_p, new_state = _call(rule, p, -g if maximize else g, given, hyperparameters, step)
+    return new_p, {name: value for name, value in new_state.items() if name in lines.kept}
+
+
+def _step_whole(
+    rule: Rule,
+    p: Any,
+    g: Any,
+    state: Mapping[str, Any],
+    hyperparameters: Mapping[str, Any],
+    step: float,
+    maximize: bool,
+) -> tuple[Any, dict[str, Any]]:
+    given = {name: state.get(name) for name in rule.state}
+    new_p, new_state = _call(rule, p, -g if maximize else g, given, hyperparameters, step)
+    return new_p, {name: value for name, value in new_state.items() if value is not None}
+
+
+def _call(
+    rule: Rule, p: Any, g: Any, state: Mapping[str, Any], hyperparameters: Mapping[str, Any], step: float
+) -> tuple[Any, dict[str, Any]]:
     arguments = {name: hyperparameters[name] for name in rule.hyperparameters}
     counted = {"step": step} if rule.counts else {}
-    new_p, *new_state = _unpack(rule.function(p, -g if maximize else g, **given, **counted, **arguments))
-    return new_p, {name: value for name, value in zip(rule.state, new_state, strict=True) if name in lines.kept}
-
-
-def _unpack(result: Any) -> tuple[Any, ...]:
-    return result if isinstance(result, tuple) else (result,)
+    result = rule.function(p, g, **state, **counted, **arguments)
+    new_p, *new_state = result if isinstance(result, tuple) else (result,)
+    return new_p, dict(zip(rule.state, new_state, strict=True))

@@ -8,14 +8,16 @@ rule says `x if state is None else y` for its first step.
 """
 
 from steepest.rules.adadelta import adadelta
+from steepest.rules.adafactor import adafactor
 from steepest.rules.adagrad import adagrad
 from steepest.rules.adam import adam, adamax, adamw, nadam, radam, sparse_adam
 from steepest.rules.asgd import asgd
+from steepest.rules.muon import muon
 from steepest.rules.rmsprop import rmsprop
 from steepest.rules.sgd import sgd
 from steepest.rules.sign import lion, rprop
 
 __all__ = [
-    "adadelta", "adagrad", "adam", "adamax", "adamw", "asgd", "lion", "nadam", "radam", "rmsprop", "rprop", "sgd",
-    "sparse_adam",
+    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "asgd", "lion", "muon", "nadam", "radam",
+    "rmsprop", "rprop", "sgd", "sparse_adam",
 ]  # fmt: skip

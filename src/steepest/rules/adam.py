@@ -83,7 +83,7 @@ def radam(
     longest = maximum(2 / (1 - beta2) - 1, 5)  # where it is shorter than 5, no average is ever worth dividing by
     length = longest - 2 * step * beta2**step / (1 - beta2**step)  # of the average, in steps
     rectification = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-    adaptive = sqrt(rectification * (1 - beta2**step)) / (sqrt(exp_avg_sq) + eps)
+    adaptive = sqrt(maximum(rectification, 0.0) * (1 - beta2**step)) / (sqrt(exp_avg_sq) + eps)
     p = p - lr / (1 - beta1**step) * exp_avg * where(length > 5, adaptive, 1.0)
     return p, exp_avg, exp_avg_sq
 

@@ -7,8 +7,9 @@ import torch
 from torch.optim.optimizer import ParamsT
 
 from steepest.torch.base import RuleOptimizer as RuleOptimizer
+from steepest.torch.functional import functional as functional
 
-__all__ = ["ASGD", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleOptimizer", "optimizer"]
+__all__ = ["ASGD", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleOptimizer", "SparseAdam", "functional", "optimizer"]
 
 class ASGD(RuleOptimizer):
     def __init__(
@@ -54,6 +55,20 @@ class Adadelta(RuleOptimizer):
         capturable: bool = False,
         maximize: bool = False,
         differentiable: bool = False,
+    ) -> None: ...
+
+class Adafactor(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 0.01,
+        beta2_decay: float = -0.8,
+        eps: tuple[float | None, float] = (None, 0.001),
+        d: float = 1.0,
+        weight_decay: float = 0.0,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
     ) -> None: ...
 
 class Adagrad(RuleOptimizer):
@@ -127,15 +142,31 @@ class Lion(RuleOptimizer):
     def __init__(
         self,
         params: ParamsT,
-        lr: _empty = 0.0001,
-        betas: _empty = (0.9, 0.99),
-        weight_decay: _empty = 0.0,
+        lr: float = 0.0001,
+        betas: tuple = (0.9, 0.99),
+        weight_decay: float = 0.0,
         *,
-        foreach: _empty = None,
-        maximize: _empty = False,
-        capturable: _empty = False,
-        differentiable: _empty = False,
-        fused: _empty = None,
+        foreach: Any = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: Any = None,
+    ) -> None: ...
+
+class Muon(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float = 0.001,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
+        nesterov: bool = True,
+        ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315),
+        eps: float = 1e-07,
+        ns_steps: int = 5,
+        adjust_lr_fn: str | None = None,
+        *,
+        beyond_matrices: Any = None,
     ) -> None: ...
 
 class NAdam(RuleOptimizer):
@@ -199,6 +230,16 @@ class Rprop(RuleOptimizer):
         foreach: bool | None = None,
         maximize: bool = False,
         differentiable: bool = False,
+    ) -> None: ...
+
+class SparseAdam(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        maximize: bool = False,
     ) -> None: ...
 
 def optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]: ...

@@ -12,15 +12,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.rule import Rule
-from steepest.torch import checkpoint, options
+from steepest.torch import checkpoint, checks, options
 
 Group = dict[str, Any]
 
 _HOOKS = sys.modules[Optimizer.__module__]  # where torch keeps the hooks of all optimizers
 _profiler_enabled = torch.autograd._profiler_enabled  # pyright: ignore[reportPrivateImportUsage]
-
-_EVERYWHERE = {"maximize": False, "differentiable": False}
-"""What a step looks up in every parameter group, also of torch classes that lack the argument."""
 
 
 def undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,9 +53,9 @@ class RuleOptimizer(Optimizer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = options.bind(type(self).__name__, self.signature, args, kwargs)
         params = arguments.pop("params")
-        options.check(self.rule, arguments)
+        checks.check(self.rule, arguments)
         self._forget()
-        super().__init__(params, {**_EVERYWHERE, **self.also, **arguments})
+        super().__init__(params, {**self.also, **arguments})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step along the gradients of all parameters that have one.
@@ -108,7 +105,7 @@ class RuleOptimizer(Optimizer):
             found = hook(self, found) or found
         saved_groups = checkpoint.matched(self.param_groups, found["param_groups"])
         checkpoint.check_optimizer(type(self).__name__, self.rule, saved_groups, found["state"])
-        options.check_kinds(self.rule, saved_groups)
+        checks.check_kinds(self.rule, saved_groups)
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
                 self._check_state(found["state"].get(key, {}), p, checkpoint.which(saved, position))

@@ -14,6 +14,7 @@ from steepest.kernels import cpu
 PLAIN = (Tensor, torch.nn.Parameter)
 """The types whose memory is what they show; a subclass such as DTensor may answer for memory elsewhere."""
 KERNEL_DTYPES = {getattr(torch, name): name for name in cpu.DTYPES}
+KERNEL_DTYPES |= {torch.complex64: "float32", torch.complex128: "float64"}  # a pair of cells, each stepped by itself
 
 
 def is_dense(tensor: Tensor) -> bool:
@@ -32,6 +33,16 @@ def same_layout(one: Tensor, other: Tensor) -> bool:
     return one.numel() == 0 or all(a == b for size, a, b in steps if size != 1)
 
 
+def cells(tensor: Tensor) -> int:
+    """How many numbers a kernel sees in a tensor."""
+    return tensor.numel() * (2 if tensor.is_complex() else 1)
+
+
+def cell_size(tensor: Tensor) -> int:
+    """Bytes of one of them."""
+    return tensor.element_size() // (2 if tensor.is_complex() else 1)
+
+
 def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
     """The same values and dtype, in memory of their own that is laid out as the dense tensor `like`."""
     return torch.empty_strided(like.shape, like.stride(), dtype=tensor.dtype).copy_(tensor)
@@ -40,18 +51,23 @@ def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
 def has_kernel(tensor: Tensor) -> bool:
     """Whether a kernel can walk this tensor: plain memory of the CPU, of a dtype that kernels read, dense.
 
-    Lazily negated views do not hold the values they show.
+    Lazily negated or conjugated views do not hold the values they show.
     """
     return (
         type(tensor) in PLAIN
         and tensor.device.type == "cpu"
         and tensor.layout is torch.strided
         and tensor.dtype in KERNEL_DTYPES
-        and not tensor.is_neg()
-        and tensor.data_ptr() % tensor.element_size() == 0
+        and is_itself(tensor)
+        and tensor.data_ptr() % cell_size(tensor) == 0
         and is_dense(tensor)
         and lies_in_its_storage(tensor)
     )
+
+
+def is_itself(tensor: Tensor) -> bool:
+    """Whether memory holds the values that are shown, neither negated nor conjugated."""
+    return not tensor.is_neg() and not tensor.is_conj()
 
 
 def lies_in_its_storage(tensor: Tensor) -> bool:
@@ -89,7 +105,7 @@ def _unchanged_in_python(tensors: Sequence[Tensor]) -> Callable[..., bool]:
     def describe(t: Tensor | None) -> tuple:
         if t is None or t.layout is not torch.strided:
             return ()
-        return type(t), t.dtype, t.device, t.shape, t.stride(), t.is_neg()
+        return type(t), t.dtype, t.device, t.shape, t.stride(), is_itself(t)
 
     expected = [describe(t) for t in tensors]
     return lambda *now: [describe(t) for t in now] == expected

@@ -4,16 +4,17 @@ import sys
 from collections.abc import Callable
 from itertools import chain
 from operator import is_
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from steepest.kernels import reference
 from steepest.program import Program, program
+from steepest.torch import sparse
 from steepest.torch.base import Group, RuleOptimizer
 from steepest.torch.plan import Entry, Gradients, Plan, make
 from steepest.torch.state import State, check_gradient, check_saved, complete
+from steepest.torch.tensors import step_in_place
 
 
 def _untraced(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,6 +24,9 @@ def _untraced(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class ElementwiseOptimizer(RuleOptimizer):
     """Base of the optimizers of elementwise rules."""
+
+    takes_sparse: ClassVar[bool] = False
+    """Whether a sparse gradient steps the slices that it has, as torch does for a few optimizers."""
 
     def _step_groups(self) -> None:
         if not self._same_states():
@@ -38,13 +42,19 @@ class ElementwiseOptimizer(RuleOptimizer):
         for kernel, found in zip(plan.kernels, gradients, strict=True):
             kernel.run(found, group)
         for entry in plan.unfused:
-            self._step_on_tensors(plan.program, group, entry)
+            assert entry.p.grad is not None
+            self._step_on_tensors(plan.program, group, entry, entry.p.grad)
+        for entry in plan.sparse:
+            assert entry.p.grad is not None
+            self._check_gradient(entry.p, entry.p.grad, group)
+            entry.state, entry.fresh = self._stateful(plan.program, entry.p)
+            self._step_sparse(plan.program, group, entry, sparse.checked(entry.p.grad))
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
         lines = program(self.rule, group)
         for p in group["params"]:  # all of them before any state is made
             if p.grad is not None:
-                check_gradient(p, p.grad, type(self).__name__)
+                self._check_gradient(p, p.grad, group)
         plan = make(lines, group, lambda p: self._stateful(lines, p))
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
@@ -68,31 +78,21 @@ class ElementwiseOptimizer(RuleOptimizer):
             return {}, frozenset()  # torch keeps no state where there is none to keep
         return self.state[p], complete(lines, p, self.state[p])
 
-    def _step_on_tensors(self, lines: Program, group: Group, entry: Entry) -> None:
+    def _step_on_tensors(self, lines: Program, group: Group, entry: Entry, g: Tensor) -> None:
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
-        p, g = entry.p, entry.p.grad
-        assert g is not None
-        check_gradient(p, g, type(self).__name__)
+        p = entry.p
+        self._check_gradient(p, g, group)
         state, _ = self._stateful(lines, p)
-        real = torch.promote_types(p.dtype, torch.float32)
-        given = {name: state[name].to(real) for name in lines.state if name not in entry.fresh}
-        given |= {name: float(state[name]) for name in lines.numbers if name not in entry.fresh}
-        count = float(state["step"]) + 1 if lines.rule.counts else 1.0
-        with torch.set_grad_enabled(bool(group["differentiable"])):
-            new_p, new_state = reference.step(
-                self.rule, p.to(real), g.to(real), given, group, step=count, maximize=bool(group["maximize"])
-            )
-            p.copy_(new_p)
-            for name, value in new_state.items():
-                if name in lines.numbers:
-                    state[name].fill_(value)
-                elif group["differentiable"]:
-                    state[name] = value
-                else:
-                    state[name].copy_(value)
+        with torch.set_grad_enabled(bool(group.get("differentiable", False))):
+            given = {name: state[name] for name in lines.kept if name not in entry.fresh}
+            step_in_place(self.rule, p, g, state, given, group)
         entry.fresh = frozenset()
-        if lines.rule.counts:
-            state["step"] += 1
+
+    def _step_sparse(self, lines: Program, group: Group, entry: Entry, g: Tensor) -> None:
+        sparse.step(lines, entry, g, group)
+
+    def _check_gradient(self, p: Tensor, g: Tensor, group: Group) -> None:
+        check_gradient(p, g, type(self).__name__, sparse=self.takes_sparse)
 
     def _check_state(self, saved: dict[str, Any], p: Tensor, which: str) -> None:
         check_saved(self.rule, saved, p, which)

@@ -18,7 +18,18 @@ from torch.autograd.graph import increment_version
 from steepest.kernels.launch import Launch, Row
 from steepest.kernels.table import NO_MEMORY, OVERLAP
 from steepest.program import Program, deciding
-from steepest.torch.layout import KERNEL_DTYPES, PLAIN, has_kernel, laid_out_as, memory, same_layout, unchanged
+from steepest.torch.layout import (
+    KERNEL_DTYPES,
+    PLAIN,
+    cell_size,
+    cells,
+    has_kernel,
+    is_itself,
+    laid_out_as,
+    memory,
+    same_layout,
+    unchanged,
+)
 from steepest.torch.state import State, check_memory, no_memory
 
 Group = dict[str, Any]
@@ -50,6 +61,11 @@ class Entry:
         """What a step writes, the parameter first."""
         return [self.p, *(self.state[name] for name in program.state)]
 
+    def is_as_it_was(self, *, sparse: bool) -> bool:
+        """Whether the parameter lies where it lay, and its gradient is of this kind."""
+        g = self.p.grad
+        return g is not None and is_sparse(g) == sparse and self.place == place(self.p)
+
     def numbers(self, program: Program) -> list[Tensor]:
         """The states of one number, which a step writes too; the step count first."""
         counted = ["step"] if program.rule.counts else []
@@ -78,9 +94,7 @@ class Kernel:
         self._all_unchanged = unchanged([*self._arrays, *gradients])
         tensors = [rows[0].p, rows[0].g, *arrays[0][1:]]
         dtypes = tuple(KERNEL_DTYPES[tensor.dtype] for tensor in tensors)
-        self._launch = Launch(
-            program, dtypes, [t.element_size() for t in tensors], [_row(program, row) for row in rows]
-        )
+        self._launch = Launch(program, dtypes, [cell_size(t) for t in tensors], [row_of(program, row) for row in rows])
 
     def gradients(self) -> Gradients:
         """The gradients, laid out as the kernel wants them, and their addresses.
@@ -127,33 +141,39 @@ class Kernel:
 
 
 class Plan:
-    """The kernels of a group, the parameters that no kernel may walk, and those without a gradient."""
+    """The kernels of a group, the parameters that no kernel may walk, those of sparse gradients and of none."""
 
     def __init__(self, program: Program, group: Group) -> None:
         self.program = program
         self.kernels: list[Kernel] = []
         self.unfused: list[Entry] = []
+        self.sparse: list[Entry] = []
         self.idle: list[Tensor] = []
         self._parameters = list(group["params"])
         self._decide = deciding(program.rule)
         self._decided = self._decide(group)
-        self._differentiable = group["differentiable"]
+        self._differentiable = group.get("differentiable", False)
 
     def gradients(self, group: Group) -> list[Gradients] | None:
         """The gradients of each kernel; None if this plan does not fit the group any more."""
-        parameters = group["params"]
-        if len(parameters) != len(self._parameters) or not all(map(is_, parameters, self._parameters)):
-            return None
-        if self._decide(group) != self._decided or group["differentiable"] != self._differentiable:
-            return None
-        if self.idle and any(p.grad is not None for p in self.idle):
+        if not self._fits(group):
             return None
         try:
-            if self.unfused and any(e.p.grad is None or e.place != place(e.p) for e in self.unfused):
-                return None
             return [kernel.gradients() for kernel in self.kernels]
         except (ChangedError, RuntimeError, TypeError):  # a tensor without address or strides, or no gradient
             return None
+
+    def _fits(self, group: Group) -> bool:
+        parameters = group["params"]
+        if len(parameters) != len(self._parameters) or not all(map(is_, parameters, self._parameters)):
+            return False
+        if self._decide(group) != self._decided or group.get("differentiable", False) != self._differentiable:
+            return False
+        if self.idle and any(p.grad is not None for p in self.idle):
+            return False
+        return all(e.is_as_it_was(sparse=False) for e in self.unfused) and all(
+            e.is_as_it_was(sparse=True) for e in self.sparse
+        )
 
 
 def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[State, frozenset[str]]]) -> Plan:
@@ -168,39 +188,50 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[Stat
             plan.idle.append(p)
         else:
             entries.append(Entry(p, p.grad, *stateful(p)))
-    walkable = [entry for entry in entries if not group["differentiable"] and _is_walkable(entry)]
+    plan.sparse += [entry for entry in entries if is_sparse(entry.g)]
+    walkable = [
+        entry
+        for entry in entries
+        if not is_sparse(entry.g) and not group.get("differentiable", False) and _is_walkable(entry)
+    ]
     for entry in walkable:
         for name in program.state:
             if not has_kernel(entry.state[name]) or not same_layout(entry.state[name], entry.p):
                 entry.state[name] = laid_out_as(entry.state[name], entry.p)
     sharing = _sharing_memory(program, entries)
     fused = {id(entry): entry for entry in walkable if id(entry) not in sharing}
-    plan.unfused += [entry for entry in entries if id(entry) not in fused]
+    plan.unfused += [entry for entry in entries if id(entry) not in fused and not is_sparse(entry.g)]
     plan.kernels += [Kernel(program, rows) for rows in _by_dtype(program, list(fused.values()))]
     return plan
+
+
+def is_sparse(g: Tensor) -> bool:
+    """Whether a gradient has some slices of its parameter only."""
+    return g.layout is torch.sparse_coo
 
 
 def _is_walkable(entry: Entry) -> bool:
     return has_kernel(entry.p) and entry.g.dtype in KERNEL_DTYPES and type(entry.g) is Tensor
 
 
-def _row(program: Program, row: Entry) -> Row:
+def row_of(program: Program, row: Entry) -> Row:
+    """A parameter as a kernel's table has it."""
     step = row.state["step"] if program.rule.counts else None
     return Row(
-        elements=row.p.numel(),
+        elements=cells(row.p),
         parameter=row.p.data_ptr(),
         states=tuple(row.state[name].data_ptr() for name in program.state),
         step=0 if step is None else step.data_ptr(),
         step_is_double=step is not None and step.dtype is torch.float64,
         fresh=row.fresh,
-        numbers=tuple((n.data_ptr(), n.dtype is torch.float64) for n in map(row.state.get, program.numbers)),
+        numbers=tuple((n.data_ptr(), n.dtype is torch.float64) for n in (row.state[name] for name in program.numbers)),
     )
 
 
 def _conform(g: Tensor, p: Tensor) -> Tensor:
     if g.layout is not torch.strided:
         raise ChangedError
-    return g if same_layout(g, p) and not g.is_neg() else laid_out_as(g, p)
+    return g if same_layout(g, p) and is_itself(g) else laid_out_as(g, p)
 
 
 def _by_dtype(program: Program, rows: Sequence[Entry]) -> list[list[Entry]]:

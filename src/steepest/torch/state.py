@@ -13,19 +13,22 @@ from steepest.torch.layout import PLAIN, lies_in_its_storage
 State = dict[str, Any]
 
 
-def check_gradient(p: Tensor, g: Tensor, optimizer: str) -> None:
-    """Refuse, in a sentence, the gradients that cannot be used."""
-    if g.layout is not torch.strided:
+def check_gradient(p: Tensor, g: Tensor, optimizer: str, *, sparse: bool = False) -> None:
+    """Refuse, in a sentence, the gradients that cannot be used.
+
+    sparse: whether the optimizer takes sparse COO gradients.
+    """
+    if g.layout is not torch.strided and not (sparse and g.layout is torch.sparse_coo):
         raise RuntimeError(
-            f"{optimizer} does not support sparse gradients yet. Make the layer dense "
-            "(`nn.Embedding(..., sparse=False)`), or step it with SparseAdam, Adagrad or SGD of torch.optim."
+            f"{optimizer} does not support sparse gradients, please consider SparseAdam instead, or make the layer "
+            "dense: `nn.Embedding(..., sparse=False)`."
         )
     check_memory(p, "a parameter")
     check_memory(g, "a gradient")
-    if p.is_complex() or g.is_complex():
+    if p.is_complex() != g.is_complex():
         raise RuntimeError(
-            f"{optimizer} does not support complex parameters yet. Keep the parameter as `torch.view_as_real(z)`, or "
-            f"step it with torch.optim.{optimizer}."
+            f"{optimizer} was given a gradient of {g.dtype} for a parameter of {p.dtype}. "
+            "One is complex, the other is not: make both the same."
         )
     if g.shape != p.shape:
         raise RuntimeError(
@@ -41,7 +44,12 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str) -> None:
 
 def check_memory(tensor: Tensor, what: str) -> None:
     """Refuse a tensor whose storage was freed under it: torch's own operations would read address 0."""
-    if tensor.device.type == "cpu" and type(tensor) in PLAIN and not lies_in_its_storage(tensor):
+    if (
+        tensor.layout is torch.strided
+        and tensor.device.type == "cpu"
+        and type(tensor) in PLAIN
+        and not lies_in_its_storage(tensor)
+    ):
         raise no_memory(what)
 
 
@@ -67,6 +75,9 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
         state[name] = number(state[name], f"the state {name!r} of a parameter")
     for name in program.state:
         check_shape(name, state[name], p)
+        if state[name].layout is not torch.strided:  # torch's SGD keeps the momentum of sparse gradients sparse
+            state[name] = state[name].to_dense()
+        _check_complex(name, state[name], p)
         check_memory(state[name], f"the state {name!r}")
         if state[name].device != p.device:
             state[name] = state[name].to(p.device)
@@ -91,6 +102,14 @@ def check_shape(name: str, value: Any, p: Tensor, which: str = "a parameter") ->
         found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
         raise ValueError(
             f"The state {name!r} of {which} of shape {tuple(p.shape)} has {found}: it was made for another model. "
+            "Load the checkpoint that belongs to this model, or start without it."
+        )
+
+
+def _check_complex(name: str, value: Tensor, p: Tensor) -> None:
+    if value.is_complex() != p.is_complex():
+        raise ValueError(
+            f"The state {name!r} of a parameter of {p.dtype} is of {value.dtype}: one is complex, the other is not. "
             "Load the checkpoint that belongs to this model, or start without it."
         )
 

@@ -6,6 +6,7 @@ A test compares them with what this would write.
 import inspect
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -24,7 +25,8 @@ def torch_stub() -> str:
         _HEADER
         + "from collections.abc import Callable\nfrom typing import Any\n\n"
         + "import torch\nfrom torch.optim.optimizer import ParamsT\n\n"
-        + "from steepest.torch.base import RuleOptimizer as RuleOptimizer\n\n"
+        + "from steepest.torch.base import RuleOptimizer as RuleOptimizer\n"
+        + "from steepest.torch.functional import functional as functional\n\n"
         + f"__all__ = {_quoted(steepest.torch.__all__)}\n\n"
         + "\n".join(_class_stub(c) for c in made)
         + "\ndef optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]: ...\n"
@@ -61,6 +63,8 @@ def _parameter(parameter: inspect.Parameter) -> str:
     if parameter.name == "params":
         return "params: ParamsT"
     annotation = parameter.annotation
+    if annotation is parameter.empty:
+        annotation = Any if parameter.default is None else type(parameter.default)
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     return f"{parameter.name}: {text} = {parameter.default!r}"
 

@@ -1,0 +1,43 @@
+"""Muon."""
+
+from math import sqrt
+
+from steepest.ops import maximum
+from steepest.tensor_ops import add_product, like, norm, to_bfloat16, transpose, whole
+
+
+@whole
+def muon(
+    p, g, momentum_buffer,
+    *, lr=1e-3, weight_decay=0.1, momentum=0.95, nesterov=True, ns_coefficients=(3.4445, -4.775, 2.0315), eps=1e-7,
+    ns_steps=5, adjust_lr_fn=None, beyond_matrices=None,
+):  # fmt: skip
+    """Step along the momentum with all its singular values made equal.  Jordan, 2024; Liu et al., 2025."""
+    momentum_buffer = (1 - momentum) * g if momentum_buffer is None else _mix(momentum_buffer, g, 1 - momentum)
+    update = _mix(momentum_buffer, g, 1 - momentum) if nesterov else momentum_buffer
+    matrix = update.reshape(len(update), -1) if beyond_matrices == "flatten" else update
+    step = orthogonal(matrix, ns_coefficients, eps, ns_steps).reshape(p.shape)
+    p = p * (1 - lr * weight_decay) - lr * _ratio(matrix.shape[-2:], adjust_lr_fn) * step
+    return p, momentum_buffer
+
+
+def orthogonal(matrix, coefficients, eps, steps):
+    """Nearly U V^T of the singular value decomposition, by Newton and Schulz's iteration in bfloat16."""
+    a, b, c = coefficients
+    x = to_bfloat16(matrix)
+    x = transpose(x) if x.shape[-2] > x.shape[-1] else x
+    x = x / maximum(norm(x), eps)  # no singular value above one
+    for _ in range(steps):
+        gram = x @ transpose(x)
+        x = add_product(x, add_product(gram, gram, gram, b, c), x, a, 1.0)
+    x = transpose(x) if matrix.shape[-2] > matrix.shape[-1] else x
+    return like(x, matrix)
+
+
+def _mix(x, y, weight):
+    return x + weight * (y - x)
+
+
+def _ratio(shape, adjust_lr_fn):
+    rows, columns = shape
+    return 0.2 * sqrt(max(rows, columns)) if adjust_lr_fn == "match_rms_adamw" else sqrt(max(1, rows / columns))

@@ -1,0 +1,93 @@
+"""The values of an optimizer's arguments: what cannot work is refused in torch's words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from steepest.ranges import Range, ranges
+from steepest.rule import Rule
+
+_CHOICES = {
+    "adjust_lr_fn": (("original", "match_rms_adamw"), "Adjust learning rate function {} is not supported"),
+    "beyond_matrices": (("flatten", "batch"), "beyond_matrices={!r} is not supported"),
+}
+"""Hyperparameters that are one of a few words, and what is said of another."""
+
+
+def check(rule: Rule, arguments: Mapping[str, Any]) -> None:
+    """Refuse what no optimizer can work with (ValueError, RuntimeError)."""
+    _check_numbers(rule, arguments)
+    for name, allowed in ranges(rule.name).items():
+        if name in rule.hyperparameters:
+            _check_range(arguments[name], allowed, rule.hyperparameters[name])
+    for name, (choices, refusal) in _CHOICES.items():
+        if arguments.get(name) is not None and arguments[name] not in choices:
+            raise ValueError(f"{refusal.format(arguments[name])}: choose {' or '.join(choices)}")
+    if "amsgrad" in arguments:
+        _check_betas(arguments["betas"], arguments)
+    if "etas" in arguments:
+        _check_rprop(arguments["etas"], arguments["step_sizes"])
+    if arguments.get("nesterov") and (arguments["momentum"] <= 0 or arguments.get("dampening", 0) != 0):
+        raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+    _check_implementation(arguments)
+
+
+def _check_numbers(rule: Rule, arguments: Mapping[str, Any]) -> None:
+    for name, default in rule.hyperparameters.items():
+        if isinstance(default, tuple) and len(arguments[name]) != len(default):
+            raise ValueError(f"{name} must be {len(default)} numbers such as {default}, not {arguments[name]}")
+    for name, value in arguments.items():
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ValueError(f"Tensor {name} must be 1-element")
+
+
+def _check_implementation(arguments: Mapping[str, Any]) -> None:
+    lr = arguments.get("lr")
+    if isinstance(lr, Tensor) and arguments.get("foreach") and arguments.get("capturable") is False:
+        raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+    if arguments.get("fused") and arguments.get("differentiable"):
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if arguments.get("fused") and arguments.get("foreach"):
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def _check_betas(betas: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
+    if not any(all(isinstance(beta, kind) for beta in betas) for kind in (float, Tensor)):
+        raise ValueError("betas must be either both floats or both Tensors")
+    for index, beta in enumerate(betas):
+        if isinstance(beta, Tensor) and arguments.get("foreach") and not arguments.get("capturable"):
+            raise ValueError(f"betas[{index}] as a Tensor is not supported for capturable=False and foreach=True")
+        if isinstance(beta, Tensor) and beta.numel() != 1:
+            raise ValueError(f"Tensor betas[{index}] must be 1-element")
+
+
+def _check_range(given: Any, allowed: Range, default: Any) -> None:
+    several = isinstance(default, tuple)
+    for index, (value, usual) in enumerate(zip(given, default, strict=True) if several else [(given, default)]):
+        if (value is not None or usual is not None) and value not in allowed:
+            raise ValueError(allowed.refusal(value, index if several else None))
+
+
+def _check_rprop(etas: tuple[float, float], step_sizes: tuple[float, float]) -> None:
+    if not 0.0 < etas[0] < 1.0 < etas[1]:
+        raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
+    if not 0.0 <= step_sizes[0] <= step_sizes[1]:
+        raise ValueError(f"Invalid step_sizes: {step_sizes[0]}, {step_sizes[1]}; give the smallest, then the largest")
+
+
+_KINDS = (bool, int, float, Tensor, str, type(None))
+
+
+def check_kinds(rule: Rule, groups: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse hyperparameters that are not numbers where numbers are wanted: a damaged file has them (ValueError)."""
+    for group in groups:
+        for name, default in rule.hyperparameters.items():
+            given = group.get(name, default)
+            values = given if isinstance(default, tuple) and isinstance(given, (tuple, list)) else [given]
+            wanted = len(default) if isinstance(default, tuple) else 1
+            if len(values) != wanted or not all(isinstance(v, _KINDS) for v in values):
+                raise ValueError(
+                    f"The checkpoint has {name}={given!r} where {default!r} would be usual: it is damaged or of "
+                    "something else. Nothing was changed."
+                )

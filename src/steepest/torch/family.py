@@ -1,0 +1,143 @@
+"""torch.optim's classes, and Lion: a rule each, and what some of them have beside it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steepest import rules
+from steepest.program import Program
+from steepest.torch.base import Group
+from steepest.torch.make import optimizer
+from steepest.torch.plan import Entry, is_sparse
+from steepest.torch.state import State, number_dtype
+
+RMSprop = optimizer(rules.rmsprop)
+Adadelta = optimizer(rules.adadelta)
+Adam = optimizer(rules.adam)
+AdamW = optimizer(rules.adamw)
+AdamW.also = {"decoupled_weight_decay": True}
+Adamax = optimizer(rules.adamax)
+NAdam = optimizer(rules.nadam)
+RAdam = optimizer(rules.radam)
+ASGD = optimizer(rules.asgd)
+Rprop = optimizer(rules.rprop)
+Lion = optimizer(rules.lion)
+
+
+class SGD(optimizer(rules.sgd)):
+    """SGD, also along sparse gradients."""
+
+    takes_sparse = True
+
+    def _check_gradient(self, p: Tensor, g: Tensor, group: Group) -> None:
+        super()._check_gradient(p, g, group)
+        _refuse_decay(g, group)
+
+    def _step_sparse(self, lines: Program, group: Group, entry: Entry, g: Tensor) -> None:
+        if group["momentum"]:  # moves every slice that ever had a gradient, so nothing is left to skip
+            self._step_on_tensors(lines, group, entry, g.to_dense())
+        else:
+            super()._step_sparse(lines, group, entry, g)
+
+
+class Adagrad(optimizer(rules.adagrad)):
+    """Adagrad, whose state torch makes when the optimizer is made, so that processes can share it."""
+
+    takes_sparse = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for group in self.param_groups:
+            for p in group["params"]:
+                self._start(p, group["initial_accumulator_value"])
+
+    def _start(self, p: Tensor, start: float) -> None:
+        start = complex(start, start) if p.is_complex() else start  # type: ignore[assignment]
+        self.state[p]["step"] = torch.tensor(0.0, dtype=number_dtype())
+        self.state[p]["sum"] = torch.full_like(p, start, memory_format=torch.preserve_format)
+
+    def share_memory(self) -> None:
+        """Move every sum of squares into shared memory."""
+        for state in self.state.values():
+            state["sum"].share_memory_()
+
+    def _check_gradient(self, p: Tensor, g: Tensor, group: Group) -> None:
+        super()._check_gradient(p, g, group)
+        _refuse_decay(g, group)
+        if is_sparse(g) and "sum" not in self.state[p]:  # the slices that rest start there too
+            self._start(p, group["initial_accumulator_value"])
+
+
+class SparseAdam(optimizer(rules.sparse_adam)):
+    """Adam for sparse gradients alone, lazily."""
+
+    takes_sparse = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for kind, wrong in (("Sparse", "is_sparse"), ("Complex", "is_complex")):
+            found = [[i, j] for i, group in enumerate(self.param_groups) for j, p in enumerate(group["params"])
+                     if (p.is_sparse if wrong == "is_sparse" else p.is_complex())]  # fmt: skip
+            if found:
+                demand = (
+                    "requires dense parameter tensors" if kind == "Sparse" else "does not support complex parameters"
+                )
+                raise ValueError(f"{kind} params at indices {found}: SparseAdam {demand}")
+
+    def _check_gradient(self, p: Tensor, g: Tensor, group: Group) -> None:
+        if not is_sparse(g):
+            raise RuntimeError("SparseAdam does not support dense gradients, please consider Adam instead")
+        super()._check_gradient(p, g, group)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As torch.optim.SparseAdam writes it, whose step counts are integers."""
+        found = super().state_dict()
+        states: Mapping[Any, State] = found["state"]
+        found["state"] = {key: state | {"step": int(state["step"])} for key, state in states.items()}
+        return found
+
+
+class Adafactor(optimizer(rules.adafactor)):
+    """Adafactor, whose first epsilon is the parameter's own unless it is given."""
+
+    def _resolved(self, group: Mapping[str, Any], p: Tensor) -> Mapping[str, Any]:
+        eps1, eps2 = group["eps"]
+        return {**group, "eps": (torch.finfo(p.dtype).eps if eps1 is None else eps1, eps2)}
+
+
+class Muon(optimizer(rules.muon)):
+    """Muon, for matrices; for tensors of more dimensions where `beyond_matrices` says how to see them as such."""
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add a parameter group of matrices.
+
+        Raises ValueError for other tensors.
+        """
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        wanted = 2 if group["beyond_matrices"] is None else None
+        for p in group["params"]:
+            if p.ndim != wanted and (wanted == 2 or p.ndim < 2):
+                del self.param_groups[-1]
+                raise ValueError(
+                    f"Muon only supports 2D parameters whereas we found a parameter with size: {p.size()}. "
+                    "Step it with AdamW; or, for more dimensions, give beyond_matrices='flatten' (all but the first "
+                    "are one, as for convolutions) or 'batch' (the last two are a matrix)."
+                )
+
+
+def _refuse_decay(g: Tensor, group: Group) -> None:
+    if is_sparse(g) and group["weight_decay"] != 0:
+        raise RuntimeError(
+            "weight_decay option is not compatible with sparse gradients: it would move every slice. "
+            "Set weight_decay=0 for this group, or make the layer dense."
+        )
+
+
+for _class in (
+    SGD, RMSprop, Adadelta, Adam, AdamW, Adamax, NAdam, RAdam, ASGD, Rprop, Lion, Adagrad, SparseAdam, Adafactor, Muon,
+):  # fmt: skip
+    _class.__module__ = "steepest.torch"
+    _class.__qualname__ = _class.__name__

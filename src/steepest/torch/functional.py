@@ -1,0 +1,68 @@
+"""The functional form of a rule: `init` and `update` on tensors, nothing written in place.
+
+Gradients flow through the steps, to parameters, gradients and hyperparameters (meta-learning), and `torch.func.vmap`
+runs a population of them at once.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from steepest.rule import Rule, read
+from steepest.torch import checks, options
+from steepest.torch.tensors import step
+
+State = dict[str, Any]
+
+
+class functional:  # noqa: N801 - called like a function, as torch.func's are
+    """A rule as two functions of tensors, or of nested dicts, lists and tuples of them.
+
+    rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own.
+    hyperparameters: other values than the rule's defaults; numbers, or tensors that require a gradient.
+    maximize: step up the gradient.
+    Raises TypeError for a hyperparameter that the rule has not, ValueError for one out of its range.
+
+    >>> import torch, steepest
+    >>> adam = steepest.functional(steepest.rules.adam, lr=0.1)
+    >>> p = torch.ones(3)
+    >>> p, state = adam.update(p, torch.ones(3), adam.init(p))
+    >>> p
+    tensor([0.9000, 0.9000, 0.9000])
+    """
+
+    def __init__(self, rule: Callable[..., Any], *, maximize: bool = False, **hyperparameters: Any) -> None:
+        self.rule = read(rule)
+        self.maximize = maximize
+        self.hyperparameters = self._with(hyperparameters)
+
+    def init(self, params: Any) -> Any:
+        """State before the first step: one dict in place of each tensor; what the first step makes is not there yet."""
+        return pytree.tree_map(lambda _: _no_steps(self.rule), params)
+
+    def update(self, params: Any, grads: Any, state: Any, **hyperparameters: Any) -> tuple[Any, Any]:
+        """The parameters and the state after one step; nothing that is given is changed.
+
+        params: tensors.  grads: as params; None for a tensor that is to stay.  state: from `init` or an earlier step.
+        hyperparameters: for this step alone.
+        """
+        chosen = self._with(hyperparameters) if hyperparameters else self.hyperparameters
+        leaves, tree = pytree.tree_flatten(params)
+        stepped = [
+            (p, own) if g is None else step(self.rule, p, g, own, chosen, maximize=self.maximize)
+            for p, g, own in zip(leaves, tree.flatten_up_to(grads), tree.flatten_up_to(state), strict=True)
+        ]
+        return tuple(pytree.tree_unflatten([pair[i] for pair in stepped], tree) for i in range(2))  # type: ignore[return-value]
+
+    def _with(self, changed: Mapping[str, Any]) -> dict[str, Any]:
+        known = {**getattr(self, "hyperparameters", self.rule.hyperparameters)}
+        options.check_names(f"functional({self.rule.name})", changed, known)
+        checks.check(self.rule, known | {name: v for name, v in changed.items() if not isinstance(v, Tensor)})
+        return known | dict(changed)
+
+
+def _no_steps(rule: Rule) -> State:
+    return {"step": torch.zeros((), dtype=torch.float64)} if rule.counts else {}

@@ -1,0 +1,83 @@
+"""A step along a sparse gradient: the rule for the slices of the parameter that the gradient has, the others rest.
+
+That is what torch's SparseAdam and Adagrad do ("lazy" updates), and SGD without momentum, where it is no choice.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from steepest.kernels.launch import Launch
+from steepest.kernels.table import NO_MEMORY, OVERLAP
+from steepest.program import Program
+from steepest.torch.layout import KERNEL_DTYPES, cell_size, cells, has_kernel
+from steepest.torch.plan import Entry, row_of
+from steepest.torch.state import no_memory
+from steepest.torch.tensors import step_in_place
+
+
+def step(program: Program, entry: Entry, gradient: Tensor, group: Mapping[str, Any]) -> None:
+    """Step one parameter along a gradient that was `checked`."""
+    slices, values = _slice_numbers(gradient), gradient.values()
+    arrays = entry.arrays(program)
+    in_order = all(has_kernel(t) and t.is_contiguous() for t in (*arrays, values))
+    if in_order and not group.get("differentiable", False):
+        _step_in_kernel(program, entry, slices, values, group)
+    else:
+        _step_on_tensors(program, entry, slices, values, group)
+
+
+def checked(gradient: Tensor) -> Tensor:
+    """A sparse COO gradient with each index once, and none outside: torch does not look unless asked, and may crash.
+
+    Raises RuntimeError.
+    """
+    indices, sizes = gradient._indices(), gradient.shape[: gradient.sparse_dim()]
+    if indices.numel():
+        low, high = indices.amin(1).tolist(), indices.amax(1).tolist()
+        if min(low) < 0 or any(i >= n for i, n in zip(high, sizes, strict=True)):
+            raise RuntimeError(
+                f"A sparse gradient of shape {tuple(gradient.shape)} has indices from {low} to {high}, outside of it. "
+                "Make it with torch.sparse_coo_tensor(..., check_invariants=True) to see where."
+            )
+    return gradient.coalesce()
+
+
+def _slice_numbers(gradient: Tensor) -> Tensor:
+    """Which slice of the parameter each one of the gradient is, counted through all sparse dimensions."""
+    sizes = gradient.shape[: gradient.sparse_dim()]
+    strides = torch.tensor([math.prod(sizes[d + 1 :]) for d in range(len(sizes))])
+    return (gradient.indices() * strides.unsqueeze(1)).sum(0)
+
+
+def _step_in_kernel(program: Program, entry: Entry, slices: Tensor, values: Tensor, group: Mapping[str, Any]) -> None:
+    slices = slices.contiguous()
+    tensors = [entry.p, values, *entry.arrays(program)[1:]]
+    row = row_of(program, entry)
+    row = row.of_slices(slices.data_ptr(), len(slices), size=cells(values[:1]) if len(slices) else 1)
+    launch = Launch(program, tuple(KERNEL_DTYPES[t.dtype] for t in tensors), [cell_size(t) for t in tensors], [row])
+    refused = launch.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
+    if refused == OVERLAP:
+        launch.run([values.clone().data_ptr()], group, group["maximize"], torch.get_num_threads())
+    if refused == NO_MEMORY:
+        raise no_memory("a gradient")
+    increment_version([entry.p])
+
+
+def _step_on_tensors(program: Program, entry: Entry, slices: Tensor, values: Tensor, group: Mapping[str, Any]) -> None:
+    """The same by gathering the slices, stepping them as tensors and putting them back."""
+    p = entry.p
+    places = torch.unravel_index(slices, p.shape[: p.dim() - values.dim() + 1])
+    part = {name: entry.state[name][places] for name in program.state if name not in entry.fresh}
+    state = {**entry.state, **part}
+    given = {name: state[name] for name in program.kept if name not in entry.fresh}
+    with torch.no_grad():
+        stepped = p[places]
+        step_in_place(program.rule, stepped, values, state, given, group)
+        p[places] = stepped
+        for name in program.state:
+            entry.state[name][places] = state[name]

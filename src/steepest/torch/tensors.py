@@ -1,0 +1,91 @@
+"""A step of a rule on whole tensors: as a function of them, and written back into those that an optimizer holds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steepest.kernels import reference
+from steepest.lines import numbers
+from steepest.rule import Rule
+from steepest.torch.state import State, number_dtype
+
+
+def step(
+    rule: Rule, p: Tensor, g: Tensor, state: State, hyperparameters: Mapping[str, Any], *, maximize: bool = False
+) -> tuple[Tensor, State]:
+    """One step of a rule on tensors, in float32 at least: the new parameter and state, in the dtypes of the old.
+
+    A complex tensor is stepped as twice as many real ones.  A new array of state has its parameter's dtype.  Step count
+    and states of one number may be given as numbers, then they come back as such.
+    """
+    if p.is_complex():
+        real = {name: _as_real(value) for name, value in state.items()}
+        new_p, new_state = step(rule, _as_real(p), _as_real(g), real, hyperparameters, maximize=maximize)
+        arrays = set(rule.state) - numbers(rule)
+        return torch.view_as_complex(new_p), {
+            name: torch.view_as_complex(value) if name in arrays else value for name, value in new_state.items()
+        }
+    real = torch.promote_types(p.dtype, torch.float32)
+    count = state["step"] + 1 if rule.counts else 1.0
+    given = {name: _at_least(real, value) for name, value in state.items() if name in rule.state}
+    new_p, new_state = reference.step(
+        rule, p.to(real), g.to(real), given, hyperparameters, step=_at_least(torch.float64, count), maximize=maximize
+    )
+    kept = {name: _stored(value, state.get(name), p) for name, value in new_state.items()}
+    counted = {"step": count} if rule.counts else {}
+    return new_p.to(p.dtype), {**counted, **kept}
+
+
+def _as_real(value: Any) -> Any:
+    if not isinstance(value, Tensor) or not value.is_complex():
+        return value
+    return torch.view_as_real(value.resolve_conj())
+
+
+def _at_least(dtype: torch.dtype, value: Any) -> Any:
+    """A tensor in this dtype or a wider one; a number as it is."""
+    if not isinstance(value, Tensor):
+        return value
+    return value.to(torch.float64 if value.dim() == 0 else torch.promote_types(dtype, value.dtype))
+
+
+def _stored(value: Any, before: Any, p: Tensor) -> Any:
+    """A new value of state in the dtype of the old, or of the parameter."""
+    if not isinstance(value, Tensor):
+        return value
+    return value.to(before.dtype if isinstance(before, Tensor) else p.dtype)
+
+
+def step_in_place(
+    rule: Rule, p: Tensor, g: Tensor, state: State, given: Mapping[str, Any], group: Mapping[str, Any]
+) -> None:
+    """Step one parameter.
+
+    state: all that is kept for it, written to.  given: the part of it that exists before this step.
+    group: hyperparameters, `maximize`, and `differentiable`, which keeps the graph of the new state.
+    """
+    one_number = numbers(rule)
+    before = {name: float(value) if name in one_number else value for name, value in given.items()}
+    counted = {"step": float(state["step"])} if rule.counts else {}
+    hyperparameters = {name: _number(group[name], group) for name in rule.hyperparameters}
+    new_p, after = step(rule, p, g, {**before, **counted}, hyperparameters, maximize=bool(group.get("maximize", False)))
+    p.copy_(new_p)
+    for name, value in after.items():
+        _keep(state, name, value, p, graph=bool(group.get("differentiable", False)))
+
+
+def _number(value: Any, group: Mapping[str, Any]) -> Any:
+    """A hyperparameter that is a tensor stays one only where gradients may flow to it."""
+    return value.item() if isinstance(value, Tensor) and not group.get("differentiable", False) else value
+
+
+def _keep(state: State, name: str, value: Any, p: Tensor, *, graph: bool) -> None:
+    ours = state.get(name)
+    if isinstance(value, Tensor) and (graph or ours is None):
+        state[name] = value if value is not p else value.clone()
+    elif isinstance(ours, Tensor):
+        ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
+    else:
+        state[name] = torch.tensor(value, dtype=number_dtype())

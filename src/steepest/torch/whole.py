@@ -1,0 +1,66 @@
+"""The optimizer of a rule of whole tensors: the rule itself, run on each parameter."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steepest.kernels import reference
+from steepest.torch.base import Group, RuleOptimizer
+from steepest.torch.state import check_gradient, check_shape, number
+from steepest.torch.tensors import step_in_place
+
+
+class WholeOptimizer(RuleOptimizer):
+    """Base of the optimizers of rules of whole tensors."""
+
+    def _step_groups(self) -> None:
+        for group in self.param_groups:
+            ready = [(p, p.grad) for p in group["params"] if p.grad is not None]
+            for p, g in ready:  # all of them before any is stepped
+                self._check_gradient(p, g)
+            for p, g in ready:
+                self._step_one(group, p, g)
+
+    @torch.no_grad()
+    def _step_one(self, group: Group, p: Tensor, g: Tensor) -> None:
+        state = self.state[p]
+        if self.rule.counts:
+            state["step"] = number(state.get("step", 0.0))
+        given = {name: state[name] for name in self.rule.state if state.get(name) is not None}
+        self._check_shapes(given, p, "a parameter")
+        step_in_place(self.rule, p, g, state, given, self._resolved(group, p))
+
+    def _resolved(self, group: Mapping[str, Any], p: Tensor) -> Mapping[str, Any]:
+        """The hyperparameters for one parameter."""
+        return group
+
+    def _check_state(self, saved: dict[str, Any], p: Tensor, which: str) -> None:
+        if self.rule.counts and saved.get("step") is not None:
+            number(saved["step"], f"the step count of {which}")
+        self._check_shapes(saved, p, which)
+
+    def _check_gradient(self, p: Tensor, g: Tensor) -> None:
+        if p.is_complex():
+            raise RuntimeError(f"{type(self).__name__} does not support complex parameters: see torch.view_as_real.")
+        check_gradient(p, g, type(self).__name__)
+
+    def _check_shapes(self, state: Mapping[str, Any], p: Tensor, which: str) -> None:
+        """Compare with the state that a first step would make."""
+        if not any(state.get(name) is not None for name in self.rule.state):
+            return
+        for name, value in self._first_state(p).items():
+            if state.get(name) is not None:
+                check_shape(name, state[name], value, f"{which} of shape {tuple(p.shape)}")
+
+    def _first_state(self, p: Tensor) -> dict[str, Any]:
+        """The state of a first step, as tensors without memory."""
+        if p.shape not in self._first_states:
+            like = torch.empty(p.shape, device="meta")
+            _, self._first_states[p.shape] = reference.step(self.rule, like, like, {}, self._resolved(self.defaults, p))
+        return self._first_states[p.shape]
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._first_states: dict[torch.Size, dict[str, Any]] = {}
