@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import start, steps
+from benchmarks import start, steps, sweeps, whole
 from benchmarks.shapes import MODELS
 
 
@@ -29,8 +29,12 @@ def main() -> None:
     rows = _print(console, "A step", steps.rows(models, given.optimizer))
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1))
+    _print(console, "Whole tensors and sparse gradients", whole.rows())
     if "GPT-2" in models:
         _print(console, "Share of the memory limit, GPT-2 shapes", steps.memory_share(given.optimizer))
+    most = not given.quick
+    _print(console, "SGD with momentum, one tensor", sweeps.parameters(10**9 if most else 10**7))
+    _print(console, "Adam, tensors of 64 elements", sweeps.tensors(10**5 if most else 10**4))
     _print(console, "First step of a process", start.first_steps())
     console.print(f"import steepest: {start.import_ms():.1f} ms;  extra memory of ten steps: {memory:.0f} kB")
 

@@ -32,4 +32,9 @@ def _norm(width: int) -> list[Shape]:
     return [(width,), (width,)]
 
 
-MODELS = {"4 small": small, "ResNet-50": resnet50, "GPT-2": gpt2}
+def many_small(tensors: int = 150) -> list[Shape]:
+    """As many tensors of 64 elements: what a step costs beside its arithmetic."""
+    return [(64,)] * tensors
+
+
+MODELS = {"4 small": small, "150 small": many_small, "ResNet-50": resnet50, "GPT-2": gpt2}

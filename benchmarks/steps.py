@@ -8,6 +8,7 @@ import torch
 import steepest
 from benchmarks.shapes import MODELS
 from benchmarks.timing import in_turn, ms, ratio, stepper
+from steepest.program import program
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "SGD": ("SGD", {"lr": 1e-3}),
@@ -15,9 +16,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "RMSprop": ("RMSprop", {}),
     "RMSprop centered, momentum": ("RMSprop", {"centered": True, "momentum": 0.9}),
     "Adagrad": ("Adagrad", {}),
+    "Adadelta": ("Adadelta", {}),
     "Adam": ("Adam", {}),
     "AdamW": ("AdamW", {}),
     "Adam amsgrad": ("Adam", {"amsgrad": True}),
+    "Adamax": ("Adamax", {}),
+    "NAdam": ("NAdam", {}),
+    "RAdam": ("RAdam", {}),
+    "ASGD": ("ASGD", {}),
+    "Rprop": ("Rprop", {}),
+    "Lion": ("Lion", {}),
 }
 FUSED = ("SGD", "Adagrad", "Adam", "AdamW")
 
@@ -37,7 +45,7 @@ def rows(models: list[str], cases: list[str]) -> Iterator[dict[str, Any]]:
 def _times(model: str, case: str) -> dict[str, list[float]]:
     """Seconds by path.  Memory allocated first is a few percent slower here, so both orders are measured."""
     name, options = CASES[case]
-    rounds, repeats = {"4 small": (30, 200), "ResNet-50": (15, 1), "GPT-2": (5, 1)}[model]
+    rounds, repeats = {"4 small": (30, 200), "150 small": (20, 20), "ResNet-50": (15, 1), "GPT-2": (5, 1)}[model]
     classes = {"ours": (getattr(steepest, name), {})}
     classes |= {path: (getattr(torch.optim, name), flags) for path, flags in _paths(name).items()}
     times: dict[str, list[float]] = {path: [] for path in classes}
@@ -49,6 +57,8 @@ def _times(model: str, case: str) -> dict[str, list[float]]:
 
 
 def _paths(name: str) -> dict[str, dict[str, bool]]:
+    if not hasattr(torch.optim, name):
+        return {}
     paths = {"default": {}, "foreach": {"foreach": True}}
     return paths | ({"fused": {"fused": True}} if name in FUSED else {})
 
@@ -86,16 +96,13 @@ def stream4(p, g, a, b, c):
     return p, a, b, c
 
 
-_STREAMS = {
-    "SGD": stream1,
-    "SGD momentum": stream2,
-    "RMSprop": stream2,
-    "RMSprop centered, momentum": stream4,
-    "Adagrad": stream2,
-    "Adam": stream3,
-    "AdamW": stream3,
-    "Adam amsgrad": stream4,
-}
+_STREAMS = [stream1, stream2, stream3, stream4]
+
+
+def _limit(name: str, options: dict[str, Any]) -> type[torch.optim.Optimizer]:
+    """The loop with as many arrays as this rule keeps."""
+    rule = getattr(steepest, name).rule
+    return steepest.optimizer(_STREAMS[len(program(rule, rule.hyperparameters | options).state)])
 
 
 def memory_share(cases: list[str], model: str = "GPT-2") -> Iterator[dict[str, Any]]:
@@ -103,7 +110,7 @@ def memory_share(cases: list[str], model: str = "GPT-2") -> Iterator[dict[str, A
     for case in cases:
         name, options = CASES[case]
         shapes = MODELS[model]()
-        limit = steepest.optimizer(_STREAMS[case])
+        limit = _limit(name, options)
         steps = {"ours": stepper(shapes, getattr(steepest, name), **options), "limit": stepper(shapes, limit)}
         times = in_turn(steps, rounds=15)
         share = ratio(times["limit"], times["ours"])

@@ -76,7 +76,11 @@ def _check_rprop(etas: tuple[float, float], step_sizes: tuple[float, float]) -> 
         raise ValueError(f"Invalid step_sizes: {step_sizes[0]}, {step_sizes[1]}; give the smallest, then the largest")
 
 
-_KINDS = (bool, int, float, Tensor, str, type(None))
+def _is_kind_of(value: Any, default: Any) -> bool:
+    """A number; or a word or nothing, where that is usual."""
+    usual = default if isinstance(default, tuple) else (default,)
+    words = (str, type(None)) if None in usual else ()
+    return isinstance(value, (bool, int, float, Tensor, *words))
 
 
 def check_kinds(rule: Rule, groups: Sequence[Mapping[str, Any]]) -> None:
@@ -86,7 +90,7 @@ def check_kinds(rule: Rule, groups: Sequence[Mapping[str, Any]]) -> None:
             given = group.get(name, default)
             values = given if isinstance(default, tuple) and isinstance(given, (tuple, list)) else [given]
             wanted = len(default) if isinstance(default, tuple) else 1
-            if len(values) != wanted or not all(isinstance(v, _KINDS) for v in values):
+            if len(values) != wanted or not all(_is_kind_of(v, default) for v in values):
                 raise ValueError(
                     f"The checkpoint has {name}={given!r} where {default!r} would be usual: it is damaged or of "
                     "something else. Nothing was changed."

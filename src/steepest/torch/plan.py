@@ -32,6 +32,12 @@ from steepest.torch.layout import (
 )
 from steepest.torch.state import State, check_memory, no_memory
 
+MOST_ROWS = 256
+"""Tensors in one kernel: what is looked at before a step, 3 kB a tensor, should be in the cache when it is stepped.
+
+With 20,000 tensors of 64 elements, a step takes 2.0 us a tensor; in one kernel it would take 3.7.
+"""
+
 Group = dict[str, Any]
 Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through the step, and their addresses
 
@@ -201,7 +207,8 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[Stat
     sharing = _sharing_memory(program, entries)
     fused = {id(entry): entry for entry in walkable if id(entry) not in sharing}
     plan.unfused += [entry for entry in entries if id(entry) not in fused and not is_sparse(entry.g)]
-    plan.kernels += [Kernel(program, rows) for rows in _by_dtype(program, list(fused.values()))]
+    for rows in _by_dtype(program, list(fused.values())):
+        plan.kernels += [Kernel(program, rows[i : i + MOST_ROWS]) for i in range(0, len(rows), MOST_ROWS)]
     return plan
 
 

@@ -77,7 +77,7 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
         check_shape(name, state[name], p)
         if state[name].layout is not torch.strided:  # torch's SGD keeps the momentum of sparse gradients sparse
             state[name] = state[name].to_dense()
-        _check_complex(name, state[name], p)
+        check_kind(name, state[name], p)
         check_memory(state[name], f"the state {name!r}")
         if state[name].device != p.device:
             state[name] = state[name].to(p.device)
@@ -86,6 +86,11 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
 
 def check_saved(rule: Rule, saved: State, p: Tensor, which: str) -> None:
     """Refuse saved state that does not fit its parameter (ValueError)."""
+    if saved and rule.counts and saved.get("step") is None and saved.keys() & {*rule.state}:
+        raise ValueError(
+            f"The state of {which} has {', '.join(map(repr, saved))} but no step count: it is of another optimizer. "
+            "Load it into the optimizer that wrote it, or start this one without it. Nothing was changed."
+        )
     one_number = {"step", *numbers(rule)} if rule.counts else numbers(rule)
     for name in (*rule.state, *one_number):
         if saved.get(name) is None:
@@ -94,6 +99,7 @@ def check_saved(rule: Rule, saved: State, p: Tensor, which: str) -> None:
             number(saved[name], f"the state {name!r} of {which}")
         else:
             check_shape(name, saved[name], p, which)
+            check_kind(name, saved[name], p, which)
 
 
 def check_shape(name: str, value: Any, p: Tensor, which: str = "a parameter") -> None:
@@ -106,10 +112,11 @@ def check_shape(name: str, value: Any, p: Tensor, which: str = "a parameter") ->
         )
 
 
-def _check_complex(name: str, value: Tensor, p: Tensor) -> None:
-    if value.is_complex() != p.is_complex():
+def check_kind(name: str, value: Tensor, p: Tensor, which: str = "a parameter") -> None:
+    """Refuse a state that is complex where its parameter is not, the reverse, or of whole numbers."""
+    if value.is_complex() != p.is_complex() or not (value.is_floating_point() or value.is_complex()):
         raise ValueError(
-            f"The state {name!r} of a parameter of {p.dtype} is of {value.dtype}: one is complex, the other is not. "
+            f"The state {name!r} of {which} of {p.dtype} is of {value.dtype}, which is another kind of number. "
             "Load the checkpoint that belongs to this model, or start without it."
         )
 

@@ -1,0 +1,66 @@
+"""Tensors above 2^31 elements, as far as memory allows: only the pages that are touched are real.
+
+A whole step would need 16 GiB.  The table, the chunks and the addresses are those of a whole step; the counter is put
+just before the last chunks, so a kernel writes to the end of a tensor of 8 GiB and to nothing else.
+"""
+
+import pytest
+import torch
+from torch.nn import Parameter
+
+import steepest
+from steepest.kernels import cpu
+from steepest.kernels.launch import Launch, Row
+from steepest.program import program
+from steepest.rule import read
+
+ELEMENTS = 2**31 + 5
+
+
+def empty(elements: int) -> torch.Tensor:
+    try:
+        return torch.zeros(elements, dtype=torch.bfloat16)  # calloc: no page is real before it is written
+    except RuntimeError as error:
+        pytest.skip(f"no address space for {elements} elements: {error}")
+
+
+def test_the_last_chunks_of_a_dense_tensor():
+    p, g = empty(ELEMENTS), empty(ELEMENTS)
+    g[-5:] = 1.0
+    rule = read(steepest.rules.sgd)
+    row = Row(ELEMENTS, p.data_ptr(), (), 0, False, frozenset())
+    launch = Launch(program(rule, rule.hyperparameters), ("bfloat16", "bfloat16"), [2, 2], [row])
+    arguments = launch._arguments
+    chunks, size = arguments[cpu.CHUNKS], arguments[cpu.CHUNK]
+    assert (chunks - 1) * size < ELEMENTS <= chunks * size
+    launch._gradients[:] = [g.data_ptr()]
+    scalars = launch._scalars(rule.hyperparameters | {"lr": 0.5}, 1.0, differ=False)
+    arguments[cpu.SCALARS] = torch.frombuffer(scalars, dtype=torch.uint8).data_ptr()
+    arguments[cpu.NEXT_CHUNK] = chunks - 1
+    launch._kernel(launch._address)
+    assert p[-5:].tolist() == [-0.5] * 5
+    assert p[(chunks - 1) * size : -5].count_nonzero() == 0
+    assert p[:100].count_nonzero() == 0
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "SparseAdam"])
+def test_the_last_slice_of_an_embedding(name):
+    """A whole step: only the slices that the gradient has are touched."""
+    rows = 2**25 + 1
+    table = empty(rows * 64).view(rows, 64)
+    p = Parameter(table)
+    optimizer = getattr(steepest, name)([p], lr=0.5) if name != "Adagrad" else None
+    if optimizer is None:  # its state is written whole when it is made: 4 GiB, so it is put there by hand
+        optimizer = steepest.Adagrad([Parameter(torch.zeros(1))], lr=0.5)
+        optimizer.param_groups[0]["params"] = [p]
+        optimizer.state.clear()
+        optimizer.state[p] = {"step": torch.tensor(0.0), "sum": empty(rows * 64).view(rows, 64)}
+    p.grad = torch.sparse_coo_tensor(
+        [[0, rows - 1]], torch.ones(2, 64, dtype=torch.bfloat16), (rows, 64), check_invariants=True
+    )
+    optimizer.step()
+    expected = torch.full((64,), -0.5, dtype=torch.bfloat16)  # each of them goes by its rate at the first step
+    assert torch.equal(p.detach()[-1], expected)
+    assert torch.equal(p.detach()[0], expected)
+    assert p.detach()[1:3].count_nonzero() == 0
+    assert p.detach()[-3:-1].count_nonzero() == 0
