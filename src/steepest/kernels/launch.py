@@ -60,7 +60,7 @@ class Launch:
     """
 
     def __init__(self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]) -> None:
-        self._program = program
+        self._compute, self._slots = program.scalars, len(program.slots)
         indexed = bool(rows[0].index)
         self._kernel = cpu.kernel(program, dtypes, indexed=indexed)
         self._entry = ctypes.cast(self._kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
@@ -130,7 +130,7 @@ class Launch:
             if not self._rows_are_one:
                 self._table[:, cpu.SCALAR_ROW] = 0
                 self._rows_are_one = True
-            self._one_row[:] = (sign, *self._slots(hyperparameters, self._steps[0], _NOTHING_FRESH))
+            self._one_row[:] = (sign, *self._values(hyperparameters, self._steps[0], _NOTHING_FRESH))
             scalars = self._one_row
         else:
             scalars = self._many_rows = self._rows_that_differ(hyperparameters, sign)  # alive until the next step
@@ -151,23 +151,22 @@ class Launch:
         scalars[:] = [
             value
             for (step, fresh, _), rows in kinds.items()
-            for value in (sign, *self._slots(hyperparameters, step, fresh, rows))
+            for value in (sign, *self._values(hyperparameters, step, fresh, rows))
         ]
         return scalars
 
-    def _slots(
+    def _values(
         self, hyperparameters: Mapping[str, Any], step: float, fresh: frozenset[str], rows: Any = slice(None)
     ) -> tuple[float, ...]:
         """The slots of rows that are alike, whose states that are one number are given their new values."""
         if self._numbers is None:
-            return self._program.scalars(hyperparameters, step, fresh)
-        values = self._program.scalars(hyperparameters, step, fresh, self._numbers.values[rows][0].tolist())
-        slots = len(self._program.slots)
-        self._numbers.values[rows] = values[slots:]
-        return values[:slots]
+            return self._compute(hyperparameters, step, fresh)
+        values = self._compute(hyperparameters, step, fresh, self._numbers.values[rows][0].tolist())
+        self._numbers.values[rows] = values[self._slots :]
+        return values[: self._slots]
 
     def _scalar_rows(self, rows: int) -> Any:
-        return (self._real * (rows * (1 + len(self._program.slots))))()
+        return (self._real * (rows * (1 + self._slots)))()
 
     def _constant_arguments(self, gradient_size: int) -> Any:
         values = (ctypes.c_int64 * cpu.ARGUMENTS)()

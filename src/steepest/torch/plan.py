@@ -177,9 +177,8 @@ class Plan:
             return False
         if self.idle and any(p.grad is not None for p in self.idle):
             return False
-        return all(e.is_as_it_was(sparse=False) for e in self.unfused) and all(
-            e.is_as_it_was(sparse=True) for e in self.sparse
-        )
+        special = ((self.unfused, False), (self.sparse, True))
+        return all(entry.is_as_it_was(sparse=kind) for entries, kind in special if entries for entry in entries)
 
 
 def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[State, frozenset[str]]]) -> Plan:
