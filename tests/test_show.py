@@ -55,3 +55,10 @@ def test_a_typo_is_answered_with_what_there_is(arguments, answer: str) -> None:
     with pytest.raises(ShowError) as refusal:
         show(*arguments)
     assert answer in str(refusal.value)
+
+
+def test_a_rule_of_whole_tensors_is_its_own_formula() -> None:
+    assert "row_var" in show("adafactor", "formula")
+    assert "lr = 0.001" in show("muon")
+    with pytest.raises(ShowError, match="no kernel is made of it"):
+        show("muon", "numba")

@@ -34,13 +34,15 @@ def show(name: str, form: str = "summary", options: Sequence[str] = ()) -> str:
     """A rule as text.
 
     name: a rule of `steepest list`, or FILE.py:FUNCTION for one of your own.
-    form: `summary`, `formula`, or `numba` for the text that is compiled.
+    form: `summary`, `formula`, or `numba` for the text that is compiled.  A rule of whole tensors is its own formula.
     options: hyperparameters as `name=value`, which decide the rule's `if`s.
     Raises ShowError for a name, form or option that there is not.
     """
     if form not in FORMS:
         raise ShowError(f"There is no form {form!r}.{_nearest(form, FORMS)} Forms: {', '.join(FORMS)}.")
     rule = read(_function(name))
+    if not rule.elementwise:
+        return _whole(rule, form)
     lines = program(rule, rule.hyperparameters | dict(_option(rule, option) for option in options))
     if form == "formula":
         return formula(lines)
@@ -51,15 +53,30 @@ def show(name: str, form: str = "summary", options: Sequence[str] = ()) -> str:
     return _summary(rule, lines)
 
 
+def _whole(rule: Rule, form: str) -> str:
+    if form == "numba":
+        raise ShowError(f"{rule.name} is a rule of whole tensors: no kernel is made of it. See --as formula.")
+    return (
+        rule.source.rstrip() if form == "formula" else "\n\n".join([_head(rule), _settings(rule), rule.source.rstrip()])
+    )
+
+
+def _head(rule: Rule) -> str:
+    return f"{rule.name}: {rule.doc}"
+
+
+def _settings(rule: Rule) -> str:
+    return "\n".join(f"  {symbol(name):12} {name} = {value}" for name, value in rule.hyperparameters.items())
+
+
 def _summary(rule: Rule, lines: Program) -> str:
-    settings = [f"  {symbol(name):12} {name} = {value}" for name, value in rule.hyperparameters.items()]
     arrays = 3 + 2 * len(lines.state)
     return "\n\n".join(
         [
-            f"{rule.name}: {rule.doc}",
+            _head(rule),
             "\n".join("  " + line for line in formula(lines).splitlines()),
-            "\n".join(settings),
-            f"  state: {', '.join(lines.state) or 'none'};  {4 * arrays} bytes moved per float32 parameter",
+            _settings(rule),
+            f"  state: {', '.join(lines.kept) or 'none'};  {4 * arrays} bytes moved per float32 parameter",
         ]
     )
 
