@@ -10,12 +10,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 __all__ = [
-    "ASGD", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam",
-    "RMSprop", "Rprop", "RuleError", "SparseAdam", "functional", "lr_scheduler", "ops", "optimizer", "rules", "torch",
-    "workbench",
+    "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam",
+    "RAdam", "RMSprop", "Rprop", "RuleError", "SparseAdam", "functional", "lr_scheduler", "ops", "optimizer", "rules",
+    "testing", "torch", "workbench",
 ]  # fmt: skip
 
-_MODULES = ("lr_scheduler", "ops", "rules", "torch", "workbench")
+_MODULES = ("lr_scheduler", "ops", "rules", "testing", "torch", "workbench")
 
 
 def __getattr__(name: str) -> Any:
@@ -27,8 +27,10 @@ def __getattr__(name: str) -> Any:
     if not name.startswith("_"):
         import torch.optim
 
-        if hasattr(torch.optim, name):
-            return getattr(torch.optim, name)
+        ours = importlib.import_module("steepest.torch")
+        for home in (ours, torch.optim):
+            if hasattr(home, name):
+                return getattr(home, name)
         near = difflib.get_close_matches(name, [*__all__, *torch.optim.__all__], n=1)
         hint = f". Did you mean {near[0]!r}?" if near else ""
         raise AttributeError(f"module 'steepest' has no attribute {name!r}{hint}")

@@ -41,13 +41,13 @@ def run_ours(configuration, start: list, gradients: list[list]) -> tuple[list, l
     return [p.detach() for p in params], [optimizer.state[p] for p in params]
 
 
-def run_rule(configuration, p: Any, gradients: list, store: Store) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def run_rule(configuration, p: Any, gradients: list, store: Store) -> tuple[np.ndarray, dict[str, Any]]:
     """The rule itself on NumPy arrays; `store` is what becomes of an array that is written to memory.
 
     States of one number are kept in float32, as torch keeps step counts.
     """
     keep = lambda x: float(np.float32(x)) if isinstance(x, float) else store(x)  # noqa: E731
-    state: dict[str, np.ndarray] = {}
+    state: dict[str, Any] = {}
     for count, g in enumerate(gradients, 1):
         p, state = reference.step(
             configuration.rule, p, g, state, configuration.hyperparameters,

@@ -56,7 +56,7 @@ def test_the_last_slice_of_an_embedding(name):
         optimizer.state.clear()
         optimizer.state[p] = {"step": torch.tensor(0.0), "sum": empty(rows * 64).view(rows, 64)}
     p.grad = torch.sparse_coo_tensor(
-        [[0, rows - 1]], torch.ones(2, 64, dtype=torch.bfloat16), (rows, 64), check_invariants=True
+        torch.tensor([[0, rows - 1]]), torch.ones(2, 64, dtype=torch.bfloat16), (rows, 64), check_invariants=True
     )
     optimizer.step()
     expected = torch.full((64,), -0.5, dtype=torch.bfloat16)  # each of them goes by its rate at the first step

@@ -19,7 +19,7 @@ class Lion(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, **options})
 
     @_use_grad_for_differentiable
-    def step(self, closure=None):
+    def step(self, closure=None):  # type: ignore[override]
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -15,10 +15,16 @@ def muon(
     """Step along the momentum with all its singular values made equal.  Jordan, 2024; Liu et al., 2025."""
     momentum_buffer = (1 - momentum) * g if momentum_buffer is None else _mix(momentum_buffer, g, 1 - momentum)
     update = _mix(momentum_buffer, g, 1 - momentum) if nesterov else momentum_buffer
-    matrix = update.reshape(len(update), -1) if beyond_matrices == "flatten" else update
+    matrix = _as_matrices(update, beyond_matrices)
     step = orthogonal(matrix, ns_coefficients, eps, ns_steps).reshape(p.shape)
     p = p * (1 - lr * weight_decay) - lr * _ratio(matrix.shape[-2:], adjust_lr_fn) * step
     return p, momentum_buffer
+
+
+def _as_matrices(x, how):
+    if how == "flatten":  # the filters of a convolution are rows
+        return x.reshape(len(x), -1)
+    return x.reshape(-1, *x.shape[-2:]) if how == "batch" else x
 
 
 def orthogonal(matrix, coefficients, eps, steps):

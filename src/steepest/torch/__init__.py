@@ -1,27 +1,12 @@
 """Drop-in for torch.optim: the same names, signatures, defaults, errors and checkpoints, on kernels of our own."""
 
 from steepest.torch.base import RuleOptimizer
-from steepest.torch.family import (
-    ASGD,
-    SGD,
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    Lion,
-    Muon,
-    NAdam,
-    RAdam,
-    RMSprop,
-    Rprop,
-    SparseAdam,
-)
+from steepest.torch.family import family
 from steepest.torch.functional import functional
+from steepest.torch.lbfgs import LBFGS
 from steepest.torch.make import optimizer
 
-__all__ = [
-    "ASGD", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam",
-    "RMSprop", "Rprop", "RuleOptimizer", "SparseAdam", "functional", "optimizer",
-]  # fmt: skip
+_family = family()
+globals().update(_family)
+
+__all__ = ["LBFGS", *sorted(_family), "RuleOptimizer", "functional", "optimizer"]  # noqa: PLE0604 - found, not listed

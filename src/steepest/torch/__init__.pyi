@@ -4,12 +4,25 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.optim.optimizer import ParamsT
+from torch.optim.optimizer import Optimizer, ParamsT
 
 from steepest.torch.base import RuleOptimizer as RuleOptimizer
 from steepest.torch.functional import functional as functional
 
-__all__ = ["ASGD", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleOptimizer", "SparseAdam", "functional", "optimizer"]
+__all__ = ["LBFGS", "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "RuleOptimizer", "functional", "optimizer"]
+
+class LBFGS(Optimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 1,
+        max_iter: int = 20,
+        max_eval: int | None = None,
+        tolerance_grad: float = 1e-07,
+        tolerance_change: float = 1e-09,
+        history_size: int = 100,
+        line_search_fn: str | None = None,
+    ) -> None: ...
 
 class ASGD(RuleOptimizer):
     def __init__(
@@ -24,22 +37,6 @@ class ASGD(RuleOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
         capturable: bool = False,
-    ) -> None: ...
-
-class SGD(RuleOptimizer):
-    def __init__(
-        self,
-        params: ParamsT,
-        lr: float | torch.Tensor = 0.001,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float | torch.Tensor = 0.0,
-        nesterov: bool = False,
-        *,
-        maximize: bool = False,
-        foreach: bool | None = None,
-        differentiable: bool = False,
-        fused: bool | None = None,
     ) -> None: ...
 
 class Adadelta(RuleOptimizer):
@@ -230,6 +227,22 @@ class Rprop(RuleOptimizer):
         foreach: bool | None = None,
         maximize: bool = False,
         differentiable: bool = False,
+    ) -> None: ...
+
+class SGD(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | torch.Tensor = 0.001,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float | torch.Tensor = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None: ...
 
 class SparseAdam(RuleOptimizer):

@@ -1,7 +1,7 @@
-"""torch.optim's classes, and Lion: a rule each, and what some of them have beside it."""
+"""torch.optim's classes, and those of our other rules: what some of them have beside their rule."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,18 +12,6 @@ from steepest.torch.base import Group
 from steepest.torch.make import optimizer
 from steepest.torch.plan import Entry, is_sparse
 from steepest.torch.state import State, number_dtype
-
-RMSprop = optimizer(rules.rmsprop)
-Adadelta = optimizer(rules.adadelta)
-Adam = optimizer(rules.adam)
-AdamW = optimizer(rules.adamw)
-AdamW.also = {"decoupled_weight_decay": True}
-Adamax = optimizer(rules.adamax)
-NAdam = optimizer(rules.nadam)
-RAdam = optimizer(rules.radam)
-ASGD = optimizer(rules.asgd)
-Rprop = optimizer(rules.rprop)
-Lion = optimizer(rules.lion)
 
 
 class SGD(optimizer(rules.sgd)):
@@ -68,6 +56,12 @@ class Adagrad(optimizer(rules.adagrad)):
         _refuse_decay(g, group)
         if is_sparse(g) and "sum" not in self.state[p]:  # the slices that rest start there too
             self._start(p, group["initial_accumulator_value"])
+
+
+class AdamW(optimizer(rules.adamw)):
+    """Adam with decoupled weight decay; torch says so in its parameter groups too."""
+
+    also: ClassVar[dict[str, Any]] = {"decoupled_weight_decay": True}
 
 
 class SparseAdam(optimizer(rules.sparse_adam)):
@@ -136,8 +130,10 @@ def _refuse_decay(g: Tensor, group: Group) -> None:
         )
 
 
-for _class in (
-    SGD, RMSprop, Adadelta, Adam, AdamW, Adamax, NAdam, RAdam, ASGD, Rprop, Lion, Adagrad, SparseAdam, Adafactor, Muon,
-):  # fmt: skip
-    _class.__module__ = "steepest.torch"
-    _class.__qualname__ = _class.__name__
+def family() -> dict[str, type[Any]]:
+    """Every rule's class by its name: those above, and what the rule alone makes of the others."""
+    own = {cls.rule.name: cls for cls in (SGD, Adagrad, AdamW, SparseAdam, Adafactor, Muon)}
+    classes = [own.get(name) or optimizer(getattr(rules, name)) for name in rules.__all__]
+    for cls in classes:
+        cls.__module__, cls.__qualname__ = "steepest.torch", cls.__name__
+    return {cls.__name__: cls for cls in classes}

@@ -9,8 +9,10 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
 import steepest
+import steepest.rules
 import steepest.torch
 from steepest.torch import RuleOptimizer
 
@@ -20,16 +22,26 @@ _HEADER = '"""Written by `python -m steepest.torch.stubs`; do not edit."""\n\n'
 def torch_stub() -> str:
     """The text of steepest/torch/__init__.pyi."""
     classes = [getattr(steepest.torch, name) for name in steepest.torch.__all__]
-    made = [c for c in classes if isinstance(c, type) and issubclass(c, RuleOptimizer) and c is not RuleOptimizer]
+    made = [c for c in classes if isinstance(c, type) and issubclass(c, Optimizer) and c is not RuleOptimizer]
     return (
         _HEADER
         + "from collections.abc import Callable\nfrom typing import Any\n\n"
-        + "import torch\nfrom torch.optim.optimizer import ParamsT\n\n"
+        + "import torch\nfrom torch.optim.optimizer import Optimizer, ParamsT\n\n"
         + "from steepest.torch.base import RuleOptimizer as RuleOptimizer\n"
         + "from steepest.torch.functional import functional as functional\n\n"
         + f"__all__ = {_quoted(steepest.torch.__all__)}\n\n"
         + "\n".join(_class_stub(c) for c in made)
         + "\ndef optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]: ...\n"
+    )
+
+
+def rules_stub() -> str:
+    """The text of steepest/rules/__init__.pyi."""
+    homes = [(getattr(steepest.rules, name).__module__, name) for name in steepest.rules.__all__]
+    return (
+        _HEADER
+        + "".join(f"from {home} import {name} as {name}\n" for home, name in homes)
+        + f"\n__all__ = {_quoted(steepest.rules.__all__)}\n"
     )
 
 
@@ -49,14 +61,15 @@ def package_stub() -> str:
     )
 
 
-def _class_stub(cls: type[RuleOptimizer]) -> str:
+def _class_stub(cls: type[Optimizer]) -> str:
     extra = "    def share_memory(self) -> None: ...\n" if hasattr(cls, "share_memory") else ""
     lines, marked = ["        self,\n"], False
     for parameter in inspect.signature(cls).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not marked:
             lines, marked = [*lines, "        *,\n"], True
         lines.append(f"        {_parameter(parameter)},\n")
-    return f"class {cls.__name__}(RuleOptimizer):\n    def __init__(\n{''.join(lines)}    ) -> None: ...\n{extra}"
+    base = "RuleOptimizer" if issubclass(cls, RuleOptimizer) else "Optimizer"
+    return f"class {cls.__name__}({base}):\n    def __init__(\n{''.join(lines)}    ) -> None: ...\n{extra}"
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
@@ -77,6 +90,7 @@ def main() -> None:
     """Write both files beside the modules that they describe."""
     here = Path(__file__).parent
     (here / "__init__.pyi").write_text(torch_stub())
+    (here.parent / "rules" / "__init__.pyi").write_text(rules_stub())
     (here.parent / "__init__.pyi").write_text(package_stub())
 
 
