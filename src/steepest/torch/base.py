@@ -2,8 +2,10 @@
 
 import functools
 import inspect
+import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -38,6 +40,18 @@ def _made_again(rule: Callable[..., Any]) -> "RuleOptimizer":
 
     return object.__new__(steepest.optimizer(rule))
 
+
+_ALIVE: "weakref.WeakSet[RuleOptimizer]" = weakref.WeakSet()
+
+
+def _unlock_all() -> None:
+    """In a forked child: a thread that was in the middle of a step is not there any more, its lock would stay locked."""
+    for optimizer in _ALIVE:
+        optimizer._one_at_a_time = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_all)
 
 _add_param_group = undisturbed(Optimizer.add_param_group)
 
@@ -102,7 +116,8 @@ class RuleOptimizer(Optimizer):
         """
         found: dict[str, Any] = dict(state_dict)
         for hook in self._optimizer_load_state_dict_pre_hooks.values():  # which may turn a foreign checkpoint into ours
-            found = hook(self, found) or found
+            changed = hook(self, found)
+            found = found if changed is None else changed
         saved_groups = checkpoint.matched(self.param_groups, found["param_groups"])
         checkpoint.check_optimizer(type(self).__name__, self.rule, saved_groups, found["state"])
         checks.check_kinds(self.rule, saved_groups)
@@ -138,3 +153,4 @@ class RuleOptimizer(Optimizer):
     def _forget(self) -> None:
         """Start without what earlier steps found out: it may not be so any more."""
         self._one_at_a_time = threading.RLock()
+        _ALIVE.add(self)
