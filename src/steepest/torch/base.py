@@ -45,7 +45,7 @@ _ALIVE: "weakref.WeakSet[RuleOptimizer]" = weakref.WeakSet()
 
 
 def _unlock_all() -> None:
-    """In a forked child: a thread that was in the middle of a step is not there any more, its lock would stay locked."""
+    """In a forked child, where a thread that was in the middle of a step is no more, and its lock would stay locked."""
     for optimizer in _ALIVE:
         optimizer._one_at_a_time = threading.RLock()
 
