@@ -49,6 +49,11 @@ def test_importing_steepest_loads_nothing_heavy() -> None:
     assert loaded.strip() == "[]"
 
 
+@pytest.mark.parametrize("module", sorted(path.stem for path in SRC.glob("[a-z]*.py")))
+def test_every_module_can_be_the_first_to_be_imported(module: str) -> None:
+    assert run(f"import steepest.{module}; print(steepest.{module}.__name__)").strip() == f"steepest.{module}"
+
+
 def test_making_an_optimizer_does_not_import_the_compiler_of_torch() -> None:
     """torch.optim's constructor imports torch._dynamo, 0.9 s here."""
     program = (

@@ -5,6 +5,7 @@ Nothing heavy is imported before it is used: `import steepest` loads neither tor
 
 import difflib
 import importlib
+import importlib.util
 from typing import Any
 
 __version__ = "0.1.0"
@@ -20,7 +21,7 @@ _MODULES = ("lr_scheduler", "ops", "rules", "testing", "torch", "workbench")
 
 def __getattr__(name: str) -> Any:
     """Fetch a public name on first use (PEP 562); a name of torch.optim that is not ours yet is torch's own."""
-    if name in _MODULES:
+    if name in _MODULES or importlib.util.find_spec(f"steepest.{name}"):
         return importlib.import_module(f"steepest.{name}")
     if name in __all__:
         return getattr(importlib.import_module("steepest.rule" if name == "RuleError" else "steepest.torch"), name)
