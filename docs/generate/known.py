@@ -1,0 +1,144 @@
+"""What the page of an optimizer says, found out by reading its rule and by running its class."""
+
+import functools
+import inspect
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import steepest
+from steepest import rules
+from steepest.ranges import ranges
+from steepest.rule import Rule, read
+
+from . import valley
+from .definitions import helpers
+from .formula import formula
+from .memory import Memory, memories
+from .words import MEANINGS, RANGES_IN_WORDS, about
+
+ORDER = (
+    "SGD", "Adagrad", "RMSprop", "Adadelta", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "SparseAdam", "ASGD",
+    "Rprop", "Lion", "Adafactor", "Muon", "LBFGS",
+)  # fmt: skip
+"""From the simplest on, families together."""
+
+SHARED = ("maximize", "foreach", "fused", "capturable", "differentiable")
+"""The arguments that mean the same to every optimizer."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A hyperparameter; `default` and `range` as they are printed."""
+
+    name: str
+    default: str
+    range: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """What there is to say of one.
+
+    summary: one sentence.  cited: where it comes from.  formula: as HTML.  file, source: the function itself.
+    memories: of the default, then of each choice of options that changes anything.
+    paths: through Rosenbrock's valley, each with those at the rates beside it.
+    """
+
+    name: str
+    rule: str
+    summary: str
+    cited: tuple[str, ...]
+    formula: str
+    file: str
+    source: str
+    memories: tuple[Memory, ...]
+    paths: tuple[tuple[valley.Path, list[valley.Path]], ...]
+
+    @property
+    def page(self) -> str:
+        """The name of its page."""
+        return f"{self.name.lower()}.md"
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """How it is made."""
+        return inspect.signature(getattr(steepest, self.name))
+
+    @property
+    def arguments(self) -> list[Argument]:
+        """Its hyperparameters in the order of its signature."""
+        own = [p for p in self.signature.parameters.values() if p.name not in ("params", *SHARED)]
+        return [
+            Argument(p.name, shown(p.default), _range(self.rule, p.name, p.default), about(MEANINGS, self.rule, p.name))
+            for p in own
+        ]
+
+    @property
+    def shared(self) -> list[str]:
+        """Those of the shared arguments that it takes."""
+        return [name for name in SHARED if name in self.signature.parameters]
+
+
+@functools.cache
+def optimizers() -> tuple[Optimizer, ...]:
+    """Every optimizer of steepest, in the order of the pages."""
+    from .lbfgs import lbfgs
+
+    found = [described(rule) for rule in rules.__all__] + [lbfgs()]
+    return tuple(sorted(found, key=lambda one: ORDER.index(one.name) if one.name in ORDER else len(ORDER)))
+
+
+def described(rule_name: str) -> Optimizer:
+    """What a rule and its class say of themselves."""
+    rule = read(getattr(rules, rule_name))
+    name = class_of(rule)
+    sentence, _, cited = rule.doc.partition("  ")
+    return Optimizer(
+        name=name,
+        rule=rule.name,
+        summary=sentence,
+        cited=tuple(source.strip() for source in cited.rstrip(".").split(";")),
+        formula=formula(rule),
+        file=file_of(rule.function),
+        source=source(rule.function, *helpers(rule)),
+        memories=tuple(memories(name)),
+        paths=valley.searched(name),
+    )
+
+
+def class_of(rule: Rule) -> str:
+    """The name of a rule's class."""
+    return next(name for name in steepest.__all__ if getattr(getattr(steepest, name), "rule", None) is rule)
+
+
+def file_of(function: Any) -> str:
+    """The file of a function, as the repository has it."""
+    return f"src/{function.__module__.replace('.', '/')}.py"
+
+
+def source(*functions: Any) -> str:
+    """The functions as they stand in their file, without what is said to the formatter alone."""
+    return "\n\n".join(re.sub(r" *# fmt: skip", "", inspect.getsource(function)) for function in functions)
+
+
+def shown(value: Any) -> str:
+    """A default as one would write it: 1e-8 and not 1e-08."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(shown, value))})"
+    if isinstance(value, float) and value >= 1e5:
+        return f"{value:g}".replace("e+0", "e")
+    return repr(value).replace("e-0", "e-")
+
+
+def _range(rule: str, name: str, default: Any) -> str:
+    if said := about(RANGES_IN_WORDS, rule, name):
+        return said
+    if isinstance(default, bool):
+        return "`True` or `False`"
+    interval = ranges(rule).get(name)
+    if interval is None:
+        return "any"
+    text = str(interval)
+    return "each " * isinstance(default, tuple) + "in " * text.startswith(("[", "(")) + text
