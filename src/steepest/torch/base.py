@@ -76,21 +76,18 @@ class RuleOptimizer(Optimizer):
 
         closure: reevaluates the model and returns the loss.
         """
-        if self._somebody_listens():
-            return self._step_with_hooks(closure)
-        return self._step(closure)
-
-    step._torchdynamo_disable = True  # type: ignore[attr-defined] - addresses cannot be traced
-    step.hooked = True  # type: ignore[attr-defined] - torch's wrapper costs 7 us; it is used when somebody listens
-
-    def _somebody_listens(self) -> bool:
-        return bool(
+        if (
             self._optimizer_step_pre_hooks
             or self._optimizer_step_post_hooks
             or _HOOKS._global_optimizer_pre_hooks
             or _HOOKS._global_optimizer_post_hooks
             or _profiler_enabled()
-        )
+        ):
+            return self._step_with_hooks(closure)
+        return self._step(closure)
+
+    step._torchdynamo_disable = True  # type: ignore[attr-defined] - addresses cannot be traced
+    step.hooked = True  # type: ignore[attr-defined] - torch's wrapper costs 7 us; it is used when somebody listens
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None

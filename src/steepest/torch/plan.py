@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import increment_version
 
 from steepest.kernels.launch import Launch, Row
 from steepest.kernels.table import NO_MEMORY, OVERLAP
@@ -44,6 +43,7 @@ Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through t
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
 _address, _storage, _bytes = Tensor.data_ptr, Tensor.untyped_storage, torch.UntypedStorage.nbytes
 _gradient = torch._C.TensorBase.__dict__["grad"].__get__
+_increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
 
 
 class ChangedError(Exception):
@@ -67,10 +67,10 @@ class Entry:
         """What a step writes, the parameter first."""
         return [self.p, *(self.state[name] for name in program.state)]
 
-    def is_as_it_was(self, *, sparse: bool) -> bool:
-        """Whether the parameter lies where it lay, and its gradient is of this kind."""
+    def is_as_it_was(self) -> bool:
+        """Whether the parameter lies where it lay, and its gradient is as sparse or dense as it was."""
         g = self.p.grad
-        return g is not None and is_sparse(g) == sparse and self.place == place(self.p)
+        return g is not None and is_sparse(g) == is_sparse(self.g) and self.place == place(self.p)
 
     def numbers(self, program: Program) -> list[Tensor]:
         """The states of one number, which a step writes too; the step count first."""
@@ -143,7 +143,7 @@ class Kernel:
         if refused == OVERLAP:
             tensors = [laid_out_as(g, p) for g, p in zip(tensors, self.parameters, strict=True)]
             self._launch.run(list(map(_address, tensors)), group, maximize, threads)
-        increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
+        _increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
 
 
 class Plan:
@@ -177,8 +177,9 @@ class Plan:
             return False
         if self.idle and any(p.grad is not None for p in self.idle):
             return False
-        special = ((self.unfused, False), (self.sparse, True))
-        return all(entry.is_as_it_was(sparse=kind) for entries, kind in special if entries for entry in entries)
+        if not self.unfused and not self.sparse:
+            return True
+        return all(entry.is_as_it_was() for entry in (*self.unfused, *self.sparse))
 
 
 def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[State, frozenset[str]]]) -> Plan:
