@@ -184,3 +184,23 @@ def test_hooks_of_loading_run_first_and_last():
     optimizer.register_load_state_dict_post_hook(lambda o: seen.append(o.state_dict()["state"][0]["d"].dtype))
     optimizer.load_state_dict(trained(torch.optim.Adam, 5)[1].state_dict())
     assert seen == [torch.float64], "already in the dtype of the vector"
+
+
+def test_parameters_in_another_order_are_refused():
+    """V10: all parameters are one vector, and torch takes it for another one's without a word."""
+    named = [("a", torch.nn.Parameter(torch.ones(2))), ("b", torch.nn.Parameter(torch.ones(2)))]
+    optimizer = LBFGS(named)
+    optimizer.step(lambda: _squares([p for _, p in named]))
+    other = LBFGS(named[::-1])
+    with pytest.raises(ValueError, match="in another order, a, b"):
+        other.load_state_dict(optimizer.state_dict())
+    again = LBFGS(named)
+    again.load_state_dict(optimizer.state_dict())
+
+
+def _squares(params: list[torch.nn.Parameter]) -> torch.Tensor:
+    loss = sum((p.square() * torch.tensor([1.0, 5.0])).sum() for p in params)
+    assert isinstance(loss, torch.Tensor)
+    for p, g in zip(params, torch.autograd.grad(loss, params), strict=True):
+        p.grad = g
+    return loss

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
-from steepest.torch import options
+from steepest.torch import checkpoint, options
 from steepest.torch.base import undisturbed
 from steepest.torch.vector import Closure, Function, dtype, length
 
@@ -111,10 +111,11 @@ class LBFGS(Optimizer):
         """
         given: dict[str, Any] = {}
 
-        def check_last(_: Optimizer, checkpoint: dict[str, Any]) -> None:
+        def check_last(_: Optimizer, found: dict[str, Any]) -> None:
             """After every hook of the user's, which may turn a foreign checkpoint into one that fits."""
-            _check_checkpoint(checkpoint, self._params)
-            given.update(checkpoint["state"].get(checkpoint["param_groups"][0]["params"][0], {}))
+            _check_checkpoint(found, self._params)
+            _check_order(self.param_groups, found["param_groups"])
+            given.update(found["state"].get(found["param_groups"][0]["params"][0], {}))
 
         def fit_first(_: Optimizer) -> None:
             """Before every hook of the user's: torch cast everything to the dtype of the first parameter."""
@@ -245,20 +246,31 @@ def _check_line_search(name: str | None) -> None:
         )
 
 
-def _check_checkpoint(checkpoint: Mapping[str, Any], params: list[Tensor]) -> None:
+def _check_checkpoint(found: Mapping[str, Any], params: list[Tensor]) -> None:
     """Refuse, before anything is changed, what is not a checkpoint of LBFGS on a vector of this length (ValueError)."""
-    groups = checkpoint["param_groups"]
+    groups = found["param_groups"]
     if [len(group["params"]) for group in groups] != [len(params)]:
         return  # torch's own message follows
-    state = checkpoint["state"].get(groups[0]["params"][0], {})
+    state = found["state"].get(groups[0]["params"][0], {})
     if "history_size" not in groups[0] or (state and "n_iter" not in state):
-        found = sorted({*groups[0], *state} - {"params", "param_names", "lr"})
+        names = sorted({*groups[0], *state} - {"params", "param_names", "lr"})
         raise ValueError(
-            f"The checkpoint is of another optimizer than LBFGS: it holds {', '.join(found)}. "
+            f"The checkpoint is of another optimizer than LBFGS: it holds {', '.join(names)}. "
             "Load it into that one, or start without it."
         )
     if state.get("d") is not None:
         _check_memory(state, length(params))
+
+
+def _check_order(groups: list[dict[str, Any]], saved_groups: list[dict[str, Any]]) -> None:
+    """Refuse parameters of other names, or in another order: all of them are one vector (ValueError)."""
+    (saved,) = saved_groups
+    (ours,) = checkpoint.matched(groups, saved_groups)
+    if ours["params"] != saved["params"]:
+        raise ValueError(
+            f"The checkpoint has its parameters in another order, {', '.join(saved['param_names'])}, and LBFGS keeps "
+            "them all in one vector. Give them to the optimizer in that order. Nothing was changed."
+        )
 
 
 def _check_memory(state: Mapping[str, Any], length: int) -> None:
