@@ -83,6 +83,12 @@ def has_a_remainder(p, g, *, lr=0.1):
     return p
 
 
+def adds_comparisons(p, g, *, lr=0.1):
+    n = (g > 0) + (p > 0)
+    p = p - lr * n * g
+    return p
+
+
 def takes_the_kernels_names(p, g, *, lr=0.1):
     i_ = lr * g
     p = p - i_
@@ -131,6 +137,7 @@ def forgets_the_star(p, g, lr=0.1):
         (returns_an_expression, "return p - lr * g", "give the value its name in a line before"),
         (forgets_the_star, "", "put a `*` before the hyperparameters: `*, lr=0.1`"),
         (takes_the_kernels_names, "i_ = lr * g", "call it 'i'"),
+        (adds_comparisons, "n = (g > 0) + (p > 0)", "use `where(c, x, y)`"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -52,6 +52,8 @@ def _tests_and_meanings(rule: Rule) -> tuple[list[ast.expr], dict[str, set[str]]
 @functools.cache
 def numbers(rule: Rule) -> frozenset[str]:
     """The states that are one number for a whole tensor: whatever assigns them has no element in it."""
+    if not rule.elementwise:
+        return frozenset()
     _, meaning = _tests_and_meanings(rule)
     on_elements = {"p", "g", *(set(rule.state) - meaning.keys())}
     while more := {name for name, read in meaning.items() if read & on_elements} - on_elements:

@@ -227,6 +227,7 @@ def _check_expression(rule: Rule, expression: ast.expr) -> None:
     for node in ast.walk(expression):
         if isinstance(node, _UNSUPPORTED_OPERATORS) or not isinstance(node, _EXPRESSIONS):
             raise rule.error(expression, *_refusal(node, f"A kernel has no {type(node).__name__}."))
+        _check_choices(rule, node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             raise rule.error(node, *_REFUSED[ast.Attribute])
         if isinstance(node, ast.Call) and rule.called(node) not in OPERATIONS:
@@ -235,6 +236,15 @@ def _check_expression(rule: Rule, expression: ast.expr) -> None:
                 f"A kernel cannot call {ast.unparse(node.func)!r}.",
                 f"use the operations of steepest.ops: {', '.join(ops.__all__)}.",
             )
+
+
+def _check_choices(rule: Rule, node: ast.AST) -> None:
+    """Refuse the sum of two comparisons: on arrays it is no number, but their `or`."""
+    sides = (node.left, node.right) if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)) else ()
+    if sides and all(isinstance(side, ast.Compare) for side in sides):
+        raise rule.error(
+            node, "On arrays the sum of two comparisons is no number.", "use `where(c, x, y)`, or `|` and `&`."
+        )
 
 
 def _check_names(rule: Rule) -> None:

@@ -66,14 +66,17 @@ def step_in_place(
     state: all that is kept for it, written to.  given: the part of it that exists before this step.
     group: hyperparameters, `maximize`, and `differentiable`, which keeps the graph of the new state.
     """
-    one_number = numbers(rule)
+    one_number, graph = numbers(rule), bool(group.get("differentiable", False))
     before = {name: float(value) if name in one_number else value for name, value in given.items()}
     counted = {"step": float(state["step"])} if rule.counts else {}
     hyperparameters = {name: _number(group[name], group) for name in rule.hyperparameters}
-    new_p, after = step(rule, p, g, {**before, **counted}, hyperparameters, maximize=bool(group.get("maximize", False)))
-    p.copy_(new_p)
+    start = p.clone() if graph else p  # what the graph keeps must not be the tensor that is written to
+    new_p, after = step(
+        rule, start, g, {**before, **counted}, hyperparameters, maximize=bool(group.get("maximize", False))
+    )
     for name, value in after.items():
-        _keep(state, name, value, p, graph=bool(group.get("differentiable", False)))
+        _keep(state, name, value, (start, g), graph=graph)
+    p.copy_(new_p)
 
 
 def _number(value: Any, group: Mapping[str, Any]) -> Any:
@@ -81,11 +84,16 @@ def _number(value: Any, group: Mapping[str, Any]) -> Any:
     return value.item() if isinstance(value, Tensor) and not group.get("differentiable", False) else value
 
 
-def _keep(state: State, name: str, value: Any, p: Tensor, *, graph: bool) -> None:
+def _keep(state: State, name: str, value: Any, others: tuple[Tensor, ...], *, graph: bool) -> None:
+    """Write a new value of state; where it lies in the memory of the parameter or the gradient, a copy of it."""
     ours = state.get(name)
     if isinstance(value, Tensor) and (graph or ours is None):
-        state[name] = value if value is not p else value.clone()
+        state[name] = value.clone() if any(_share(value, other) for other in others) else value
     elif isinstance(ours, Tensor):
         ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
     else:
         state[name] = torch.tensor(value, dtype=number_dtype())
+
+
+def _share(one: Tensor, other: Tensor) -> bool:
+    return one is other or one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()

@@ -23,14 +23,14 @@ class WholeOptimizer(RuleOptimizer):
             for p, g in ready:
                 self._step_one(group, p, g)
 
-    @torch.no_grad()
     def _step_one(self, group: Group, p: Tensor, g: Tensor) -> None:
         state = self.state[p]
         if self.rule.counts:
             state["step"] = number(state.get("step", 0.0))
         given = {name: state[name] for name in self.rule.state if state.get(name) is not None}
         self._check_shapes(given, p, "a parameter")
-        step_in_place(self.rule, p, g, state, given, self._resolved(group, p))
+        with torch.set_grad_enabled(bool(group.get("differentiable", False))):
+            step_in_place(self.rule, p, g, state, given, self._resolved(group, p))
 
     def _resolved(self, group: Mapping[str, Any], p: Tensor) -> Mapping[str, Any]:
         """The hyperparameters for one parameter."""
