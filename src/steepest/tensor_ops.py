@@ -8,7 +8,7 @@ from typing import Any
 
 from steepest.ops import _library, sqrt
 
-__all__ = ["add_product", "like", "mean", "norm", "root_mean_square", "to_bfloat16", "transpose", "whole"]
+__all__ = ["add_product", "mean", "mix", "norm", "root_mean_square", "scaled_sum", "to_bfloat16", "transpose", "whole"]
 
 
 def whole(rule: Callable[..., tuple]) -> Callable[..., tuple]:
@@ -41,6 +41,18 @@ def add_product(x: Any, a: Any, b: Any, beta: float, alpha: float) -> Any:
     return fused(x, a, b, beta=beta, alpha=alpha)
 
 
+def mix(x: Any, y: Any, weight: float) -> Any:
+    """x + weight * (y - x), in one pass where the library can."""
+    library = _library(x)
+    return library.lerp(x, y, weight) if library.__name__ == "torch" else x + weight * (y - x)
+
+
+def scaled_sum(x: Any, y: Any, a: float, b: float) -> Any:
+    """a * x + b * y, in the dtype of x."""
+    library = _library(x)
+    return library.add(a * x, y, alpha=b) if library.__name__ == "torch" else a * x + b * y
+
+
 def norm(x: Any) -> Any:
     """Frobenius norm of the last two axes, which are kept with size 1."""
     return _library(x).linalg.norm(x, axis=(-2, -1), keepdims=True)
@@ -49,8 +61,3 @@ def norm(x: Any) -> Any:
 def to_bfloat16(x: Any) -> Any:
     """In bfloat16 where the library has it; NumPy keeps what it has."""
     return x.bfloat16() if _library(x).__name__ == "torch" else x
-
-
-def like(x: Any, other: Any) -> Any:
-    """In the dtype of the other."""
-    return x.to(other.dtype) if _library(x).__name__ == "torch" else x.astype(other.dtype)

@@ -3,7 +3,7 @@
 from math import sqrt
 
 from steepest.ops import maximum
-from steepest.tensor_ops import add_product, like, norm, to_bfloat16, transpose, whole
+from steepest.tensor_ops import add_product, mix, norm, scaled_sum, to_bfloat16, transpose, whole
 
 
 @whole
@@ -13,11 +13,11 @@ def muon(
     ns_steps=5, adjust_lr_fn=None, beyond_matrices=None,
 ):  # fmt: skip
     """Step along the momentum with all its singular values made equal.  Jordan, 2024; Liu et al., 2025."""
-    momentum_buffer = (1 - momentum) * g if momentum_buffer is None else _mix(momentum_buffer, g, 1 - momentum)
-    update = _mix(momentum_buffer, g, 1 - momentum) if nesterov else momentum_buffer
+    momentum_buffer = (1 - momentum) * g if momentum_buffer is None else mix(momentum_buffer, g, 1 - momentum)
+    update = mix(momentum_buffer, g, 1 - momentum) if nesterov else momentum_buffer
     matrix = _as_matrices(update, beyond_matrices)
     step = orthogonal(matrix, ns_coefficients, eps, ns_steps).reshape(p.shape)
-    p = p * (1 - lr * weight_decay) - lr * _ratio(matrix.shape[-2:], adjust_lr_fn) * step
+    p = scaled_sum(p, step, 1 - lr * weight_decay, -lr * _ratio(matrix.shape[-2:], adjust_lr_fn))
     return p, momentum_buffer
 
 
@@ -36,12 +36,7 @@ def orthogonal(matrix, coefficients, eps, steps):
     for _ in range(steps):
         gram = x @ transpose(x)
         x = add_product(x, add_product(gram, gram, gram, b, c), x, a, 1.0)
-    x = transpose(x) if matrix.shape[-2] > matrix.shape[-1] else x
-    return like(x, matrix)
-
-
-def _mix(x, y, weight):
-    return x + weight * (y - x)
+    return transpose(x) if matrix.shape[-2] > matrix.shape[-1] else x
 
 
 def _ratio(shape, adjust_lr_fn):
