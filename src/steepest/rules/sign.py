@@ -16,7 +16,7 @@ def rprop(p, g, prev, step_size, step, *, lr=1e-2, etas=(0.5, 1.2), step_sizes=(
     """Grow each step while its gradient keeps its sign, shrink it when it turns.  Riedmiller and Braun, 1993."""
     etaminus, etaplus = etas
     smallest, largest = step_sizes
-    turn = sign(g * prev)
+    turn = g * prev
     step_size = full_like(p, lr) if step_size is None else step_size
     step_size = where(turn > 0, etaplus * step_size, where(turn < 0, etaminus * step_size, step_size))
     step_size = minimum(maximum(step_size, smallest), largest)
