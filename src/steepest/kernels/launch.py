@@ -90,7 +90,11 @@ class Launch:
         flags = self._prepare(self._address)
         if flags & (OVERLAP | NO_MEMORY):
             return flags
-        scalars = self._scalars(hyperparameters, -1.0 if maximize else 1.0, differ=bool(flags & STEPS_DIFFER))
+        try:
+            scalars = self._scalars(hyperparameters, -1.0 if maximize else 1.0, differ=bool(flags & STEPS_DIFFER))
+        except BaseException:  # a hyperparameter that is no number: this step was not taken
+            self._count_back()
+            raise
         self._arguments[cpu.SCALARS] = ctypes.addressof(scalars)
         if threads > 1 and self._worth_sharing:
             self._run_with(threads)
@@ -99,6 +103,11 @@ class Launch:
             self._kernel(self._address)
         self._fresh = None
         return 0
+
+    def _count_back(self) -> None:
+        for address, is_double in self._table[:, [cpu.STEP, cpu.STEP_IS_DOUBLE]].tolist():
+            if address:
+                (ctypes.c_double if is_double else ctypes.c_float).from_address(address).value -= 1
 
     def _run_with(self, threads: int) -> None:
         team = openmp.team()
@@ -207,4 +216,6 @@ def _written(rows: Sequence[Row], sizes: Sequence[int]) -> np.ndarray:
         for address, size in zip((row.parameter, *row.states), (sizes[0], *sizes[2:]), strict=True)
         if row.elements
     ]
+    counts = [place for row in rows for place in ((row.step, row.step_is_double), *row.numbers) if place[0]]
+    ranges += [(address, address + (8 if is_double else 4)) for address, is_double in counts]
     return np.array(sorted(ranges), dtype=np.int64).reshape(-1, 2)

@@ -43,7 +43,7 @@ class Adagrad(optimizer(rules.adagrad)):
 
     def _start(self, p: Tensor, start: float) -> None:
         start = complex(start, start) if p.is_complex() else start  # type: ignore[assignment]
-        self.state[p]["step"] = torch.tensor(0.0, dtype=number_dtype())
+        self.state[p].setdefault("step", torch.tensor(0.0, dtype=number_dtype()))
         self.state[p]["sum"] = torch.full_like(p, start, memory_format=torch.preserve_format)
 
     def share_memory(self) -> None:

@@ -39,16 +39,24 @@ class ElementwiseOptimizer(RuleOptimizer):
         gradients = plan.gradients(group) if plan is not None else None
         if plan is None or gradients is None:
             plan, gradients = _untraced(self._plan_anew)(index, group)
+        dense = [(entry, self._checked(plan, group, entry)) for entry in plan.unfused]
+        slices = [(entry, sparse.checked(self._checked(plan, group, entry))) for entry in plan.sparse]
+        gradients, dense = plan.apart(gradients, dense)
         for kernel, found in zip(plan.kernels, gradients, strict=True):
             kernel.run(found, group)
-        for entry in plan.unfused:
-            assert entry.p.grad is not None
-            self._step_on_tensors(plan.program, group, entry, entry.p.grad)
-        for entry in plan.sparse:
-            assert entry.p.grad is not None
-            self._check_gradient(entry.p, entry.p.grad, group)
-            entry.state, entry.fresh = self._stateful(plan.program, entry.p)
-            self._step_sparse(plan.program, group, entry, sparse.checked(entry.p.grad))
+        for entry, g in dense:
+            self._step_on_tensors(plan.program, group, entry, g)
+        for entry, g in slices:
+            self._step_sparse(plan.program, group, entry, g)
+
+    def _checked(self, plan: Plan, group: Group, entry: Entry) -> Tensor:
+        """The gradient of a parameter that no kernel walks, after everything that could be wrong was looked at."""
+        g = entry.p.grad
+        assert g is not None
+        self._check_gradient(entry.p, g, group)
+        entry.state, fresh = self._stateful(plan.program, entry.p)
+        entry.fresh = fresh | entry.fresh
+        return g
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
         lines = program(self.rule, group)
@@ -58,6 +66,8 @@ class ElementwiseOptimizer(RuleOptimizer):
         plan = make(lines, group, lambda p: self._stateful(lines, p))
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
+        if len(set(map(id, self.state.values()))) < len(self.state):  # what this plan laid out anew may be another's
+            self._plans.clear()
         self._plans[index] = plan
         self._states_seen = self._state_values()
         return plan, gradients
@@ -69,7 +79,11 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _state_values(self) -> list[Any]:
         try:
-            return list(chain.from_iterable(map(dict.values, self.state.values())))
+            return [
+                *self.state,
+                *map(len, self.state.values()),
+                *chain.from_iterable(map(dict.values, self.state.values())),
+            ]
         except TypeError:  # state that is not a parameter's, kept for others: nothing is remembered beside it
             return [object()]
 
@@ -81,7 +95,6 @@ class ElementwiseOptimizer(RuleOptimizer):
     def _step_on_tensors(self, lines: Program, group: Group, entry: Entry, g: Tensor) -> None:
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
         p = entry.p
-        self._check_gradient(p, g, group)
         state, _ = self._stateful(lines, p)
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
             given = {name: state[name] for name in lines.kept if name not in entry.fresh}

@@ -5,9 +5,10 @@ shared) is checked when the plan is made; each step then only looks whether anyt
 parameter, and makes a new plan if so.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from operator import is_
 from typing import Any
 
@@ -23,6 +24,7 @@ from steepest.torch.layout import (
     cell_size,
     cells,
     has_kernel,
+    is_dense,
     is_itself,
     laid_out_as,
     memory,
@@ -38,6 +40,7 @@ With 20,000 tensors of 64 elements, a step takes 2.0 us a tensor; in one kernel 
 """
 
 Group = dict[str, Any]
+Dense = tuple["Entry", Tensor]
 Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through the step, and their addresses
 
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
@@ -152,6 +155,8 @@ class Plan:
     def __init__(self, program: Program, group: Group) -> None:
         self.program = program
         self.kernels: list[Kernel] = []
+        self.rows: list[Entry] = []
+        self._known_apart: list[int] = []
         self.unfused: list[Entry] = []
         self.sparse: list[Entry] = []
         self.idle: list[Tensor] = []
@@ -168,6 +173,19 @@ class Plan:
             return [kernel.gradients() for kernel in self.kernels]
         except (ChangedError, RuntimeError, TypeError):  # a tensor without address or strides, or no gradient
             return None
+
+    def apart(self, gradients: list[Gradients], dense: list[Dense]) -> tuple[list[Gradients], list[Dense]]:
+        """The gradients, copied where another part of this step would write to them before they are read."""
+        if len(self.kernels) + len(dense) < 2:
+            return gradients, dense  # one kernel looks at its own gradients
+        places = [place for _, found in gradients for place in found]
+        if not dense and places == self._known_apart:
+            return gradients, dense
+        written = _written_by(self.program, [*self.rows, *(entry for entry, _ in dense)])
+        kernels = [[_own(g, *written) for g in tensors] for tensors, _ in gradients]
+        self._known_apart = [_address(g) for tensors in kernels for g in tensors]
+        dense = [(entry, _own(g, *written)) for entry, g in dense]
+        return [(tensors, list(map(_address, tensors))) for tensors in kernels], dense
 
     def _fits(self, group: Group) -> bool:
         parameters = group["params"]
@@ -204,9 +222,10 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[Stat
         for name in program.state:
             if not has_kernel(entry.state[name]) or not same_layout(entry.state[name], entry.p):
                 entry.state[name] = laid_out_as(entry.state[name], entry.p)
-    sharing = _sharing_memory(program, entries)
+    sharing = _sharing_memory(program, entries) | _there_twice(entries)
     fused = {id(entry): entry for entry in walkable if id(entry) not in sharing}
     plan.unfused += [entry for entry in entries if id(entry) not in fused and not is_sparse(entry.g)]
+    plan.rows += fused.values()
     for rows in _by_dtype(program, list(fused.values())):
         plan.kernels += [Kernel(program, rows[i : i + MOST_ROWS]) for i in range(0, len(rows), MOST_ROWS)]
     return plan
@@ -247,6 +266,29 @@ def _by_dtype(program: Program, rows: Sequence[Entry]) -> list[list[Entry]]:
         kind = row.p.dtype, row.g.dtype, *(row.state[name].dtype for name in program.state)
         kinds.setdefault(kind, []).append(row)
     return list(kinds.values())
+
+
+def _written_by(program: Program, entries: Sequence[Entry]) -> tuple[list[int], list[int]]:
+    """Where the ranges begin that these write, in order, and how far all those up to each one reach."""
+    written = sorted(memory(t) for entry in entries for t in (*entry.arrays(program), *entry.numbers(program)))
+    return [begin for begin, _ in written], list(accumulate((end for _, end in written), max))
+
+
+def _own(g: Tensor, begins: list[int], reach: list[int]) -> Tensor:
+    """The gradient, or a copy if it lies where something is written."""
+    begin, end = memory(g)
+    before = bisect_left(begins, end)
+    if begin == end or not before or reach[before - 1] <= begin:
+        return g
+    return laid_out_as(g, g) if is_dense(g) else g.clone()
+
+
+def _there_twice(entries: Sequence[Entry]) -> set[int]:
+    """The ids of the entries whose parameter is another's too."""
+    by_parameter: dict[int, list[int]] = {}
+    for entry in entries:
+        by_parameter.setdefault(id(entry.p), []).append(id(entry))
+    return {one for ids in by_parameter.values() if len(ids) > 1 for one in ids}
 
 
 def _sharing_memory(program: Program, entries: Sequence[Entry]) -> set[int]:

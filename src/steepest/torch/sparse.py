@@ -14,9 +14,9 @@ from torch.autograd.graph import increment_version
 from steepest.kernels.launch import Launch
 from steepest.kernels.table import NO_MEMORY, OVERLAP
 from steepest.program import Program
-from steepest.torch.layout import KERNEL_DTYPES, cell_size, cells, has_kernel
+from steepest.torch.layout import KERNEL_DTYPES, cell_size, cells, has_kernel, laid_out_as
 from steepest.torch.plan import Entry, row_of
-from steepest.torch.state import no_memory
+from steepest.torch.state import check_memory, no_memory
 from steepest.torch.tensors import step_in_place
 
 
@@ -36,6 +36,8 @@ def checked(gradient: Tensor) -> Tensor:
 
     Raises RuntimeError.
     """
+    for part in (gradient._indices(), gradient._values()):
+        check_memory(part, "a sparse gradient")
     indices, sizes = gradient._indices(), gradient.shape[: gradient.sparse_dim()]
     if indices.numel():
         low, high = indices.amin(1).tolist(), indices.amax(1).tolist()
@@ -50,7 +52,7 @@ def checked(gradient: Tensor) -> Tensor:
 def _slice_numbers(gradient: Tensor) -> Tensor:
     """Which slice of the parameter each one of the gradient is, counted through all sparse dimensions."""
     sizes = gradient.shape[: gradient.sparse_dim()]
-    strides = torch.tensor([math.prod(sizes[d + 1 :]) for d in range(len(sizes))])
+    strides = torch.tensor([math.prod(sizes[d + 1 :]) for d in range(len(sizes))], dtype=torch.int64)
     return (gradient.indices() * strides.unsqueeze(1)).sum(0)
 
 
@@ -58,11 +60,12 @@ def _step_in_kernel(program: Program, entry: Entry, slices: Tensor, values: Tens
     slices = slices.contiguous()
     tensors = [entry.p, values, *entry.arrays(program)[1:]]
     row = row_of(program, entry)
-    row = row.of_slices(slices.data_ptr(), len(slices), size=cells(values[:1]) if len(slices) else 1)
+    row = row.of_slices(slices.data_ptr(), len(slices) if values.numel() else 0, size=max(1, cells(values[:1])))
     launch = Launch(program, tuple(KERNEL_DTYPES[t.dtype] for t in tensors), [cell_size(t) for t in tensors], [row])
     refused = launch.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
     if refused == OVERLAP:
-        launch.run([values.clone().data_ptr()], group, group["maximize"], torch.get_num_threads())
+        values = laid_out_as(values, values)
+        launch.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
     if refused == NO_MEMORY:
         raise no_memory("a gradient")
     increment_version([entry.p])

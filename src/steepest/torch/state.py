@@ -25,6 +25,11 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str, *, sparse: bool = False
         )
     check_memory(p, "a parameter")
     check_memory(g, "a gradient")
+    if p.layout is torch.strided and torch._debug_has_internal_overlap(p) == 1:  # pyright: ignore[reportPrivateImportUsage]
+        raise RuntimeError(
+            "More than one element of a parameter refers to a single memory location, so a step would write it twice. "
+            "Clone the parameter before it is given to an optimizer."
+        )
     if p.is_complex() != g.is_complex():
         raise RuntimeError(
             f"{optimizer} was given a gradient of {g.dtype} for a parameter of {p.dtype}. "
@@ -100,6 +105,7 @@ def check_saved(rule: Rule, saved: State, p: Tensor, which: str) -> None:
         else:
             check_shape(name, saved[name], p, which)
             check_kind(name, saved[name], p, which)
+            check_memory(saved[name], f"the state {name!r} of {which}")
 
 
 def check_shape(name: str, value: Any, p: Tensor, which: str = "a parameter") -> None:
@@ -132,6 +138,8 @@ def number(value: Any, what: str = "a step count") -> Tensor:
             f"{what[0].upper()}{what[1:]} is {value!r}, not a number: the checkpoint is damaged or of something else. "
             "Load the checkpoint that belongs to this model, or start without it."
         )
+    if isinstance(value, Tensor):
+        check_memory(value, what)
     if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.float64):
         if value.device.type == "cpu" and value.dim() == 0:
             return value

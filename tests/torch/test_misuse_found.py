@@ -1,0 +1,261 @@
+"""What the lives of `test_misuse.py` have found, each as short as it gets.
+
+`step` compares with the rule, refuses to accept an error without a reason and sees every byte (support/shadow.py); the
+kernels are bounds-checked (support/checked.py).
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import steepest
+from support import checked
+from support.shadow import step
+
+P = torch.nn.Parameter
+
+
+@pytest.fixture(autouse=True)
+def _within_bounds() -> Iterator[None]:
+    with checked.build():
+        yield
+
+
+def ones(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.ones(shape, dtype=dtype)
+
+
+def refresh(*params: P) -> None:
+    for p in params:
+        p.grad = torch.linspace(-1, 2, p.numel()).to(p.dtype).view(p.shape)
+
+
+def started(name: str, *tensors: Tensor, groups: bool = False, **options: Any) -> tuple[list[P], Any]:
+    """Parameters and their optimizer after one step; the next gradients are there."""
+    params = [P(tensor) for tensor in tensors]
+    optimizer = getattr(steepest, name)([{"params": [p]} for p in params] if groups else params, lr=0.1, **options)
+    refresh(*params)
+    assert step(optimizer) is None
+    refresh(*params)
+    return params, optimizer
+
+
+def sparse(p: P, values: Tensor, *rows: int) -> Tensor:
+    """A gradient in these rows; nobody looks whether the parameter has them."""
+    return torch.sparse_coo_tensor(torch.tensor([rows]), values, p.shape, is_coalesced=True, check_invariants=False)
+
+
+# --- memory that is not there -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("left", [0, 1])
+@pytest.mark.parametrize(("name", "number"), [("Adam", "step"), ("NAdam", "mu_product"), ("ASGD", "eta")])
+def test_a_number_whose_memory_was_freed(name, number, left):
+    (p,), optimizer = started(name, ones(3))
+    optimizer.state[p][number].untyped_storage().resize_(left)
+    assert "memory" in str(step(optimizer)) or "storage" in str(step(optimizer))
+
+
+@pytest.mark.xfail(strict=True, raises=checked.OutOfBoundsError, reason="looking costs 70 ns a tensor, each step")
+@pytest.mark.parametrize("which", ["state", "gradient"])
+def test_memory_that_was_made_smaller_where_it_was(which):
+    for elements in range(300, 1500, 30):  # until the allocator gives the very address back
+        (p,), optimizer = started("Adam", ones(elements))
+        assert step(optimizer) is None
+        tensor: Any = optimizer.state[p]["exp_avg"] if which == "state" else p.grad
+        at, size = tensor.data_ptr(), 4 * elements
+        for short in range(64, size, 64):
+            tensor.untyped_storage().resize_(size + 64)
+            tensor.untyped_storage().resize_(size - short)
+            if tensor.data_ptr() == at:
+                assert step(optimizer) is not None
+                return
+    pytest.skip("the allocator did not give the address back")
+
+
+def test_a_sparse_gradient_of_one_number():
+    p = P(torch.tensor(1.0))
+    optimizer = steepest.SparseAdam([p], lr=0.1)
+    p.grad = torch.tensor(2.0).to_sparse()
+    assert step(optimizer) is None
+
+
+def test_a_sparse_gradient_in_its_parameters_memory():
+    p = P(ones(4, 3))
+    optimizer = steepest.SparseAdam([p], lr=0.1)
+    p.grad = sparse(p, p.data[1:3], 0, 3)
+    assert step(optimizer) is None
+
+
+CRASHES = {
+    "values": "p.grad._values().untyped_storage().resize_(0); optimizer.step()",
+    "indices": "p.grad._indices().untyped_storage().resize_(0); optimizer.step()",
+    "saved state": "optimizer.state[p]['exp_avg'].untyped_storage().resize_(0)\n"
+    "    steepest.SparseAdam([p]).load_state_dict(optimizer.state_dict())",
+}
+STEPPED = """
+import torch, steepest
+p = torch.nn.Parameter(torch.ones(3))
+optimizer = steepest.SparseAdam([p])
+p.grad = torch.ones(3).to_sparse()
+optimizer.step()
+try:
+    {then}
+except RuntimeError as error:
+    print("refused:", error)
+"""
+
+
+@pytest.mark.parametrize("what", CRASHES)
+def test_freed_memory_that_torch_would_read(what):
+    """In a process of its own, for torch's own functions crash."""
+    text = STEPPED.format(then=CRASHES[what])
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert done.stdout.startswith("refused:")
+
+
+# --- refused, and yet something was done ------------------------------------------------------------------------------
+
+
+def test_two_learning_rates():
+    _, optimizer = started("Adam", ones(3))
+    optimizer.param_groups[0]["lr"] = torch.tensor([0.1, 0.2])
+    assert step(optimizer) is not None
+
+
+@pytest.mark.parametrize("dense", [True, False], ids=["kernel first", "tensors only"])
+def test_a_state_made_smaller_of_a_parameter_that_no_kernel_walks(dense):
+    first = ones(3) if dense else ones(3, 2)[:, 0]
+    (_, q), optimizer = started("Adam", first, ones(3, 2)[:, 0])
+    optimizer.state[q]["exp_avg"].resize_(2)
+    assert step(optimizer) is not None
+
+
+def test_a_parameter_whose_elements_share_memory():
+    (_, q), optimizer = started("Adam", ones(3), ones(3))
+    q.data = ones(1).expand(3)
+    assert "memory" in str(step(optimizer))
+
+
+def test_a_sparse_gradient_beside_its_parameter():
+    (_, q), optimizer = started("Adagrad", ones(3), ones(4))
+    q.grad = sparse(q, ones(1), 7)
+    assert step(optimizer) is not None
+
+
+# --- changed, and not noticed -----------------------------------------------------------------------------------------
+
+
+def test_a_state_moved_to_another_parameter():
+    (p, q), optimizer = started("SGD", ones(3), ones(3), groups=True, momentum=0.9)
+    del optimizer.state[q]
+    assert step(optimizer) is None
+    refresh(p, q)
+    del optimizer.state[q]
+    assert step(optimizer) is None
+    refresh(p, q)
+    optimizer.state[p], optimizer.state[q] = {}, optimizer.state[p]
+    del optimizer.state[p]
+    assert step(optimizer) is None
+
+
+def test_a_state_moved_to_a_parameter_that_had_none():
+    params = [P(ones(3)), P(ones(3))]
+    optimizer: Any = steepest.SGD([{"params": [p]} for p in params], lr=0.1, momentum=0.9)
+    refresh(params[0])
+    assert step(optimizer) is None
+    optimizer.state[params[1]] = optimizer.state[params[0]]
+    optimizer.state[params[0]] = {}
+    assert step(optimizer) is None
+
+
+def test_one_state_for_two_groups_of_different_layouts():
+    (p, q), optimizer = started("SGD", ones(3, 4), ones(4, 3).t(), groups=True, momentum=0.9)
+    optimizer.state[q] = optimizer.state[p]
+    optimizer.step()
+    refresh(p, q)
+    optimizer.step()
+    held = {id(value) for value in optimizer.state[p].values()}
+    kept = {id(array) for plan in optimizer._plans.values() for kernel in plan.kernels for array in kernel._arrays}
+    assert kept <= held | {id(p), id(q)}, "no kernel writes to a state that nobody sees"
+
+
+# --- gradients count as they were before their group was stepped ------------------------------------------------------
+
+
+def test_a_gradient_in_the_memory_of_a_step_count():
+    (p,), optimizer = started("Adam", torch.tensor(1.0))
+    p.grad = optimizer.state[p]["step"].detach()
+    assert step(optimizer) is None
+
+
+def test_a_gradient_in_the_memory_of_what_another_kernel_writes():
+    (p, q), optimizer = started("SGD", ones(3), ones(3, dtype=torch.float64), momentum=0.9)
+    optimizer.state[p]["momentum_buffer"] = optimizer.state[p]["momentum_buffer"].double()
+    assert q.grad is not None
+    q.grad = optimizer.state[p]["momentum_buffer"].detach()
+    assert step(optimizer) is None
+
+
+def test_a_gradient_in_the_memory_of_a_parameter_of_many_before():
+    params, optimizer = started("SGD", *(ones(2) for _ in range(300)))
+    params[-1].grad = params[0].data
+    assert step(optimizer) is None
+
+
+def test_a_gradient_of_a_parameter_that_no_kernel_walks():
+    (p, q), optimizer = started("SGD", ones(3), ones(3, 2)[:, 0])
+    q.grad = p.data
+    assert step(optimizer) is None
+
+
+def test_a_gradient_in_the_memory_of_a_parameter_that_is_there_twice():
+    (p,), optimizer = started("SGD", ones(3))
+    optimizer.param_groups[0]["params"].append(p)
+    p.grad = p.data
+    assert step(optimizer) is None
+
+
+# --- nothing to do ----------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_parameter_that_is_there_twice():
+    (p,), optimizer = started("SGD", ones(0, 3))
+    optimizer.param_groups[0]["params"].append(p)
+    assert step(optimizer) is None
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "SparseAdam"])
+def test_a_sparse_gradient_of_empty_rows(name):
+    p = P(ones(4, 0))
+    optimizer: Any = getattr(steepest, name)([p], lr=0.1)
+    p.grad = sparse(p, ones(2, 0), 1, 2)
+    assert step(optimizer) is None
+
+
+def test_adagrads_sum_thrown_away_keeps_the_step_count():
+    (p,), optimizer = started("Adagrad", ones(3))
+    del optimizer.state[p]["sum"]
+    p.grad = sparse(p, ones(1), 1)
+    assert step(optimizer) is None
+
+
+def test_a_sparse_gradient_of_a_parameter_whose_elements_share_memory():
+    p = P(ones(1).expand(3))
+    optimizer = steepest.SparseAdam([p], lr=0.1)
+    p.grad = sparse(p, ones(2), 0, 2)
+    assert step(optimizer) is not None
+
+
+@pytest.mark.parametrize("module", ["program", "kernels.cpu", "lines", "torch.plan"])
+def test_any_module_can_be_imported_first(module):
+    done = subprocess.run(
+        [sys.executable, "-c", f"import steepest.{module}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr[-500:]
