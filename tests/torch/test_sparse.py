@@ -70,8 +70,9 @@ def test_a_complex_slice_is_stepped_by_its_parts_as_dense_ones_are(options):
     ours, theirs = steepest.Adagrad([z], **options), torch.optim.Adagrad([parts], **options)
     for g in gradients(11, (3,), torch.complex128):
         z.grad = g
-        g = g.coalesce()
-        parts.grad = torch.sparse_coo_tensor(g.indices(), torch.view_as_real(g.values()), (11, 3, 2), is_coalesced=True)
+        whole = g.coalesce()
+        values = torch.view_as_real(whole.values())
+        parts.grad = torch.sparse_coo_tensor(whole.indices(), values, (11, 3, 2), is_coalesced=True)
         ours.step()
         theirs.step()
     torch.testing.assert_close(torch.view_as_real(z.detach()), parts.detach(), rtol=1e-12, atol=1e-12)

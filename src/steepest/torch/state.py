@@ -25,7 +25,7 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str, *, sparse: bool = False
         )
     check_memory(p, "a parameter")
     check_memory(g, "a gradient")
-    if p.layout is torch.strided and torch._debug_has_internal_overlap(p) == 1:  # pyright: ignore[reportPrivateImportUsage]
+    if _is_expanded(p):
         raise RuntimeError(
             "More than one element of a parameter refers to a single memory location, so a step would write it twice. "
             "Clone the parameter before it is given to an optimizer."
@@ -45,6 +45,13 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str, *, sparse: bool = False
             f"{optimizer} was given a gradient on {g.device} for a parameter on {p.device}. "
             "The parameter was moved after backward(): call zero_grad() and backward() again before step()."
         )
+
+
+def _is_expanded(tensor: Tensor) -> bool:
+    """Whether several elements lie in one place."""
+    return tensor.layout is torch.strided and any(
+        stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )
 
 
 def check_memory(tensor: Tensor, what: str) -> None:
@@ -84,6 +91,8 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
             state[name] = state[name].to_dense()
         check_kind(name, state[name], p)
         check_memory(state[name], f"the state {name!r}")
+        if _is_expanded(state[name]):
+            state[name] = state[name].clone(memory_format=torch.contiguous_format)
         if state[name].device != p.device:
             state[name] = state[name].to(p.device)
     return frozenset(missing) & frozenset(program.fresh)
