@@ -15,7 +15,7 @@ def figure(rows: list[dict]) -> Any:
     """Milliseconds a step, GPT-2 shapes: torch's default, torch's best path, ours."""
     bars = []
     for row in rows:
-        if row["model"] != "GPT-2":
+        if row["model"] != "GPT-2" or not row["default ms"]:
             continue
         best = min(row[path] for path in ("default ms", "foreach ms", "fused ms") if row[path])
         for who, ms in zip(COLORS, (row["default ms"], best, row["ours ms"]), strict=True):
