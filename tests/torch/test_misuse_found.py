@@ -175,6 +175,14 @@ def test_a_state_moved_to_a_parameter_that_had_none():
     assert step(optimizer) is None
 
 
+def test_states_that_exchanged_their_names():
+    (p,), optimizer = started("Adam", ones(3))
+    state = optimizer.state[p]
+    state["exp_avg"].abs_().add_(1.0)
+    optimizer.state[p] = {"step": state["step"], "exp_avg_sq": state["exp_avg"], "exp_avg": state["exp_avg_sq"]}
+    assert step(optimizer) is None
+
+
 def test_one_state_for_two_groups_of_different_layouts():
     (p, q), optimizer = started("SGD", ones(3, 4), ones(4, 3).t(), groups=True, momentum=0.9)
     optimizer.state[q] = optimizer.state[p]
@@ -215,6 +223,12 @@ def test_a_gradient_of_a_parameter_that_no_kernel_walks():
     assert step(optimizer) is None
 
 
+def test_a_sparse_gradient_in_the_memory_of_another_parameter():
+    (p, q), optimizer = started("SGD", ones(4), ones(4))
+    q.grad = sparse(q, p.data[:2], 0, 3)
+    assert step(optimizer) is None
+
+
 def test_a_gradient_in_the_memory_of_a_parameter_that_is_there_twice():
     (p,), optimizer = started("SGD", ones(3))
     optimizer.param_groups[0]["params"].append(p)
@@ -228,6 +242,13 @@ def test_a_gradient_in_the_memory_of_a_parameter_that_is_there_twice():
 def test_an_empty_parameter_that_is_there_twice():
     (p,), optimizer = started("SGD", ones(0, 3))
     optimizer.param_groups[0]["params"].append(p)
+    assert step(optimizer) is None
+
+
+def test_an_empty_parameter_that_is_expanded():
+    p = P(ones(1, 1).expand(0, 3))
+    optimizer = steepest.SGD([p], lr=0.1)
+    p.grad = ones(0, 3)
     assert step(optimizer) is None
 
 

@@ -49,9 +49,9 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str, *, sparse: bool = False
 
 def _is_expanded(tensor: Tensor) -> bool:
     """Whether several elements lie in one place."""
-    return tensor.layout is torch.strided and any(
-        stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
-    )
+    if tensor.layout is not torch.strided or tensor.numel() < 2:
+        return False
+    return any(stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
 
 
 def check_memory(tensor: Tensor, what: str) -> None:
