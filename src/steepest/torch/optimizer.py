@@ -41,7 +41,7 @@ class ElementwiseOptimizer(RuleOptimizer):
             plan, gradients = _untraced(self._plan_anew)(index, group)
         dense = [(entry, self._checked(plan, group, entry)) for entry in plan.unfused]
         slices = [(entry, sparse.checked(self._checked(plan, group, entry))) for entry in plan.sparse]
-        gradients, dense = plan.apart(gradients, dense)
+        gradients, dense, slices = plan.apart(gradients, dense, slices)
         for kernel, found in zip(plan.kernels, gradients, strict=True):
             kernel.run(found, group)
         for entry, g in dense:
@@ -79,11 +79,9 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _state_values(self) -> list[Any]:
         try:
-            return [
-                *self.state,
-                *map(len, self.state.values()),
-                *chain.from_iterable(map(dict.values, self.state.values())),
-            ]
+            states = self.state.values()
+            names, values = chain.from_iterable(states), chain.from_iterable(map(dict.values, states))
+            return [*self.state, *map(len, states), *names, *values]
         except TypeError:  # state that is not a parameter's, kept for others: nothing is remembered beside it
             return [object()]
 

@@ -174,18 +174,21 @@ class Plan:
         except (ChangedError, RuntimeError, TypeError):  # a tensor without address or strides, or no gradient
             return None
 
-    def apart(self, gradients: list[Gradients], dense: list[Dense]) -> tuple[list[Gradients], list[Dense]]:
+    def apart(
+        self, gradients: list[Gradients], dense: list[Dense], slices: list[Dense]
+    ) -> tuple[list[Gradients], list[Dense], list[Dense]]:
         """The gradients, copied where another part of this step would write to them before they are read."""
-        if len(self.kernels) + len(dense) < 2:
-            return gradients, dense  # one kernel looks at its own gradients
+        if len(self.kernels) + len(dense) + len(slices) < 2:
+            return gradients, dense, slices  # one kernel looks at its own gradients
         places = [place for _, found in gradients for place in found]
-        if not dense and places == self._known_apart:
-            return gradients, dense
-        written = _written_by(self.program, [*self.rows, *(entry for entry, _ in dense)])
+        if not dense and not slices and places == self._known_apart:
+            return gradients, dense, slices
+        written = _written_by(self.program, [*self.rows, *(entry for entry, _ in (*dense, *slices))])
         kernels = [[_own(g, *written) for g in tensors] for tensors, _ in gradients]
         self._known_apart = [_address(g) for tensors in kernels for g in tensors]
         dense = [(entry, _own(g, *written)) for entry, g in dense]
-        return [(tensors, list(map(_address, tensors))) for tensors in kernels], dense
+        slices = [(entry, _with_own_values(g, *written)) for entry, g in slices]
+        return [(tensors, list(map(_address, tensors))) for tensors in kernels], dense, slices
 
     def _fits(self, group: Group) -> bool:
         parameters = group["params"]
@@ -281,6 +284,14 @@ def _own(g: Tensor, begins: list[int], reach: list[int]) -> Tensor:
     if begin == end or not before or reach[before - 1] <= begin:
         return g
     return laid_out_as(g, g) if is_dense(g) else g.clone()
+
+
+def _with_own_values(g: Tensor, begins: list[int], reach: list[int]) -> Tensor:
+    values = g.values()
+    own = _own(values, begins, reach)
+    if own is values or own.data_ptr() == values.data_ptr():
+        return g
+    return torch.sparse_coo_tensor(g.indices(), own, g.shape, is_coalesced=True, check_invariants=False)
 
 
 def _there_twice(entries: Sequence[Entry]) -> set[int]:
