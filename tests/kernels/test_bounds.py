@@ -136,7 +136,7 @@ def test_without_a_fault_the_same_step_passes():
 
 def test_a_launch_over_one_element_too_many_is_caught(monkeypatch):
     monkeypatch.setattr(
-        "steepest.torch.plan.Row", lambda **fields: launch.Row(**{**fields, "elements": fields["elements"] + 1})
+        "steepest.torch.entry.Row", lambda **fields: launch.Row(**{**fields, "elements": fields["elements"] + 1})
     )
     with checked.build(), pytest.raises(checked.OutOfBoundsError, match="load_p_ of a float32"):
         train(ADAM, [P(torch.ones(5))], [[torch.ones(5)]])

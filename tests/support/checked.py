@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from steepest.kernels import cpu, launch, native, precision
-from steepest.torch import plan, sparse
+from steepest.torch import overlap, plan, sparse
 from steepest.torch.base import RuleOptimizer
 
 Cell = tuple[int, str]
@@ -246,6 +246,7 @@ def build() -> Iterator[Build]:
             (RuleOptimizer, "step", made.step),
             (launch.Launch, "run", made.run),
             (plan, "laid_out_as", made.copied),
+            (overlap, "laid_out_as", made.copied),
             (sparse, "laid_out_as", made.copied),
             (sparse, "_step_in_kernel", made.along_slices),
         ):

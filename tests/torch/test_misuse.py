@@ -16,7 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steepest.torch import plan, state
+from steepest.torch import overlap, plan, state
 from steepest.torch.optimizer import ElementwiseOptimizer
 from support import checked, deeds
 from support.configurations import Configuration
@@ -106,7 +106,7 @@ FAULTS: dict[str, tuple[Any, str, Any, list[tuple[deeds.Deed, int, int]]]] = {
     ),
     "layouts are not compared": (plan, "same_layout", lambda *_: True, [(deeds.new_data, 2, 1)]),
     "sharing is not noticed": (
-        plan, "_sharing_memory", lambda *_: set(),
+        overlap, "_sharing_memory", lambda *_: set(),
         [(deeds.replace_a_state, 3, 0), (deeds.new_data_of_another_dtype, 3, 1), (deeds.data_in_anothers_memory, 4, 8)],
     ),
 }  # fmt: skip

@@ -9,8 +9,8 @@ from torch import Tensor
 from steepest import rules
 from steepest.program import Program
 from steepest.torch.base import Group
+from steepest.torch.entry import Entry, is_sparse
 from steepest.torch.make import optimizer
-from steepest.torch.plan import Entry, is_sparse
 from steepest.torch.state import State, number_dtype
 
 

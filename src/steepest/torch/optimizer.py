@@ -12,7 +12,8 @@ from torch import Tensor
 from steepest.program import Program, program
 from steepest.torch import sparse
 from steepest.torch.base import Group, RuleOptimizer
-from steepest.torch.plan import Entry, Gradients, Plan, make
+from steepest.torch.entry import Entry
+from steepest.torch.plan import Gradients, Plan, make
 from steepest.torch.state import State, check_gradient, check_saved, complete
 from steepest.torch.tensors import step_in_place
 
@@ -92,11 +93,9 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _step_on_tensors(self, lines: Program, group: Group, entry: Entry, g: Tensor) -> None:
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
-        p = entry.p
-        state, _ = self._stateful(lines, p)
+        given = {name: entry.state[name] for name in lines.kept if name not in entry.fresh}
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
-            given = {name: state[name] for name in lines.kept if name not in entry.fresh}
-            step_in_place(self.rule, p, g, state, given, group)
+            step_in_place(self.rule, entry.p, g, entry.state, given, group)
         entry.fresh = frozenset()
 
     def _step_sparse(self, lines: Program, group: Group, entry: Entry, g: Tensor) -> None:

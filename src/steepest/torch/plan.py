@@ -5,32 +5,28 @@ shared) is checked when the plan is made; each step then only looks whether anyt
 parameter, and makes a new plan if so.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import chain
 from operator import is_
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from steepest.kernels.launch import Launch, Row
+from steepest.kernels.launch import Launch
 from steepest.kernels.table import NO_MEMORY, OVERLAP
 from steepest.program import Program, deciding
+from steepest.torch.entry import Entry, is_sparse
 from steepest.torch.layout import (
     KERNEL_DTYPES,
-    PLAIN,
     cell_size,
-    cells,
     has_kernel,
-    is_dense,
     is_itself,
     laid_out_as,
-    memory,
     same_layout,
     unchanged,
 )
+from steepest.torch.overlap import Written, writing_together
 from steepest.torch.state import State, check_memory, no_memory
 
 MOST_ROWS = 256
@@ -40,7 +36,7 @@ With 20,000 tensors of 64 elements, a step takes 2.0 us a tensor; in one kernel 
 """
 
 Group = dict[str, Any]
-Dense = tuple["Entry", Tensor]
+Dense = tuple[Entry, Tensor]
 Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through the step, and their addresses
 
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
@@ -51,39 +47,6 @@ _increment_version = getattr(torch._C, "_increment_version", torch.autograd.grap
 
 class ChangedError(Exception):
     """Something that a plan relies on is not so any more."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """A parameter with a gradient, its state, and the states that its next step makes."""
-
-    p: Tensor
-    g: Tensor
-    state: State
-    fresh: frozenset[str]
-    place: tuple[Any, ...] = ()
-
-    def __post_init__(self) -> None:
-        self.place = place(self.p)
-
-    def arrays(self, program: Program) -> list[Tensor]:
-        """What a step writes, the parameter first."""
-        return [self.p, *(self.state[name] for name in program.state)]
-
-    def is_as_it_was(self) -> bool:
-        """Whether the parameter lies where it lay, and its gradient is as sparse or dense as it was."""
-        g = self.p.grad
-        return g is not None and is_sparse(g) == is_sparse(self.g) and self.place == place(self.p)
-
-    def numbers(self, program: Program) -> list[Tensor]:
-        """The states of one number, which a step writes too; the step count first."""
-        counted = ["step"] if program.rule.counts else []
-        return [self.state[name] for name in (*counted, *program.numbers)]
-
-
-def place(p: Tensor) -> tuple[Any, ...]:
-    """Where a parameter lies, as far as it says."""
-    return (p.data_ptr(), p.stride()) if p.layout is torch.strided and type(p) in PLAIN else ()
 
 
 class Kernel:
@@ -103,7 +66,7 @@ class Kernel:
         self._all_unchanged = unchanged([*self._arrays, *gradients])
         tensors = [rows[0].p, rows[0].g, *arrays[0][1:]]
         dtypes = tuple(KERNEL_DTYPES[tensor.dtype] for tensor in tensors)
-        self._launch = Launch(program, dtypes, [cell_size(t) for t in tensors], [row_of(program, row) for row in rows])
+        self._launch = Launch(program, dtypes, [cell_size(t) for t in tensors], [row.row(program) for row in rows])
 
     def gradients(self) -> Gradients:
         """The gradients, laid out as the kernel wants them, and their addresses.
@@ -183,11 +146,11 @@ class Plan:
         places = [place for _, found in gradients for place in found]
         if not dense and not slices and places == self._known_apart:
             return gradients, dense, slices
-        written = _written_by(self.program, [*self.rows, *(entry for entry, _ in (*dense, *slices))])
-        kernels = [[_own(g, *written) for g in tensors] for tensors, _ in gradients]
+        written = Written(self.program, [*self.rows, *(entry for entry, _ in (*dense, *slices))])
+        kernels = [list(map(written.copied_from, tensors)) for tensors, _ in gradients]
         self._known_apart = [_address(g) for tensors in kernels for g in tensors]
-        dense = [(entry, _own(g, *written)) for entry, g in dense]
-        slices = [(entry, _with_own_values(g, *written)) for entry, g in slices]
+        dense = [(entry, written.copied_from(g)) for entry, g in dense]
+        slices = [(entry, written.values_copied_from(g)) for entry, g in slices]
         return [(tensors, list(map(_address, tensors))) for tensors in kernels], dense, slices
 
     def _fits(self, group: Group) -> bool:
@@ -225,8 +188,8 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[Stat
         for name in program.state:
             if not has_kernel(entry.state[name]) or not same_layout(entry.state[name], entry.p):
                 entry.state[name] = laid_out_as(entry.state[name], entry.p)
-    sharing = _sharing_memory(program, entries) | _there_twice(entries)
-    fused = {id(entry): entry for entry in walkable if id(entry) not in sharing}
+    together = writing_together(program, entries)
+    fused = {id(entry): entry for entry in walkable if id(entry) not in together}
     plan.unfused += [entry for entry in entries if id(entry) not in fused and not is_sparse(entry.g)]
     plan.rows += fused.values()
     for rows in _by_dtype(program, list(fused.values())):
@@ -234,27 +197,8 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[Stat
     return plan
 
 
-def is_sparse(g: Tensor) -> bool:
-    """Whether a gradient has some slices of its parameter only."""
-    return g.layout is torch.sparse_coo
-
-
 def _is_walkable(entry: Entry) -> bool:
     return has_kernel(entry.p) and entry.g.dtype in KERNEL_DTYPES and type(entry.g) is Tensor
-
-
-def row_of(program: Program, row: Entry) -> Row:
-    """A parameter as a kernel's table has it."""
-    step = row.state["step"] if program.rule.counts else None
-    return Row(
-        elements=cells(row.p),
-        parameter=row.p.data_ptr(),
-        states=tuple(row.state[name].data_ptr() for name in program.state),
-        step=0 if step is None else step.data_ptr(),
-        step_is_double=step is not None and step.dtype is torch.float64,
-        fresh=row.fresh,
-        numbers=tuple((n.data_ptr(), n.dtype is torch.float64) for n in (row.state[name] for name in program.numbers)),
-    )
 
 
 def _conform(g: Tensor, p: Tensor) -> Tensor:
@@ -269,48 +213,3 @@ def _by_dtype(program: Program, rows: Sequence[Entry]) -> list[list[Entry]]:
         kind = row.p.dtype, row.g.dtype, *(row.state[name].dtype for name in program.state)
         kinds.setdefault(kind, []).append(row)
     return list(kinds.values())
-
-
-def _written_by(program: Program, entries: Sequence[Entry]) -> tuple[list[int], list[int]]:
-    """Where the ranges begin that these write, in order, and how far all those up to each one reach."""
-    written = sorted(memory(t) for entry in entries for t in (*entry.arrays(program), *entry.numbers(program)))
-    return [begin for begin, _ in written], list(accumulate((end for _, end in written), max))
-
-
-def _own(g: Tensor, begins: list[int], reach: list[int]) -> Tensor:
-    """The gradient, or a copy if it lies where something is written."""
-    begin, end = memory(g)
-    before = bisect_left(begins, end)
-    if begin == end or not before or reach[before - 1] <= begin:
-        return g
-    return laid_out_as(g, g) if is_dense(g) else g.clone()
-
-
-def _with_own_values(g: Tensor, begins: list[int], reach: list[int]) -> Tensor:
-    values = g.values()
-    own = _own(values, begins, reach)
-    if own is values or own.data_ptr() == values.data_ptr():
-        return g
-    return torch.sparse_coo_tensor(g.indices(), own, g.shape, is_coalesced=True, check_invariants=False)
-
-
-def _there_twice(entries: Sequence[Entry]) -> set[int]:
-    """The ids of the entries whose parameter is another's too."""
-    by_parameter: dict[int, list[int]] = {}
-    for entry in entries:
-        by_parameter.setdefault(id(entry.p), []).append(id(entry))
-    return {one for ids in by_parameter.values() if len(ids) > 1 for one in ids}
-
-
-def _sharing_memory(program: Program, entries: Sequence[Entry]) -> set[int]:
-    """The ids of the entries that write into memory which another writes too."""
-    written = [(t, e) for e in entries for t in (*e.arrays(program), *e.numbers(program))]
-    ranges = sorted(((*memory(tensor), entry) for tensor, entry in written), key=lambda r: r[:2])
-    sharing: set[int] = set()
-    reach, owner = 0, None
-    for begin, end, entry in ranges:
-        if begin < min(reach, end) and owner is not None:
-            sharing |= {id(owner), id(entry)}
-        if end > reach:
-            reach, owner = end, entry
-    return sharing

@@ -14,8 +14,8 @@ from torch.autograd.graph import increment_version
 from steepest.kernels.launch import Launch
 from steepest.kernels.table import NO_MEMORY, OVERLAP
 from steepest.program import Program
+from steepest.torch.entry import Entry
 from steepest.torch.layout import KERNEL_DTYPES, cell_size, cells, has_kernel, laid_out_as
-from steepest.torch.plan import Entry, row_of
 from steepest.torch.state import check_memory, no_memory
 from steepest.torch.tensors import step_in_place
 
@@ -59,7 +59,7 @@ def _slice_numbers(gradient: Tensor) -> Tensor:
 def _step_in_kernel(program: Program, entry: Entry, slices: Tensor, values: Tensor, group: Mapping[str, Any]) -> None:
     slices = slices.contiguous()
     tensors = [entry.p, values, *entry.arrays(program)[1:]]
-    row = row_of(program, entry)
+    row = entry.row(program)
     row = row.of_slices(slices.data_ptr(), len(slices) if values.numel() else 0, size=max(1, cells(values[:1])))
     launch = Launch(program, tuple(KERNEL_DTYPES[t.dtype] for t in tensors), [cell_size(t) for t in tensors], [row])
     refused = launch.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())

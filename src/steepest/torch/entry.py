@@ -1,0 +1,68 @@
+"""One parameter that is stepped: its gradient, its state, and how a kernel's table has it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steepest.kernels.launch import Row
+from steepest.program import Program
+from steepest.torch.layout import PLAIN, cells
+from steepest.torch.state import State
+
+
+@dataclass(slots=True)
+class Entry:
+    """A parameter with a gradient, its state, and the states that its next step makes."""
+
+    p: Tensor
+    g: Tensor
+    state: State
+    fresh: frozenset[str]
+    place: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.place = place(self.p)
+
+    def arrays(self, program: Program) -> list[Tensor]:
+        """What a step writes, the parameter first."""
+        return [self.p, *(self.state[name] for name in program.state)]
+
+    def numbers(self, program: Program) -> list[Tensor]:
+        """The states of one number, which a step writes too; the step count first."""
+        counted = ["step"] if program.rule.counts else []
+        return [self.state[name] for name in (*counted, *program.numbers)]
+
+    def written(self, program: Program) -> list[Tensor]:
+        """All that a step writes."""
+        return [*self.arrays(program), *self.numbers(program)]
+
+    def row(self, program: Program) -> Row:
+        """The parameter as a kernel's table has it."""
+        step = self.state["step"] if program.rule.counts else None
+        numbers = [self.state[name] for name in program.numbers]
+        return Row(
+            elements=cells(self.p),
+            parameter=self.p.data_ptr(),
+            states=tuple(self.state[name].data_ptr() for name in program.state),
+            step=0 if step is None else step.data_ptr(),
+            step_is_double=step is not None and step.dtype is torch.float64,
+            fresh=self.fresh,
+            numbers=tuple((n.data_ptr(), n.dtype is torch.float64) for n in numbers),
+        )
+
+    def is_as_it_was(self) -> bool:
+        """Whether the parameter lies where it lay, and its gradient is as sparse or dense as it was."""
+        g = self.p.grad
+        return g is not None and is_sparse(g) == is_sparse(self.g) and self.place == place(self.p)
+
+
+def place(p: Tensor) -> tuple[Any, ...]:
+    """Where a parameter lies, as far as it says."""
+    return (p.data_ptr(), p.stride()) if p.layout is torch.strided and type(p) in PLAIN else ()
+
+
+def is_sparse(g: Tensor) -> bool:
+    """Whether a gradient has some slices of its parameter only."""
+    return g.layout is torch.sparse_coo
