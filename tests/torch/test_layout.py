@@ -19,8 +19,8 @@ from support.memory import (
     channels_last,
     contiguous,
     every_second,
+    first_columns,
     odd_where_it_does_not_matter,
-    padded_rows,
     transposed,
 )
 
@@ -131,7 +131,7 @@ def test_half_types_take_the_same_step_whether_a_kernel_walks_them_or_not(config
     its state in the same dtypes and rounds as often as the kernel does."""
     for dtype in (torch.bfloat16, torch.float16, torch.float64):
         results = []
-        for of_p in (contiguous, padded_rows):
+        for of_p in (contiguous, first_columns):
             home = Guarded(values(0, (5, 33)).to(dtype), of_p((5, 33)))
             p = torch.nn.Parameter(home.tensor)
             optimizer = configuration.ours([p])

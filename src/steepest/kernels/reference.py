@@ -23,29 +23,19 @@ def step(
     state: name -> array, or number for those that are one; a state that does not exist yet is missing or None, and
     starts at zero unless the rule tests for None.  step: the number of this step, from 1.
     """
-    if not rule.elementwise:
-        return _step_whole(rule, p, g, state, hyperparameters, step=step, maximize=maximize)
+    given = {name: state.get(name) for name in rule.state}
+    if rule.elementwise:
+        given |= _zeros(rule, p, given, hyperparameters)
+    new_p, new_state = _call(rule, p, -g if maximize else g, given, hyperparameters, step)
+    kept = program(rule, hyperparameters).kept if rule.elementwise else rule.state
+    return new_p, {name: new_state[name] for name in kept if new_state[name] is not None}
+
+
+def _zeros(rule: Rule, p: Any, given: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The states that start at zero."""
     lines = program(rule, hyperparameters)
-    given = {name: state.get(name) for name in rule.state}
-    for name in lines.kept:
-        if given[name] is None and name not in lines.fresh:
-            given[name] = 0.0 if name in lines.numbers else zeros_like(p)
-    new_p, new_state = _call(rule, p, -g if maximize else g, given, hyperparameters, step)
-    return new_p, {name: value for name, value in new_state.items() if name in lines.kept}
-
-
-def _step_whole(
-    rule: Rule,
-    p: Any,
-    g: Any,
-    state: Mapping[str, Any],
-    hyperparameters: Mapping[str, Any],
-    step: float,
-    maximize: bool,
-) -> tuple[Any, dict[str, Any]]:
-    given = {name: state.get(name) for name in rule.state}
-    new_p, new_state = _call(rule, p, -g if maximize else g, given, hyperparameters, step)
-    return new_p, {name: value for name, value in new_state.items() if value is not None}
+    missing = [name for name in lines.kept if given[name] is None and name not in lines.fresh]
+    return {name: 0.0 if name in lines.numbers else zeros_like(p) for name in missing}
 
 
 def _call(

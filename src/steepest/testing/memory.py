@@ -55,19 +55,19 @@ class Guarded:
     def __init__(self, values: Tensor, strides: Strides) -> None:
         extent = 1 + sum(s * (n - 1) for s, n in zip(strides, values.shape, strict=True))
         size = (extent + 2 * GUARD) * values.element_size()
-        self._buffer = torch.arange(size, dtype=torch.int64).mul(37).add(11).to(torch.uint8)
+        self.buffer = torch.arange(size, dtype=torch.int64).mul(37).add(11).to(torch.uint8)
         self._dtype, self._shape, self._strides = values.dtype, values.shape, strides
-        self.tensor = self._seen_in(self._buffer)
+        self.tensor = self._seen_in(self.buffer)
         self.tensor.copy_(values)
-        self._before = self._buffer.clone()
+        self._before = self.buffer.clone()
 
     def untouched(self) -> bool:
         """Whether every byte is as it was, the tensor's too."""
-        return torch.equal(self._buffer, self._before)
+        return torch.equal(self.buffer, self._before)
 
     def intact(self) -> bool:
         """Whether every byte outside the tensor is as it was."""
-        now, before = self._buffer.clone(), self._before.clone()
+        now, before = self.buffer.clone(), self._before.clone()
         self._seen_in(now).zero_()
         self._seen_in(before).zero_()
         return torch.equal(now, before)

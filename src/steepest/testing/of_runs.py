@@ -4,7 +4,7 @@ import copy
 import io
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,19 +21,25 @@ HALF = STEPS // 2
 @law(cause="the rule remembers something outside its state.")
 def goes_on_after_saving(subject: Subject) -> None:
     """Saved in the middle and loaded into a new optimizer, a run goes on as if nothing had happened."""
+    p, optimizer, rest, right = _half_a_run(subject)
+    p = Parameter(p.detach().clone())
+    saved = _through_a_file(optimizer.state_dict())
+    optimizer = subject.optimizer([p])
+    optimizer.load_state_dict(saved)
+    for g in rest:
+        step(optimizer, p, g)
+    same(kept(p, optimizer), right, f"saved after {HALF} of {STEPS} steps, shape {subject.shape}, torch.float32")
+
+
+def _half_a_run(subject: Subject) -> tuple[Parameter, Any, Sequence[Tensor], Kept]:
+    """Parameter and optimizer in the middle of a run, the gradients left, and where an undisturbed run ends."""
     start, gradients = problem(torch.float32, subject.shape)
     right = after(by_optimizer(subject, start, gradients))
     p = Parameter(start.clone())
     optimizer = subject.optimizer([p])
     for g in gradients[:HALF]:
         step(optimizer, p, g)
-    p = Parameter(p.detach().clone())
-    saved = _through_a_file(optimizer.state_dict())
-    optimizer = subject.optimizer([p])
-    optimizer.load_state_dict(saved)
-    for g in gradients[HALF:]:
-        step(optimizer, p, g)
-    same(kept(p, optimizer), right, f"saved after {HALF} of {STEPS} steps, shape {subject.shape}, torch.float32")
+    return p, optimizer, gradients[HALF:], right
 
 
 def _through_a_file(saved: Any) -> Any:
@@ -47,18 +53,13 @@ def _through_a_file(saved: Any) -> Any:
 def copies_go_on_alone(subject: Subject) -> None:
     """A deep copy of an optimizer, or a pickled one, goes on as the original would, and neither moves the other."""
     for what, copied in _ways_to_copy(subject.function).items():
-        start, gradients = problem(torch.float32, subject.shape)
-        right = after(by_optimizer(subject, start, gradients))
-        p = Parameter(start.clone())
-        optimizer = subject.optimizer([p])
-        for g in gradients[:HALF]:
-            step(optimizer, p, g)
+        p, optimizer, rest, right = _half_a_run(subject)
         another = copied(optimizer)
         q = another.param_groups[0]["params"][0]
         where = f"{what} after {HALF} of {STEPS} steps, shape {subject.shape}, torch.float32"
         ours: Kept = {}
         theirs: Kept = {}
-        for g in gradients[HALF:]:
+        for g in rest:
             ours, theirs = step(optimizer, p, g), step(another, q, g)
         same(ours, right, f"the original of a {where}")
         same(theirs, right, where)
