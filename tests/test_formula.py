@@ -12,7 +12,6 @@ def test_adam_reads_like_the_paper() -> None:
     rule = read(rules.adam)
     assert formula(program(rule, rule.hyperparameters)).splitlines() == [
         "β₁, β₂ ← betas",
-        "g ← g + λ · p",
         "exp_avg ← β₁ · exp_avg + (1 − β₁) · g",
         "exp_avg_sq ← β₂ · exp_avg_sq + (1 − β₂) · g · g",
         "second_moment ← exp_avg_sq",

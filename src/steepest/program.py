@@ -7,7 +7,6 @@ element.
 
 import ast
 import functools
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +49,17 @@ class Program:
         return tuple(name for name in self.rule.state if name in self.state or name in self.numbers)
 
     @functools.cached_property
+    def function(self) -> Callable[..., Any]:
+        """The rule without its `if`s, for hyperparameters whose truth cannot be asked."""
+        names = [*self.rule.state, *(["step"] if self.rule.counts else []), "*", *self.rule.hyperparameters]
+        source = f"def {self.rule.name}(p, g, {', '.join(names)}):\n"
+        source += "".join(f"    {name} = {value}\n" for name, value in self.lines)
+        source += f"    return ({''.join(f'{name}, ' for name in ('p', *self.rule.state))})\n"
+        scope: dict[str, Any] = {**ARITHMETIC}
+        exec(source, scope)
+        return scope[self.rule.name]
+
+    @functools.cached_property
     def host_source(self) -> str:
         """The function that computes the slots, as text."""
         trees = [ast.parse(text) for text in (*(value for _, value in self.host), *self.slots)]
@@ -83,19 +93,18 @@ _CONVERSION: dict[type, str] = {float: "float", int: "float", bool: "bool", tupl
 
 def program(rule: Rule, hyperparameters: Hyperparameters) -> Program:
     """The straight-line program of a rule under these hyperparameters; the same object while no `if` changes."""
-    return _program(rule, tuple((name, look(hyperparameters[name])) for name, look in choosing.deciding(rule)))
+    return _program(rule, choices(rule, hyperparameters))
 
 
-@functools.cache
-def deciding(rule: Rule) -> Callable[[Hyperparameters], Any]:
-    """Picks the hyperparameters that an `if` of the rule looks at: while they stay, the program stays."""
-    names = [name for name, _ in choosing.deciding(rule)]
-    return operator.itemgetter(*names) if names else lambda _: None
+def choices(rule: Rule, hyperparameters: Hyperparameters) -> tuple[Any, ...]:
+    """What the `if`s of a rule see of its hyperparameters: while that stays, the program stays."""
+    return tuple([look(hyperparameters[name]) for name, look in choosing.deciding(rule)])
 
 
 @functools.lru_cache(maxsize=512)
-def _program(rule: Rule, deciding: tuple[tuple[str, Any], ...]) -> Program:
-    lines = choosing.straighten(rule, dict(deciding))
+def _program(rule: Rule, choices: tuple[Any, ...]) -> Program:
+    known = {name: value for (name, _), value in zip(choosing.deciding(rule), choices, strict=True)}
+    lines = choosing.straighten(rule, known)
     key = rule, tuple((name, ast.dump(value)) for name, value in lines)
     if key not in _PROGRAMS:
         _PROGRAMS[key] = _split(rule, lines)

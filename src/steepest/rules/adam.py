@@ -11,7 +11,7 @@ def adam(
     beta1, beta2 = betas
     if decoupled_weight_decay:
         p = p * (1 - lr * weight_decay)
-    else:
+    elif weight_decay:
         g = g + weight_decay * p
     exp_avg = beta1 * exp_avg + (1 - beta1) * g
     exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g
@@ -40,7 +40,8 @@ def adamw(
 def adamax(p, g, exp_avg, exp_inf, step, *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
     """Adam with the running maximum of |gradient| in place of its root mean square.  Kingma and Ba, 2015."""
     beta1, beta2 = betas
-    g = g + weight_decay * p
+    if weight_decay:
+        g = g + weight_decay * p
     exp_avg = beta1 * exp_avg + (1 - beta1) * g
     exp_inf = maximum(beta2 * exp_inf, abs(g) + eps)
     p = p - lr / (1 - beta1**step) * exp_avg / exp_inf
@@ -55,7 +56,7 @@ def nadam(
     beta1, beta2 = betas
     if decoupled_weight_decay:
         p = p * (1 - lr * weight_decay)
-    else:
+    elif weight_decay:
         g = g + weight_decay * p
     exp_avg = beta1 * exp_avg + (1 - beta1) * g
     exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g
@@ -76,7 +77,7 @@ def radam(
     beta1, beta2 = betas
     if decoupled_weight_decay:
         p = p * (1 - lr * weight_decay)
-    else:
+    elif weight_decay:
         g = g + weight_decay * p
     exp_avg = beta1 * exp_avg + (1 - beta1) * g
     exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g

@@ -5,7 +5,8 @@ from steepest.ops import maximum, where
 
 def asgd(p, g, eta, mu, ax, step, *, lr=1e-2, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0.0):
     """Decaying steps, and `ax`, the mean of all parameters from step t0 on.  Polyak and Juditsky, 1992."""
-    g = g + weight_decay * p
+    if weight_decay:
+        g = g + weight_decay * p
     eta = lr if eta is None else eta
     mu = 1.0 if mu is None else mu
     p = p * (1 - lambd * eta) - eta * g

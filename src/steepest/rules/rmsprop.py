@@ -8,7 +8,8 @@ def rmsprop(
     *, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False,
 ):  # fmt: skip
     """Divide the gradient by a running average of its magnitude.  Hinton, 2012, lecture 6e; Graves, 2013."""
-    g = g + weight_decay * p
+    if weight_decay:
+        g = g + weight_decay * p
     square_avg = alpha * square_avg + (1 - alpha) * g * g
     variance = square_avg
     if centered:

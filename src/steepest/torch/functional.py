@@ -60,8 +60,18 @@ class functional:  # noqa: N801 - called like a function, as torch.func's are
     def _with(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         known = {**getattr(self, "hyperparameters", self.rule.hyperparameters)}
         options.check_names(f"functional({self.rule.name})", changed, known)
-        checks.check(self.rule, known | {name: v for name, v in changed.items() if not isinstance(v, Tensor)})
+        checks.check(self.rule, known | {name: v for name, v in changed.items() if not _has_tensor(v)})
         return known | dict(changed)
+
+    def __repr__(self) -> str:
+        chosen = {name: v for name, v in self.hyperparameters.items() if v is not self.rule.hyperparameters[name]}
+        chosen |= {"maximize": True} if self.maximize else {}
+        return f"functional({', '.join([self.rule.name, *(f'{name}={value!r}' for name, value in chosen.items())])})"
+
+
+def _has_tensor(value: Any) -> bool:
+    """Whether its range cannot be asked: under `torch.func.vmap` a tensor has no truth."""
+    return any(isinstance(one, Tensor) for one in (value if isinstance(value, tuple) else (value,)))
 
 
 def _no_steps(rule: Rule) -> State:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from steepest.kernels import reference
-from steepest.lines import numbers
+from steepest.lines import deciding, numbers
 from steepest.rule import Rule
 from steepest.torch.state import State, number_dtype
 
@@ -31,11 +31,35 @@ def step(
     count = state["step"] + 1 if rule.counts else 1.0
     given = {name: _at_least(real, value) for name, value in state.items() if name in rule.state}
     new_p, new_state = reference.step(
-        rule, p.to(real), g.to(real), given, hyperparameters, step=_at_least(torch.float64, count), maximize=maximize
+        rule,
+        p.to(real),
+        g.to(real),
+        given,
+        hyperparameters,
+        step=_at_least(torch.float64, count),
+        maximize=maximize,
+        choosing=_choosing(rule, hyperparameters),
     )
     kept = {name: _stored(value, state.get(name), p) for name, value in new_state.items()}
     counted = {"step": count} if rule.counts else {}
     return new_p.to(p.dtype), {**counted, **kept}
+
+
+def _choosing(rule: Rule, hyperparameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the `if`s of a rule see where a hyperparameter is a tensor, which has no truth under `torch.func.vmap`.
+
+    An `if momentum:` is entered, so that gradients flow to a momentum of zero too; any other question is refused
+    (TypeError).
+    """
+    if not rule.elementwise or not any(isinstance(value, Tensor) for value in hyperparameters.values()):
+        return None
+    for name, look in deciding(rule):
+        if look is not bool and isinstance(hyperparameters[name], Tensor):
+            raise TypeError(
+                f"{name} chooses between lines of the rule {rule.name} by its value, so it cannot be a tensor: "
+                "give it as a number."
+            )
+    return {name: True if isinstance(value, Tensor) else value for name, value in hyperparameters.items()}
 
 
 def _as_real(value: Any) -> Any:
