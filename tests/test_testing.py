@@ -13,7 +13,7 @@ from steepest.kernels import cpu, launch
 from steepest.ops import abs, exp, log, sign, sqrt, where
 from steepest.tensor_ops import root_mean_square, whole
 from steepest.testing import BrokenLawError, check_rule, laws
-from steepest.torch import plan
+from steepest.torch import entry
 
 LAWS = {law.name: law for law in laws()}
 ARGUMENTS: dict[str, dict[str, Any]] = {"adafactor": {"eps": (1e-8, 1e-3)}}
@@ -339,7 +339,7 @@ def test_a_complex_tensor_stepped_in_half_is_caught(monkeypatch):
         p = p - lr * g
         return p
 
-    monkeypatch.setattr(plan, "cells", torch.Tensor.numel)
+    monkeypatch.setattr(entry, "cells", torch.Tensor.numel)
     assert_broken("complex as two parts", descend, "shape (5, 7), torch.complex64, as real and imaginary parts: p[")
 
 

@@ -245,6 +245,7 @@ def build() -> Iterator[Build]:
         for owner, name, stand_in in (
             (RuleOptimizer, "step", made.step),
             (launch.Launch, "run", made.run),
+            (launch.Launch, "refuses", made.run),
             (plan, "laid_out_as", made.copied),
             (overlap, "laid_out_as", made.copied),
             (sparse, "laid_out_as", made.copied),

@@ -209,7 +209,7 @@ def test_a_strangers_rule_is_an_optimizer():
         expected = expected - 0.1 * 1.0 * 2.0 * velocity
     torch.testing.assert_close(p.detach().numpy(), expected, rtol=1e-14, atol=1e-14)
     assert [*optimizer.state[p]] == ["step", "velocity"]
-    assert not vars(optimizer)["_plans"][0].unfused, "it runs as one fused kernel"
+    assert not vars(optimizer)["_plans"][0][0].unfused, "it runs as one fused kernel"
     again = cls([p], friction=0.25)
     again.load_state_dict(optimizer.state_dict())
     assert torch.equal(again.state[p]["velocity"], optimizer.state[p]["velocity"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from steepest.kernels import cpu, openmp
 from steepest.kernels.numbers import Numbers
-from steepest.kernels.table import NO_MEMORY, OVERLAP, STEPS_DIFFER, prepare
+from steepest.kernels.table import NO_MEMORY, OVERLAP, STEPS_DIFFER, check, prepare
 from steepest.kernels.workers import WORKERS, wait_until
 from steepest.program import Program
 
@@ -72,7 +72,7 @@ class Launch:
         self._chunk = max(1, _chunk_size(elements) // rows[0].slice)
         *first_chunks, self._chunks = np.cumsum([0, *(-(-row.elements // self._chunk) for row in rows)]).tolist()
         self._table = _table(rows, first_chunks, indexed=indexed)
-        self._written = _written(rows, sizes)
+        self.written = _written(rows, sizes)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
         self._numbers = Numbers([row.numbers for row in rows]) if program.numbers else None
@@ -80,6 +80,19 @@ class Launch:
         self._rows_are_one = True
         self._arguments = self._constant_arguments(gradient_size=sizes[1] * rows[0].slice)
         self._address = ctypes.addressof(self._arguments)
+
+    def write_beside(self, written: np.ndarray) -> None:
+        """Refuse gradients that lie in any of these ranges, which other kernels of the same step write.
+
+        written: [begin, end) by address, in order, one after the other; `self.written` among them.
+        """
+        self.written = written
+        self._arguments[cpu.WRITTEN], self._arguments[cpu.WRITTEN_COUNT] = written.ctypes.data, len(written)
+
+    def refuses(self, gradients: Sequence[int]) -> bool:
+        """Whether `run` would not take a step along these."""
+        self._gradients[:] = gradients
+        return check()(self._address) != 0
 
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
         """Take one step; 0 if it was taken, else OVERLAP or NO_MEMORY, with nothing changed (see `table.prepare`).
@@ -184,7 +197,7 @@ class Launch:
             self._table.shape,
         )
         values[cpu.GRADIENTS], values[cpu.GRADIENT_SIZE] = ctypes.addressof(self._gradients), gradient_size
-        values[cpu.WRITTEN], values[cpu.WRITTEN_COUNT] = self._written.ctypes.data, len(self._written)
+        values[cpu.WRITTEN], values[cpu.WRITTEN_COUNT] = self.written.ctypes.data, len(self.written)
         values[cpu.STEPS], values[cpu.CHUNKS] = ctypes.addressof(self._steps), self._chunks
         values[cpu.CHUNK] = self._chunk
         return values

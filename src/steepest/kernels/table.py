@@ -13,8 +13,7 @@ STEPS_DIFFER = 1
 OVERLAP = 2
 NO_MEMORY = 4
 
-_SOURCE = f"""\
-def prepare(arguments):
+_CHECK = f"""\
     table = load_int64(arguments, {cpu.TABLE})
     rows = load_int64(arguments, {cpu.ROWS})
     width = 8 * load_int64(arguments, {cpu.COLUMNS})
@@ -34,6 +33,9 @@ def prepare(arguments):
                 first = middle + 1
         if first < load_int64(arguments, {cpu.WRITTEN_COUNT}) and load_int64(written, 2 * first) < end:
             return {OVERLAP}
+"""
+
+_COUNT = f"""\
     steps = load_int64(arguments, {cpu.STEPS})
     flags = 0
     for row in range(rows):
@@ -60,4 +62,10 @@ def prepare() -> Native:
     OVERLAP: a gradient lies in memory that the step writes; NO_MEMORY: one has none.  Nothing was changed.
     Else every step is raised by one and written to STEPS too; STEPS_DIFFER says that they are not all equal.
     """
-    return over_memory("prepare", _SOURCE)
+    return over_memory("prepare", f"def prepare(arguments):\n{_CHECK}{_COUNT}")
+
+
+@functools.cache
+def check() -> Native:
+    """The first half of `prepare`: OVERLAP or NO_MEMORY, else 0; nothing is changed."""
+    return over_memory("check", f"def check(arguments):\n{_CHECK}    return 0\n")

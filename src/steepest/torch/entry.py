@@ -17,13 +17,18 @@ class Entry:
     """A parameter with a gradient, its state, and the states that its next step makes."""
 
     p: Tensor
-    g: Tensor
     state: State
     fresh: frozenset[str]
-    place: tuple[Any, ...] = ()
+    _before: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        self.place = place(self.p)
+        self._before = self._now()
+
+    @property
+    def g(self) -> Tensor:
+        """The gradient of the moment, which nobody keeps for longer than a step."""
+        assert self.p.grad is not None
+        return self.p.grad
 
     def arrays(self, program: Program) -> list[Tensor]:
         """What a step writes, the parameter first."""
@@ -54,8 +59,10 @@ class Entry:
 
     def is_as_it_was(self) -> bool:
         """Whether the parameter lies where it lay, and its gradient is as sparse or dense as it was."""
-        g = self.p.grad
-        return g is not None and is_sparse(g) == is_sparse(self.g) and self.place == place(self.p)
+        return self.p.grad is not None and self._before == self._now()
+
+    def _now(self) -> tuple[Any, ...]:
+        return is_sparse(self.g), place(self.p)
 
 
 def place(p: Tensor) -> tuple[Any, ...]:

@@ -61,13 +61,12 @@ def has_kernel(tensor: Tensor) -> bool:
         and is_itself(tensor)
         and tensor.data_ptr() % cell_size(tensor) == 0
         and is_dense(tensor)
-        and lies_in_its_storage(tensor)
     )
 
 
 def is_itself(tensor: Tensor) -> bool:
-    """Whether memory holds the values that are shown, neither negated nor conjugated."""
-    return not tensor.is_neg() and not tensor.is_conj()
+    """Whether memory holds the values that are shown: neither negated nor conjugated, nor zeros that have no memory."""
+    return not tensor.is_neg() and not tensor.is_conj() and not tensor._is_zerotensor()
 
 
 def lies_in_its_storage(tensor: Tensor) -> bool:
@@ -99,6 +98,12 @@ def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
         return _unchanged_in_python(tensors)
     sizes, strides = [list(t.shape) for t in tensors], [list(t.stride()) for t in tensors]
     return guards.TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+
+
+def surely_unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
+    """The same, asked twice before the answer is no: torch's guards say so too where only autocast was switched."""
+    quick, slow = unchanged(tensors), _unchanged_in_python(tensors)
+    return lambda *now: quick(*now) or slow(*now)
 
 
 def _unchanged_in_python(tensors: Sequence[Tensor]) -> Callable[..., bool]:

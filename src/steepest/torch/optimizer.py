@@ -1,7 +1,7 @@
 """The optimizer of an elementwise rule: a kernel where there is one for the tensors at hand, else the rule itself."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 from operator import is_
 from typing import Any, ClassVar
@@ -16,6 +16,13 @@ from steepest.torch.entry import Entry
 from steepest.torch.plan import Gradients, Plan, make
 from steepest.torch.state import State, check_gradient, check_saved, complete
 from steepest.torch.tensors import step_in_place
+
+MOST_PLANS = 4
+"""Of one parameter group: where the parameters that have a gradient change from step to step, each set has its own."""
+
+
+def _tensors(seen: list[Any]) -> set[int]:
+    return {id(one) for one in seen if isinstance(one, Tensor)}
 
 
 def _untraced(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,10 +43,7 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._step_group(index, group)
 
     def _step_group(self, index: int, group: Group) -> None:
-        plan = self._plans.get(index)
-        gradients = plan.gradients(group) if plan is not None else None
-        if plan is None or gradients is None:
-            plan, gradients = _untraced(self._plan_anew)(index, group)
+        plan, gradients = self._fitting(index, group) or _untraced(self._plan_anew)(index, group)
         dense = [(entry, self._checked(plan, group, entry)) for entry in plan.unfused]
         slices = [(entry, sparse.checked(self._checked(plan, group, entry))) for entry in plan.sparse]
         gradients, dense, slices = plan.apart(gradients, dense, slices)
@@ -49,6 +53,17 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._step_on_tensors(plan.program, group, entry, g)
         for entry, g in slices:
             self._step_sparse(plan.program, group, entry, g)
+        plan.was_run = True
+
+    def _fitting(self, index: int, group: Group) -> tuple[Plan, list[Gradients]] | None:
+        """A plan that still holds, the last one first: models whose parts take turns have several."""
+        plans = self._plans.get(index, [])
+        for position, plan in enumerate(plans):
+            gradients = plan.gradients(group)
+            if gradients is not None:
+                plans.insert(0, plans.pop(position))
+                return plan, gradients
+        return None
 
     def _checked(self, plan: Plan, group: Group, entry: Entry) -> Tensor:
         """The gradient of a parameter that no kernel walks, after everything that could be wrong was looked at."""
@@ -67,24 +82,25 @@ class ElementwiseOptimizer(RuleOptimizer):
         plan = make(lines, group, lambda p: self._stateful(lines, p))
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
-        if len(set(map(id, self.state.values()))) < len(self.state):  # what this plan laid out anew may be another's
+        seen = [len(self.state), *self._state_values()]
+        if _tensors(self._states_seen) - _tensors(seen):  # this plan laid out anew what others write to
             self._plans.clear()
-        self._plans[index] = plan
-        self._states_seen = self._state_values()
+        others = [other for other in self._plans.get(index, []) if other.was_run]
+        self._plans[index] = [plan, *others[: MOST_PLANS - 1]]
+        self._states_seen = seen
         return plan, gradients
 
     def _same_states(self) -> bool:
         """Whether every parameter still has the state that the plans were made with."""
-        now = self._state_values()
-        return len(now) == len(self._states_seen) and all(map(is_, now, self._states_seen))
-
-    def _state_values(self) -> list[Any]:
         try:
-            states = self.state.values()
-            names, values = chain.from_iterable(states), chain.from_iterable(map(dict.values, states))
-            return [*self.state, *map(len, states), *names, *values]
-        except TypeError:  # state that is not a parameter's, kept for others: nothing is remembered beside it
-            return [object()]
+            return all(map(is_, chain([len(self.state)], self._state_values()), self._states_seen))
+        except TypeError:  # state that is not a parameter's, kept for others
+            return False
+
+    def _state_values(self) -> Iterator[Any]:
+        states = self.state.values()
+        names, values = chain.from_iterable(states), chain.from_iterable(map(dict.values, states))
+        return chain(self.state, map(len, states), names, values)
 
     def _stateful(self, lines: Program, p: Tensor) -> tuple[State, frozenset[str]]:
         if not lines.kept and not lines.rule.counts:
@@ -114,5 +130,5 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _forget(self) -> None:
         super()._forget()
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[int, list[Plan]] = {}
         self._states_seen: list[Any] = []

@@ -10,12 +10,13 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from steepest.kernels.launch import Launch
 from steepest.kernels.table import NO_MEMORY, OVERLAP
-from steepest.program import Program, deciding
+from steepest.program import Program, choices
 from steepest.torch.entry import Entry, is_sparse
 from steepest.torch.layout import (
     KERNEL_DTYPES,
@@ -24,6 +25,7 @@ from steepest.torch.layout import (
     is_itself,
     laid_out_as,
     same_layout,
+    surely_unchanged,
     unchanged,
 )
 from steepest.torch.overlap import Written, writing_together
@@ -40,7 +42,8 @@ Dense = tuple[Entry, Tensor]
 Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through the step, and their addresses
 
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
-_address, _storage, _bytes = Tensor.data_ptr, Tensor.untyped_storage, torch.UntypedStorage.nbytes
+_address, _offset = Tensor.data_ptr, Tensor.storage_offset
+_storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
 _gradient = torch._C.TensorBase.__dict__["grad"].__get__
 _increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
 
@@ -59,14 +62,16 @@ class Kernel:
         self._addressed = [*self._arrays, *chain.from_iterable(row.numbers(program) for row in rows)]
         self._addresses = list(map(_address, self._addressed))
         gradients = [_conform(row.g, row.p) for row in rows]
-        self._gradients = [(g.shape, g.dtype, g.device) for g in gradients]
+        self._gradients = list(map(_kind, gradients))
         self._places: list[int] = []
-        self._storage_sizes: list[int] = []
-        self._arrays_unchanged = unchanged(self._arrays)
+        self._where_in_storage: list[int] = []
+        self._storages = list(map(_storage, self._arrays))  # held, so that no other memory can have their addresses
+        self._sizes = list(map(_bytes, self._storages))
+        self._arrays_unchanged = surely_unchanged(self._arrays)
         self._all_unchanged = unchanged([*self._arrays, *gradients])
         tensors = [rows[0].p, rows[0].g, *arrays[0][1:]]
         dtypes = tuple(KERNEL_DTYPES[tensor.dtype] for tensor in tensors)
-        self._launch = Launch(program, dtypes, [cell_size(t) for t in tensors], [row.row(program) for row in rows])
+        self.launch = Launch(program, dtypes, [cell_size(t) for t in tensors], [row.row(program) for row in rows])
 
     def gradients(self) -> Gradients:
         """The gradients, laid out as the kernel wants them, and their addresses.
@@ -74,7 +79,7 @@ class Kernel:
         Raises ChangedError, or what torch raises for a tensor without address or strides, if the rows are not as they
         were when the launch was made.
         """
-        if list(map(_address, self._addressed)) != self._addresses:
+        if list(map(_address, self._addressed)) != self._addresses or list(map(_bytes, self._storages)) != self._sizes:
             raise ChangedError
         gradients = list(map(_gradient, self.parameters))
         places = list(map(_address, gradients))
@@ -83,32 +88,29 @@ class Kernel:
             self._places = places
         if self._all_unchanged(*self._arrays, *gradients):
             return gradients, places
-        if (
-            not self._arrays_unchanged(*self._arrays)
-            or [(g.shape, g.dtype, g.device) for g in gradients] != self._gradients
-        ):
+        if not self._arrays_unchanged(*self._arrays) or list(map(_kind, gradients)) != self._gradients:
             raise ChangedError
         gradients = [_conform(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
         return gradients, list(map(_address, gradients))
 
     def _check_memory(self, gradients: list[Tensor]) -> None:
-        """Look whether each gradient lies in its storage, unless their storages have the sizes of the last step."""
-        sizes = list(map(_bytes, map(_storage, gradients)))
-        if sizes != self._storage_sizes:
+        """Look whether each gradient lies in its storage, unless it is where it was in one of the same size."""
+        where = [*map(_bytes, map(_storage, gradients)), *map(_offset, gradients)]
+        if where != self._where_in_storage:
             for g in gradients:
                 check_memory(g, "a gradient")
-            self._storage_sizes = sizes
+            self._where_in_storage = where
 
     def run(self, gradients: Gradients, group: Group) -> None:
         """Take one step."""
         tensors, places = gradients
         maximize, threads = group["maximize"], torch.get_num_threads()
-        refused = self._launch.run(places, group, maximize, threads)
+        refused = self.launch.run(places, group, maximize, threads)
         if refused == NO_MEMORY:
             raise no_memory("a gradient")
         if refused == OVERLAP:
             tensors = [laid_out_as(g, p) for g, p in zip(tensors, self.parameters, strict=True)]
-            self._launch.run(list(map(_address, tensors)), group, maximize, threads)
+            self.launch.run(list(map(_address, tensors)), group, maximize, threads)
         _increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
 
 
@@ -119,13 +121,12 @@ class Plan:
         self.program = program
         self.kernels: list[Kernel] = []
         self.rows: list[Entry] = []
-        self._known_apart: list[int] = []
         self.unfused: list[Entry] = []
         self.sparse: list[Entry] = []
         self.idle: list[Tensor] = []
+        self.was_run = False  # until then it knows better than the state itself what its first step makes
         self._parameters = list(group["params"])
-        self._decide = deciding(program.rule)
-        self._decided = self._decide(group)
+        self._choices = choices(program.rule, group)
         self._differentiable = group.get("differentiable", False)
 
     def gradients(self, group: Group) -> list[Gradients] | None:
@@ -143,21 +144,25 @@ class Plan:
         """The gradients, copied where another part of this step would write to them before they are read."""
         if len(self.kernels) + len(dense) + len(slices) < 2:
             return gradients, dense, slices  # one kernel looks at its own gradients
-        places = [place for _, found in gradients for place in found]
-        if not dense and not slices and places == self._known_apart:
+        if not dense and not slices and not self._kernels_refuse(gradients):
             return gradients, dense, slices
         written = Written(self.program, [*self.rows, *(entry for entry, _ in (*dense, *slices))])
         kernels = [list(map(written.copied_from, tensors)) for tensors, _ in gradients]
-        self._known_apart = [_address(g) for tensors in kernels for g in tensors]
         dense = [(entry, written.copied_from(g)) for entry, g in dense]
         slices = [(entry, written.values_copied_from(g)) for entry, g in slices]
         return [(tensors, list(map(_address, tensors))) for tensors in kernels], dense, slices
+
+    def _kernels_refuse(self, gradients: list[Gradients]) -> bool:
+        found = zip(self.kernels, gradients, strict=True)
+        return any(kernel.launch.refuses(places) for kernel, (_, places) in found)
 
     def _fits(self, group: Group) -> bool:
         parameters = group["params"]
         if len(parameters) != len(self._parameters) or not all(map(is_, parameters, self._parameters)):
             return False
-        if self._decide(group) != self._decided or group.get("differentiable", False) != self._differentiable:
+        if choices(self.program.rule, group) != self._choices:
+            return False
+        if group.get("differentiable", False) != self._differentiable:
             return False
         if self.idle and any(p.grad is not None for p in self.idle):
             return False
@@ -177,7 +182,7 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[Stat
         if p.grad is None:
             plan.idle.append(p)
         else:
-            entries.append(Entry(p, p.grad, *stateful(p)))
+            entries.append(Entry(p, *stateful(p)))
     plan.sparse += [entry for entry in entries if is_sparse(entry.g)]
     walkable = [
         entry
@@ -194,17 +199,35 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[Stat
     plan.rows += fused.values()
     for rows in _by_dtype(program, list(fused.values())):
         plan.kernels += [Kernel(program, rows[i : i + MOST_ROWS]) for i in range(0, len(rows), MOST_ROWS)]
+    _beside_each_other([kernel.launch for kernel in plan.kernels])
     return plan
+
+
+def _beside_each_other(launches: Sequence[Launch]) -> None:
+    """Have each kernel refuse gradients in memory that another writes, before any of them runs."""
+    if len(launches) < 2:
+        return
+    written = np.concatenate([launch.written for launch in launches])
+    written = written[np.argsort(written[:, 0])]
+    for launch in launches:
+        launch.write_beside(written)
 
 
 def _is_walkable(entry: Entry) -> bool:
     return has_kernel(entry.p) and entry.g.dtype in KERNEL_DTYPES and type(entry.g) is Tensor
 
 
+def _kind(g: Tensor) -> tuple[Any, ...]:
+    return type(g), g.shape, g.dtype, g.device
+
+
 def _conform(g: Tensor, p: Tensor) -> Tensor:
     if g.layout is not torch.strided:
         raise ChangedError
-    return g if same_layout(g, p) and is_itself(g) else laid_out_as(g, p)
+    if same_layout(g, p) and is_itself(g):
+        return g
+    check_memory(g, "a gradient")
+    return laid_out_as(g, p)
 
 
 def _by_dtype(program: Program, rows: Sequence[Entry]) -> list[list[Entry]]:

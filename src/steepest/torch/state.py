@@ -60,6 +60,7 @@ def check_memory(tensor: Tensor, what: str) -> None:
         tensor.layout is torch.strided
         and tensor.device.type == "cpu"
         and type(tensor) in PLAIN
+        and not tensor._is_zerotensor()
         and not lies_in_its_storage(tensor)
     ):
         raise no_memory(what)
