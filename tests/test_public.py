@@ -24,7 +24,11 @@ def test_what_is_listed_is_there() -> None:
     for name in steepest.__all__:
         if name != "workbench":
             assert getattr(steepest, name) is not None
-    assert sorted(dir(steepest)) == sorted([*steepest.__all__, "__version__"])
+    assert {*steepest.__all__, "__version__", "ops", "rules", "testing", "torch", "workbench"} == {*dir(steepest)}
+
+
+def test_a_star_import_leaves_torch_alone() -> None:
+    assert run("import torch; from steepest import *; print(torch.ones(1).item(), Adam.__name__)") == "1.0 Adam\n"
 
 
 @pytest.mark.parametrize("name", torch.optim.__all__)

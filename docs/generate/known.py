@@ -137,7 +137,7 @@ def _range(rule: str, name: str, default: Any) -> str:
         return said
     if isinstance(default, bool):
         return "`True` or `False`"
-    interval = ranges(rule).get(name)
+    interval = ranges(read(getattr(rules, rule))).get(name) if rule in rules.__all__ else None
     if interval is None:
         return "any"
     text = str(interval)

@@ -12,11 +12,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam",
-    "RAdam", "RMSprop", "Rprop", "RuleError", "SparseAdam", "functional", "lr_scheduler", "ops", "optimizer", "rules",
-    "testing", "torch", "workbench",
+    "RAdam", "RMSprop", "Rprop", "RuleError", "SparseAdam", "functional", "lr_scheduler", "optimizer",
 ]  # fmt: skip
 
 _MODULES = ("lr_scheduler", "ops", "rules", "testing", "torch", "workbench")
+"""`from steepest import *` binds only the first of them: `torch` means torch to whoever writes that."""
 
 
 def __getattr__(name: str) -> Any:
@@ -39,4 +39,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return sorted({*__all__, *_MODULES, "__version__"})

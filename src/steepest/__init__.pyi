@@ -30,5 +30,5 @@ from steepest.torch import SparseAdam as SparseAdam
 from steepest.torch import functional as functional
 from steepest.torch import optimizer as optimizer
 
-__all__ = ["ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SparseAdam", "functional", "lr_scheduler", "ops", "optimizer", "rules", "testing", "torch", "workbench"]
+__all__ = ["ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SparseAdam", "functional", "lr_scheduler", "optimizer"]
 __version__: str

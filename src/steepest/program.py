@@ -183,6 +183,7 @@ class _Splitter(ast.NodeTransformer):
             return self.slot(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and ast.unparse(node.right) != "2":
             raise self.rule.error(node, "A kernel has no general power of an element.", "use x * x, sqrt, exp and log.")
+        self._check_truth(node)
         if isinstance(node, ast.Call):
             self._check_choice(node)
             node.args = [self.visit(argument) for argument in node.args]
@@ -190,6 +191,16 @@ class _Splitter(ast.NodeTransformer):
             node.func = ast.Name(operation)
             return node
         return super().generic_visit(node)
+
+    def _check_truth(self, node: ast.AST) -> None:
+        """Python's `and`, `or`, `not` and a < b < c ask a whole tensor for its truth, which it has not."""
+        is_not = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+        if isinstance(node, ast.BoolOp) or is_not or (isinstance(node, ast.Compare) and len(node.ops) > 1):
+            raise self.rule.error(
+                node,
+                "On tensors `and`, `or`, `not` and a < b < c have no truth for each element.",
+                "use `&` and `|` with brackets, `(a < b) & (b < c)`, or one `where` in another.",
+            )
 
     def _check_choice(self, node: ast.Call) -> None:
         is_where = self.rule.called(node) is ops.where

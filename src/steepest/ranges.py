@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from steepest.rule import Rule
+
 
 @dataclass(frozen=True)
 class Range:
@@ -74,6 +76,14 @@ OF_RULES = {
 """Where a rule's ranges are not those of its names, or torch words them otherwise."""
 
 
-def ranges(rule: str) -> dict[str, Range]:
-    """The ranges of a rule's hyperparameters, by their names."""
-    return RANGES | OF_RULES.get(rule, {})
+def ranges(rule: Rule) -> dict[str, Range]:
+    """The ranges of a rule's hyperparameters, by their names; of a stranger's, those that its own defaults are in."""
+    known = RANGES | (OF_RULES.get(rule.name, {}) if rule.is_own else {})
+    found = {name: known[name] for name in rule.hyperparameters if name in known}
+    if rule.is_own:
+        return found
+    return {name: allowed for name, allowed in found.items() if _all_in(rule.hyperparameters[name], allowed)}
+
+
+def _all_in(value: Any, allowed: Range) -> bool:
+    return all(one in allowed for one in (value if isinstance(value, tuple) else (value,)))

@@ -45,6 +45,11 @@ class Rule:
     elementwise: bool = True
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is one of `steepest.rules`: a stranger's rule may have any name."""
+        return self.function.__module__.startswith("steepest.rules.")
+
+    @property
     def doc(self) -> str:
         """The first line of the docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
@@ -236,6 +241,19 @@ def _check_expression(rule: Rule, expression: ast.expr) -> None:
                 f"A kernel cannot call {ast.unparse(node.func)!r}.",
                 f"use the operations of steepest.ops: {', '.join(ops.__all__)}.",
             )
+        if isinstance(node, ast.Call):
+            _check_arguments(rule, node)
+
+
+def _check_arguments(rule: Rule, call: ast.Call) -> None:
+    name = OPERATIONS[rule.called(call)]
+    wanted = list(inspect.signature(getattr(ops, name)).parameters)
+    if call.keywords or len(call.args) != len(wanted):
+        raise rule.error(
+            call,
+            f"{name} takes {len(wanted)} argument{'s' * (len(wanted) > 1)}, by position.",
+            f"`{name}({', '.join(wanted)})`.",
+        )
 
 
 def _check_choices(rule: Rule, node: ast.AST) -> None:

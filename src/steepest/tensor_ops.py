@@ -8,13 +8,29 @@ from typing import Any
 
 from steepest.ops import _library, sqrt
 
-__all__ = ["add_product", "mean", "mix", "norm", "root_mean_square", "scaled_sum", "to_bfloat16", "transpose", "whole"]
+__all__ = [
+    "add_product",
+    "epsilon",
+    "mean",
+    "mix",
+    "norm",
+    "root_mean_square",
+    "scaled_sum",
+    "to_bfloat16",
+    "transpose",
+    "whole",
+]
 
 
 def whole(rule: Callable[..., tuple]) -> Callable[..., tuple]:
     """Mark a rule as one of whole tensors."""
     rule.whole = True  # type: ignore[attr-defined]
     return rule
+
+
+def epsilon(x: Any) -> float:
+    """The difference between 1 and the next number of the dtype of x."""
+    return float(_library(x).finfo(x.dtype).eps)
 
 
 def mean(x: Any, axis: int) -> Any:

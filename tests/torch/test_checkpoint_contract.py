@@ -33,7 +33,7 @@ def step_by_name(optimizer, params) -> None:
     optimizer.step()
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module.module."])
 @pytest.mark.parametrize("writer", ["ours", "theirs"])
 def test_parameters_are_matched_by_name(configuration, writer, prefix):
     """V10: torch goes by position, and parameters in another order get each other's state."""
@@ -275,3 +275,92 @@ def test_optimizers_of_whole_tensors_keep_the_contract_too():
         again = cls(model.parameters())
         again.load_state_dict(values_of(theirs))
         torch.testing.assert_close(values_of(again)["state"], checkpoint["state"], rtol=0, atol=0)
+
+
+# --- what a damaged or odd checkpoint may not do ----------------------------------------------------------------------
+
+
+def stepped(name: str, *shapes: tuple[int, ...], **options):
+    params = [Parameter(torch.ones(shape)) for shape in shapes]
+    optimizer = getattr(steepest, name)(params, **options)
+    for p in params:
+        p.grad = torch.full_like(p, 0.5)
+    optimizer.step()
+    return params, optimizer
+
+
+def refused(optimizer, checkpoint, match: str) -> None:
+    """It is refused in these words, and changes nothing."""
+    before = values_of(optimizer)
+    with pytest.raises(ValueError, match=match):
+        optimizer.load_state_dict(checkpoint)
+    torch.testing.assert_close(values_of(optimizer), before, rtol=0, atol=0)
+
+
+LACKING = [
+    ("Adam", "exp_avg_sq"), ("Adamax", "exp_inf"), ("RMSprop", "square_avg"), ("Adagrad", "sum"),
+    ("NAdam", "mu_product"), ("Rprop", "step_size"), ("ASGD", "eta"), ("Adafactor", "row_var"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "state"), LACKING)
+def test_state_that_was_lost_is_not_begun_anew(name, state):
+    """torch takes it, and raises a KeyError at the next step; zeros beside a step count of 20 would explode."""
+    _, optimizer = stepped(name, (4, 4))
+    checkpoint = values_of(optimizer)
+    del checkpoint["state"][0][state]
+    refused(optimizer, checkpoint, f"was stepped 1 times but has no '{state}'")
+
+
+@pytest.mark.parametrize("step", [-3.0, float("nan"), float("inf")])
+def test_an_impossible_step_count(step):
+    _, optimizer = stepped("Adam", (4,))
+    checkpoint = values_of(optimizer)
+    checkpoint["state"][0]["step"] = torch.tensor(step)
+    refused(optimizer, checkpoint, "The step count of parameter 0 is")
+
+
+def test_the_last_parameter_can_refuse_for_all():
+    _, optimizer = stepped("Adam", (2,), (2,), (2,))
+    checkpoint = values_of(optimizer)
+    for state in checkpoint["state"].values():
+        state["exp_avg"] += 1
+    checkpoint["state"][2]["exp_avg"] = checkpoint["state"][2]["exp_avg"].to("meta")
+    refused(optimizer, checkpoint, "'exp_avg' of parameter 2 is on the meta device")
+
+
+def test_state_that_was_made_in_inference_mode_is_replaced():
+    (_, q), optimizer = stepped("Adam", (2,), (2,))
+    checkpoint = values_of(optimizer)
+    with torch.inference_mode():
+        optimizer.state[q]["exp_avg"] = torch.full((2,), 7.0)
+    optimizer.load_state_dict(checkpoint)
+    torch.testing.assert_close(optimizer.state[q]["exp_avg"], checkpoint["state"][1]["exp_avg"])
+
+
+def test_a_live_state_dict_whose_parameters_change_places():
+    """It holds the very tensors that are written to."""
+    (p, q), optimizer = stepped("Adam", (2,), (2,))
+    optimizer.state[p]["exp_avg"].fill_(0.1)
+    optimizer.state[q]["exp_avg"].fill_(0.2)
+    checkpoint = optimizer.state_dict()
+    checkpoint["state"] = {0: checkpoint["state"][1], 1: checkpoint["state"][0]}
+    optimizer.load_state_dict(checkpoint)
+    torch.testing.assert_close(optimizer.state[p]["exp_avg"], torch.full((2,), 0.2))
+    torch.testing.assert_close(optimizer.state[q]["exp_avg"], torch.full((2,), 0.1))
+
+
+@pytest.mark.parametrize("word", ["d", "rho", "alpha", "mine"])
+def test_a_word_of_ones_own_in_a_group_is_no_other_optimizers(word):
+    p = Parameter(torch.ones(2))
+    optimizer = steepest.AdamW([{"params": [p], word: 1}])
+    optimizer.load_state_dict(values_of(optimizer))
+    assert optimizer.param_groups[0][word] == 1
+
+
+def test_something_else_than_a_state_dict():
+    _, optimizer = stepped("Adam", (2,))
+    refused(optimizer, nn.Linear(2, 2).state_dict(), "it has 'weight', 'bias', and no 'state'")
+    refused(
+        optimizer, {"model": {}, "optimizer": optimizer.state_dict()}, r"load_state_dict\(checkpoint\['optimizer'\]\)"
+    )

@@ -18,6 +18,9 @@ def gradients(shape=(5, 3), seed: int = 0) -> list[torch.Tensor]:
     return [torch.randn(shape, generator=random, dtype=torch.float64) for _ in range(STEPS)]
 
 
+FIXED = gradients()
+
+
 def form_of(configuration, **changed):
     return steepest.functional(
         configuration.rule.function, maximize=configuration.maximize, **{**configuration.hyperparameters, **changed}
@@ -164,3 +167,57 @@ def test_a_strangers_rule_has_it_too():
     p, state = run(steepest.functional(halve), torch.ones(2), [torch.ones(2)])
     assert p.tolist() == [0.5, 0.5]
     assert state == {}
+
+
+def sgd_with(name: str, value) -> torch.Tensor:
+    """Where SGD ends with this value of one hyperparameter."""
+    return run(steepest.functional(rules.sgd, **{name: value}), torch.ones(5, 3, dtype=torch.float64), FIXED)[0]
+
+
+@pytest.mark.parametrize("name", ["momentum", "weight_decay", "lr"])
+def test_a_population_with_other_hyperparameters(name):
+    """`if momentum:` asks a tensor for its truth, which it does not have under vmap."""
+    values = torch.tensor([0.0, 0.1, 0.9], dtype=torch.float64)
+    for value, found in zip(values.tolist(), vmap(lambda v: sgd_with(name, v))(values), strict=True):
+        torch.testing.assert_close(found, sgd_with(name, value), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["momentum", "weight_decay"])
+def test_gradients_flow_to_a_hyperparameter_of_zero(name):
+    """A difference quotient says what they are; with the line left out they would be zero."""
+    slope = grad(lambda value: sgd_with(name, value).sum())(torch.tensor(0.0, dtype=torch.float64))
+    expected = (sgd_with(name, 1e-6).sum() - sgd_with(name, 0.0).sum()) / 1e-6
+    torch.testing.assert_close(slope, expected, rtol=1e-3, atol=1e-9)
+
+
+def test_a_population_with_other_betas():
+    ones, g = torch.ones(3, dtype=torch.float64), torch.full((3,), 0.5, dtype=torch.float64)
+
+    def last(beta1):
+        form = steepest.functional(rules.adam, betas=(beta1, 0.999))
+        p, state = form.update(ones, g, form.init(ones))
+        return form.update(p, -g, state)[0]
+
+    for beta, found in zip([0.5, 0.9], vmap(last)(torch.tensor([0.5, 0.9], dtype=torch.float64)), strict=True):
+        torch.testing.assert_close(found, last(beta), rtol=1e-12, atol=0)
+
+
+def test_a_tensor_cannot_choose_by_its_value():
+    def impatient(p, g, *, lr=1e-2, rest=0.5):
+        if rest > 0.3:
+            p = p - lr * g
+        return p
+
+    form = steepest.functional(impatient, rest=torch.tensor(0.4))
+    with pytest.raises(TypeError, match="rest chooses between lines of the rule impatient by its value"):
+        form.update(torch.ones(2), torch.ones(2), form.init(torch.ones(2)))
+
+
+def test_it_says_what_it_is():
+    assert repr(steepest.functional(rules.sgd, lr=0.5, maximize=True)) == "functional(sgd, lr=0.5, maximize=True)"
+
+
+def test_adafactors_own_epsilon_is_the_dtypes():
+    p, g = torch.ones(4, 5), torch.full((4, 5), 0.25)
+    own, given = steepest.functional(rules.adafactor), steepest.functional(rules.adafactor, eps=(2.0**-23, 1e-3))
+    assert torch.equal(run(own, p, [g])[0], run(given, p, [g])[0])

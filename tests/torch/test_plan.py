@@ -1,10 +1,13 @@
 """Memory shared between parameters, gradients and state: what each step gives, with no byte beside them changed."""
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
 import torch
 
+import steepest
 from support.configurations import NUMBERS
 from support.memory import Guarded, contiguous
 
@@ -158,3 +161,130 @@ def test_a_parameter_whose_own_elements_share_memory_is_refused_as_by_torch(conf
         messages.append(str(caught.value).partition(".")[0])
     assert "single memory location" in messages[0]
     assert "single memory location" in messages[1]
+
+
+# --- what a plan keeps, and when it is made anew ----------------------------------------------------------------------
+
+
+def plans_made(optimizer) -> list[int]:
+    """The groups that plans are made for, from now on."""
+    made: list[int] = []
+    plan_anew = optimizer._plan_anew
+    optimizer._plan_anew = lambda index, group: made.append(index) or plan_anew(index, group)
+    return made
+
+
+def test_no_gradient_is_kept_after_a_step(configuration):
+    (p,), optimizer = make(configuration.ours, [values(0, 100)])
+    p.grad = values(1, 100)
+    held = weakref.ref(p.grad)
+    optimizer.step()
+    p.grad = None
+    gc.collect()
+    assert held() is None
+
+
+def test_parameters_that_take_turns_have_a_plan_each():
+    """Two heads of one body: the body always has a gradient, one head does."""
+    (body, one, other), optimizer = make(steepest.Adam, [values(0, 33), values(1, 9), values(2, 7)])
+    (q, r, s), theirs = make(torch.optim.Adam, [p.detach().clone() for p in (body, one, other)])
+    made = plans_made(optimizer)
+    for step in range(6):
+        for params in ((body, one, other), (q, r, s)):
+            for position, p in enumerate(params):
+                p.grad = values(step, p.numel()) if position in (0, 1 + step % 2) else None
+        optimizer.step()
+        theirs.step()
+    assert made == [0, 0]
+    for p, expected in ((body, q), (one, r), (other, s)):
+        torch.testing.assert_close(p, expected)
+
+
+def test_a_switch_that_is_a_tensor_and_changes_in_place():
+    momentum: Any = torch.tensor(0.0)
+    (p,), optimizer = make(lambda ps: steepest.SGD(ps, lr=0.1, momentum=momentum), [values(0, 3)])
+    (q,), theirs = make(lambda ps: torch.optim.SGD(ps, lr=0.1, momentum=momentum), [p.detach().clone()])
+    for step in range(4):
+        momentum.fill_(0.9 if step else 0.0)
+        for one in (p, q):
+            one.grad = values(step, 3)
+        optimizer.step()
+        theirs.step()
+    torch.testing.assert_close(p, q)
+
+
+def test_inference_mode_and_autocast_make_no_new_plan():
+    (p,), optimizer = make(steepest.SGD, [values(0, 3)])
+    p.grad = values(1, 3)
+    optimizer.step()
+    made = plans_made(optimizer)
+    for mode in (torch.inference_mode, torch.no_grad, lambda: torch.autocast("cpu")):
+        with mode():
+            optimizer.step()
+        optimizer.step()
+    assert made == []
+
+
+def test_kernels_of_one_step_do_not_read_what_another_wrote():
+    """Two dtypes are two kernels; the gradient of the second lies in the parameter of the first."""
+    one, other = torch.arange(8.0, dtype=torch.float64), torch.arange(4.0)
+    (p, q), optimizer = make(lambda ps: steepest.SGD(ps, lr=1.0), [one, other])
+    for _ in range(2):
+        q.grad = None
+        p.grad, q.grad = torch.ones(8, dtype=torch.float64), p.data.view(torch.float32)[8:12]
+        expected = q.detach() - q.grad
+        optimizer.step()
+        torch.testing.assert_close(q.detach(), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD"])
+def test_infinity_is_left_alone_where_nothing_decays(name):
+    """0 * inf is NaN: a mask of minus infinities, which is a parameter, would be lost."""
+    (p,), ours = make(getattr(steepest, name), [torch.tensor([1.0, -torch.inf])])
+    (q,), theirs = make(getattr(torch.optim, name), [p.detach().clone()])
+    for one, optimizer in ((p, ours), (q, theirs)):
+        one.grad = torch.tensor([1.0, 0.0])
+        optimizer.step()
+    torch.testing.assert_close(p, q)
+
+
+def test_the_hooks_of_a_subclass_with_a_step_of_its_own_run_once():
+    class Loud(steepest.SGD):
+        def step(self, closure=None):
+            return super().step(closure)
+
+    calls: list[int] = []
+    (p,), optimizer = make(Loud, [values(0, 3)])
+    optimizer.register_step_post_hook(lambda *_: calls.append(1))
+    p.grad = values(1, 3)
+    optimizer.step()
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("shrunk", [False, True])
+def test_a_gradient_that_ends_behind_its_storage(shrunk):
+    """Its storage has the size that the last one had, and begins elsewhere."""
+    n = 1 << 16
+    (p,), optimizer = make(steepest.SGD, [torch.zeros(n)])
+    p.grad = torch.ones(n)
+    optimizer.step()
+    both = torch.ones(2 * n)
+    p.grad = both[n:]
+    if shrunk:
+        both.untyped_storage().resize_(4 * n)
+        with pytest.raises(RuntimeError, match="storage of a gradient was freed or made smaller"):
+            optimizer.step()
+    else:
+        optimizer.step()
+
+
+def test_integers_and_inference_tensors_are_refused():
+    p = torch.tensor([5, 5])
+    p.grad = torch.tensor([1, 1])
+    with pytest.raises(RuntimeError, match=r"parameter of torch\.int64, which cannot hold the fraction"):
+        steepest.SGD([p], lr=0.1).step()
+    with torch.inference_mode():
+        q = torch.ones(3)
+    q.grad = torch.ones(3)
+    with pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
+        steepest.SGD([q], lr=0.1).step()

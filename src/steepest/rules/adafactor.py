@@ -1,7 +1,7 @@
 """Adafactor."""
 
 from steepest.ops import maximum, minimum, sqrt
-from steepest.tensor_ops import mean, root_mean_square, whole
+from steepest.tensor_ops import epsilon, mean, root_mean_square, whole
 
 
 @whole
@@ -11,6 +11,7 @@ def adafactor(
 ):  # fmt: skip
     """Adam's second moment from its row and column means, with clipped, relative steps.  Shazeer and Stern, 2018."""
     eps1, eps2 = eps
+    eps1 = epsilon(p) if eps1 is None else eps1
     rate = minimum(lr, 1 / sqrt(step)) * maximum(eps2, root_mean_square(p))
     p = p * (1 - lr * weight_decay)
     if g.ndim > 1:

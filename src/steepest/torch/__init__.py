@@ -1,12 +1,25 @@
 """Drop-in for torch.optim: the same names, signatures, defaults, errors and checkpoints, on kernels of our own."""
 
+from collections.abc import Callable
+from typing import Any
+
+from steepest.torch import make
 from steepest.torch.base import RuleOptimizer
 from steepest.torch.family import family
 from steepest.torch.functional import functional
 from steepest.torch.lbfgs import LBFGS
-from steepest.torch.make import optimizer
 
 _family = family()
+_by_rule = {cls.rule.function: cls for cls in _family.values()}
 globals().update(_family)
 
 __all__ = ["LBFGS", *sorted(_family), "RuleOptimizer", "functional", "optimizer"]  # noqa: PLE0604 - found, not listed
+
+
+def optimizer(rule: Callable[..., Any]) -> type[Any]:
+    """A torch optimizer class of a rule, named after it: fused on CPU, the rule itself on tensors elsewhere.
+
+    rule: `f(p, g, *state, step, *, hyperparameters)`, see `steepest.rule.read`; for one of ours, torch's class of it.
+    Raises RuleError where the function cannot be read as a rule.
+    """
+    return _by_rule.get(rule) or make.optimizer(rule)

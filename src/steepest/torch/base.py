@@ -82,7 +82,7 @@ class RuleOptimizer(Optimizer):
             or _HOOKS._global_optimizer_pre_hooks
             or _HOOKS._global_optimizer_post_hooks
             or _profiler_enabled()
-        ):
+        ) and type(self).step is RuleOptimizer.step:  # torch calls the hooks of a subclass that has a step of its own
             return self._step_with_hooks(closure)
         return self._step(closure)
 
@@ -115,19 +115,20 @@ class RuleOptimizer(Optimizer):
         for hook in self._optimizer_load_state_dict_pre_hooks.values():  # which may turn a foreign checkpoint into ours
             changed = hook(self, found)
             found = found if changed is None else changed
+        checkpoint.check_form(found)
         saved_groups = checkpoint.matched(self.param_groups, found["param_groups"])
-        checkpoint.check_optimizer(type(self).__name__, self.rule, saved_groups, found["state"])
+        checkpoint.check_optimizer(type(self).__name__, self.rule, self.param_groups, saved_groups, found["state"])
         checks.check_kinds(self.rule, saved_groups)
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
-                self._check_state(found["state"].get(key, {}), p, checkpoint.which(saved, position))
+                self._check_state(found["state"].get(key, {}), saved, p, checkpoint.which(saved, position))
         state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
         groups = checkpoint.merged(self.param_groups, saved_groups)
         self.__setstate__({"state": state, "param_groups": groups})
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
 
-    def _check_state(self, saved: dict[str, Any], p: Tensor, which: str) -> None:
+    def _check_state(self, saved: dict[str, Any], group: Group, p: Tensor, which: str) -> None:
         """Refuse saved state that is not as this rule keeps it for this parameter (ValueError)."""
         raise NotImplementedError
 

@@ -22,7 +22,18 @@ State = dict[Any, Any]
 IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")
 """Arguments that say how a step is taken, not what it computes: they belong to the run, not to its checkpoint."""
 
-_WRAPPERS = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before a name
+_PARALLEL, _COMPILED = "module.", "_orig_mod."  # what DistributedDataParallel and torch.compile put before a name
+
+
+def check_form(found: Mapping[str, Any]) -> None:
+    """Refuse what is no optimizer's state_dict (ValueError)."""
+    if not {"state", "param_groups"} <= found.keys():
+        inside = [key for key, value in found.items() if isinstance(value, Mapping) and "param_groups" in value]
+        hint = f"Give load_state_dict(checkpoint[{inside[0]!r}])" if inside else "Give what its state_dict() returned"
+        raise ValueError(
+            f"This is not the state_dict of an optimizer: it has {_listed(list(found)[:9])}, and no 'state' and "
+            f"'param_groups'. {hint}. Nothing was changed."
+        )
 
 
 def matched(groups: Sequence[Group], saved_groups: Sequence[Group]) -> list[Group]:
@@ -42,7 +53,7 @@ def matched(groups: Sequence[Group], saved_groups: Sequence[Group]) -> list[Grou
 def _in_our_order(index: int, group: Group, saved: Group) -> Group:
     if "param_names" not in group or "param_names" not in saved:
         return dict(saved)
-    names, saved_names = list(map(_bare, group["param_names"])), list(map(_bare, saved["param_names"]))
+    names, saved_names = _bare(group["param_names"]), _bare(saved["param_names"])
     keys = dict(zip(saved_names, saved["params"], strict=True))
     missing, unknown = [n for n in names if n not in keys], [n for n in saved_names if n not in names]
     if missing or unknown:
@@ -54,9 +65,16 @@ def _in_our_order(index: int, group: Group, saved: Group) -> Group:
     return saved | {"params": [keys[name] for name in names], "param_names": list(group["param_names"])}
 
 
-def _bare(name: str) -> str:
-    for wrapper in _WRAPPERS:
-        name = name.removeprefix(wrapper)
+def _bare(names: Sequence[str]) -> list[str]:
+    """The names without what wrappers put before them, where they are as many then."""
+    bare = [_unwrapped(name) for name in names]
+    return bare if len(set(bare)) == len(set(names)) else list(names)
+
+
+def _unwrapped(name: str) -> str:
+    name = name.replace(_COMPILED, "")  # torch.compile may wrap any module
+    while name.startswith(_PARALLEL):
+        name = name.removeprefix(_PARALLEL)
     return name
 
 
@@ -67,23 +85,21 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:3])) + more
 
 
-def check_optimizer(called: str, rule: Rule, saved_groups: Sequence[Group], state: Mapping[Any, State]) -> None:
+def check_optimizer(
+    called: str, rule: Rule, groups: Sequence[Group], saved_groups: Sequence[Group], state: Mapping[Any, State]
+) -> None:
     """Refuse what another optimizer wrote (ValueError)."""
+    own_options = {name for group in groups for name in group}
     others = [read(getattr(rules, name)) for name in rules.__all__ if name != rule.name]
     foreign_state = {name for other in others for name in other.state} - {*rule.state, "step"}
     foreign_options = {name for other in others for name in other.hyperparameters} - {*rule.hyperparameters}
     found = sorted({name for one in state.values() if isinstance(one, dict) for name in one} & foreign_state)
-    options = sorted({name for group in saved_groups for name in group} & foreign_options - _also(rule))
+    options = sorted({name for group in saved_groups for name in group} & foreign_options - own_options)
     if found or options:
         raise ValueError(
             f"This checkpoint is of another optimizer: it holds {_listed([*found, *options])}, which {called} does not "
             "have. Load it into the optimizer that wrote it, or start this one without it. Nothing was changed."
         )
-
-
-def _also(rule: Rule) -> set[str]:
-    """What torch keeps in the groups of an optimizer beside its own arguments."""
-    return {"decoupled_weight_decay"} if rule.name == "adamw" else set()
 
 
 def which(saved: Group, position: int) -> str:
@@ -108,22 +124,44 @@ def filled(
     keys = [key for group in saved_groups for key in group["params"]]
     parameters = [p for group in groups for p in group["params"]]
     state: defaultdict[Any, State] = defaultdict(dict)
+    overwritten: list[tuple[Tensor, Tensor]] = []
     for key, p in zip(keys, parameters, strict=True):
-        if key in saved:
-            ours = current.get(p, {})
-            state[p] = {name: _put(ours.get(name), value, p) for name, value in saved[key].items()}
-            if rule.counts and "step" in state[p]:
-                state[p]["step"] = number(state[p]["step"])
+        for name, value in saved.get(key, {}).items():
+            ours = current.get(p, {}).get(name)
+            if isinstance(ours, Tensor) and _can_hold(ours, value):
+                overwritten.append((ours, value))
+                state[p][name] = ours
+            else:
+                state[p][name] = _copy(value, p)
+        if rule.counts and state.get(p, {}).get("step") is not None:
+            state[p]["step"] = number(state[p]["step"])
     for key in saved.keys() - set(keys):
         state[key] = saved[key]
+    _overwrite(overwritten)
     return state
 
 
-def _put(ours: Any, value: Any, p: Tensor) -> Any:
-    """The saved value in our own tensor, or in one that is a copy on the parameter's device."""
+def _can_hold(ours: Tensor, value: Any) -> bool:
+    """Whether a saved value can be written into a tensor of ours."""
+    if not isinstance(value, Tensor) or ours.is_inference():
+        return False
+    return (ours.shape, ours.dtype, ours.layout) == (value.shape, value.dtype, value.layout)
+
+
+def _copy(value: Any, p: Tensor) -> Any:
     if not isinstance(value, Tensor):
         return copy.deepcopy(value)
-    if isinstance(ours, Tensor) and (ours.shape, ours.dtype, ours.layout) == (value.shape, value.dtype, value.layout):
-        with torch.no_grad():
-            return ours.copy_(value)
     return value.detach().clone() if value.dim() == 0 else value.detach().to(p.device, copy=True)
+
+
+def _overwrite(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Write each saved value into ours; what lies in memory that is written, as in a live state_dict(), is copied."""
+    written = {_storage(ours) for ours, _ in pairs}
+    values = [value.clone() if _storage(value) in written else value for _, value in pairs]
+    with torch.no_grad():
+        for (ours, _), value in zip(pairs, values, strict=True):
+            ours.copy_(value)
+
+
+def _storage(tensor: Tensor) -> Any:
+    return id(tensor) if tensor.layout is not torch.strided else tensor.untyped_storage()._cdata

@@ -18,25 +18,33 @@ _CHOICES = {
 def check(rule: Rule, arguments: Mapping[str, Any]) -> None:
     """Refuse what no optimizer can work with (ValueError, RuntimeError)."""
     _check_numbers(rule, arguments)
-    for name, allowed in ranges(rule.name).items():
-        if name in rule.hyperparameters:
-            _check_range(arguments[name], allowed, rule.hyperparameters[name])
+    for name, allowed in ranges(rule).items():
+        _check_range(arguments[name], allowed, rule.hyperparameters[name])
+    if rule.is_own:
+        _check_as_torch(rule, arguments)
+    _check_implementation(arguments)
+
+
+def _check_as_torch(rule: Rule, arguments: Mapping[str, Any]) -> None:
+    """What torch demands of a few optimizers beside ranges."""
     for name, (choices, refusal) in _CHOICES.items():
         if arguments.get(name) is not None and arguments[name] not in choices:
             raise ValueError(f"{refusal.format(arguments[name])}: choose {' or '.join(choices)}")
     if "amsgrad" in arguments:
         _check_betas(arguments["betas"], arguments)
-    if "etas" in arguments:
+    if rule.name == "rprop":
         _check_rprop(arguments["etas"], arguments["step_sizes"])
-    if arguments.get("nesterov") and (arguments["momentum"] <= 0 or arguments.get("dampening", 0) != 0):
+    if rule.name == "sgd" and arguments["nesterov"] and (arguments["momentum"] <= 0 or arguments["dampening"] != 0):
         raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-    _check_implementation(arguments)
 
 
 def _check_numbers(rule: Rule, arguments: Mapping[str, Any]) -> None:
     for name, default in rule.hyperparameters.items():
-        if isinstance(default, tuple) and len(arguments[name]) != len(default):
+        several = isinstance(default, tuple)
+        if several and not (isinstance(arguments[name], Sequence) and len(arguments[name]) == len(default)):
             raise ValueError(f"{name} must be {len(default)} numbers such as {default}, not {arguments[name]}")
+        if not all(_is_kind_of(value, default) for value in (arguments[name] if several else [arguments[name]])):
+            raise TypeError(f"{name} must be a number as in {name}={default!r}, its default, not {arguments[name]!r}")
     for name, value in arguments.items():
         if isinstance(value, Tensor) and value.numel() != 1:
             raise ValueError(f"Tensor {name} must be 1-element")

@@ -13,11 +13,7 @@ from steepest.torch.whole import WholeOptimizer
 
 @functools.cache
 def optimizer(rule: Callable[..., Any]) -> type[Any]:
-    """A torch optimizer class of a rule, named after it: fused on CPU, the rule itself on tensors elsewhere.
-
-    rule: `f(p, g, *state, step, *, hyperparameters)`, see `steepest.rule.read`.
-    Raises RuleError where the function cannot be read as a rule.
-    """
+    """The class of a rule alone; `steepest.optimizer` gives ours where torch has more beside its rule."""
     read_rule = read(rule)
     theirs = options.torch_class(read_rule)
     name = theirs.__name__ if theirs else "".join(part.capitalize() for part in read_rule.name.split("_"))

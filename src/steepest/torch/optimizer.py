@@ -120,8 +120,8 @@ class ElementwiseOptimizer(RuleOptimizer):
     def _check_gradient(self, p: Tensor, g: Tensor, group: Group) -> None:
         check_gradient(p, g, type(self).__name__, sparse=self.takes_sparse)
 
-    def _check_state(self, saved: dict[str, Any], p: Tensor, which: str) -> None:
-        check_saved(self.rule, saved, p, which)
+    def _check_state(self, saved: dict[str, Any], group: Group, p: Tensor, which: str) -> None:
+        check_saved(self.rule, saved, group, p, which)
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does."""

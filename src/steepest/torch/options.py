@@ -27,7 +27,7 @@ _ELSEWHERE |= {"epsilon": "eps", "rho": "alpha", "decay": "weight_decay", "wd": 
 
 def torch_class(rule: Rule) -> type[torch.optim.Optimizer] | None:
     """torch.optim's class for this rule of ours, if it has one; a stranger's rule may have any name."""
-    if not rule.function.__module__.startswith("steepest.rules."):
+    if not rule.is_own:
         return None
     return next((getattr(torch.optim, c) for c in torch.optim.__all__ if c.lower() == rule.name.replace("_", "")), None)
 

@@ -1,12 +1,14 @@
 """The state of one parameter: made where it is missing, checked where it is not.  Names and dtypes are torch's."""
 
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from steepest.lines import numbers
-from steepest.program import Program
+from steepest.program import Program, program
 from steepest.rule import Rule
 from steepest.torch.layout import PLAIN, lies_in_its_storage
 
@@ -25,6 +27,16 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str, *, sparse: bool = False
         )
     check_memory(p, "a parameter")
     check_memory(g, "a gradient")
+    if not (p.is_floating_point() or p.is_complex()):
+        raise RuntimeError(
+            f"{optimizer} was given a parameter of {p.dtype}, which cannot hold the fraction that a step is. "
+            "Make it a floating point tensor."
+        )
+    if p.is_inference() and not torch.is_inference_mode_enabled():
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed: "
+            "make the parameter outside of torch.inference_mode(), or clone it."
+        )
     if _is_expanded(p):
         raise RuntimeError(
             "More than one element of a parameter refers to a single memory location, so a step would write it twice. "
@@ -99,8 +111,11 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
     return frozenset(missing) & frozenset(program.fresh)
 
 
-def check_saved(rule: Rule, saved: State, p: Tensor, which: str) -> None:
-    """Refuse saved state that does not fit its parameter (ValueError)."""
+def check_saved(rule: Rule, saved: State, group: Mapping[str, Any], p: Tensor, which: str) -> None:
+    """Refuse saved state that does not fit its parameter (ValueError).
+
+    group: the hyperparameters that it was saved with.
+    """
     if saved and rule.counts and saved.get("step") is None and saved.keys() & {*rule.state}:
         raise ValueError(
             f"The state of {which} has {', '.join(map(repr, saved))} but no step count: it is of another optimizer. "
@@ -115,7 +130,36 @@ def check_saved(rule: Rule, saved: State, p: Tensor, which: str) -> None:
         else:
             check_shape(name, saved[name], p, which)
             check_kind(name, saved[name], p, which)
-            check_memory(saved[name], f"the state {name!r} of {which}")
+            check_values(name, saved[name], p, which)
+    if rule.counts and saved:
+        lines = program(rule, {**rule.hyperparameters, **{n: v for n, v in group.items() if v is not None}})
+        check_complete(saved, lines.kept, which)
+
+
+def check_complete(saved: State, names: Iterable[str], which: str) -> None:
+    """Refuse state that was stepped but has not all that a step makes, or an impossible step count (ValueError)."""
+    step = float(saved["step"])
+    if not 0 <= step < math.inf:
+        raise ValueError(
+            f"The step count of {which} is {step:g}: the checkpoint is damaged. Load one that is not. "
+            "Nothing was changed."
+        )
+    missing = [name for name in names if saved.get(name) is None]
+    if step and missing:
+        raise ValueError(
+            f"The state of {which} was stepped {step:g} times but has no {missing[0]!r}: the checkpoint is damaged. "
+            "Load one that is not, or start this optimizer without it. Nothing was changed."
+        )
+
+
+def check_values(name: str, value: Tensor, p: Tensor, which: str) -> None:
+    """Refuse a saved state without memory."""
+    check_memory(value, f"the state {name!r} of {which}")
+    if value.is_meta and not p.is_meta:
+        raise ValueError(
+            f"The state {name!r} of {which} is on the meta device, so it has no values. "
+            "Load the checkpoint with map_location='cpu'. Nothing was changed."
+        )
 
 
 def check_shape(name: str, value: Any, p: Tensor, which: str = "a parameter") -> None:

@@ -48,7 +48,7 @@ def rules_stub() -> str:
 def package_stub() -> str:
     """The text of steepest/__init__.pyi."""
     theirs = sorted(name for name in torch.optim.__all__ if name not in steepest.__all__)
-    modules = [name for name in steepest.__all__ if isinstance(getattr(steepest, name), ModuleType)]
+    modules = [name for name in dir(steepest) if isinstance(getattr(steepest, name), ModuleType)]
     ours = sorted(set(steepest.__all__) - {"RuleError", *modules})
     return (
         _HEADER

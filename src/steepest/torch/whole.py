@@ -8,7 +8,7 @@ from torch import Tensor
 
 from steepest.kernels import reference
 from steepest.torch.base import Group, RuleOptimizer
-from steepest.torch.state import check_gradient, check_shape, number
+from steepest.torch.state import check_complete, check_gradient, check_shape, check_values, number
 from steepest.torch.tensors import step_in_place
 
 
@@ -36,10 +36,14 @@ class WholeOptimizer(RuleOptimizer):
         """The hyperparameters for one parameter."""
         return group
 
-    def _check_state(self, saved: dict[str, Any], p: Tensor, which: str) -> None:
+    def _check_state(self, saved: dict[str, Any], group: Group, p: Tensor, which: str) -> None:
         if self.rule.counts and saved.get("step") is not None:
             number(saved["step"], f"the step count of {which}")
+            check_complete(saved, self._first_state(p), which)
         self._check_shapes(saved, p, which)
+        for name in self.rule.state:
+            if isinstance(saved.get(name), Tensor):
+                check_values(name, saved[name], p, which)
 
     def _check_gradient(self, p: Tensor, g: Tensor) -> None:
         if p.is_complex():
