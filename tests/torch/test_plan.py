@@ -184,6 +184,17 @@ def test_no_gradient_is_kept_after_a_step(configuration):
     assert held() is None
 
 
+def test_no_plan_is_made_twice_for_many_parameters():
+    params, optimizer = make(steepest.Adam, [values(i, 3) for i in range(600)])
+    made: list[int] = []
+    for step in range(3):
+        for p in params:
+            p.grad = values(step, 3)
+        optimizer.step()
+        made = made or plans_made(optimizer)
+        assert made == []
+
+
 def test_parameters_that_take_turns_have_a_plan_each():
     """Two heads of one body: the body always has a gradient, one head does."""
     (body, one, other), optimizer = make(steepest.Adam, [values(0, 33), values(1, 9), values(2, 7)])

@@ -1,9 +1,7 @@
 """The optimizer of an elementwise rule: a kernel where there is one for the tensors at hand, else the rule itself."""
 
 import sys
-from collections.abc import Callable, Iterator
-from itertools import chain
-from operator import is_
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -14,15 +12,12 @@ from steepest.torch import sparse
 from steepest.torch.base import Group, RuleOptimizer
 from steepest.torch.entry import Entry
 from steepest.torch.plan import Gradients, Plan, make
+from steepest.torch.seen import States
 from steepest.torch.state import State, check_gradient, check_saved, complete
 from steepest.torch.tensors import step_in_place
 
 MOST_PLANS = 4
 """Of one parameter group: where the parameters that have a gradient change from step to step, each set has its own."""
-
-
-def _tensors(seen: list[Any]) -> set[int]:
-    return {id(one) for one in seen if isinstance(one, Tensor)}
 
 
 def _untraced(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,7 +32,7 @@ class ElementwiseOptimizer(RuleOptimizer):
     """Whether a sparse gradient steps the slices that it has, as torch does for a few optimizers."""
 
     def _step_groups(self) -> None:
-        if not self._same_states():
+        if not self._states_seen.are(self.state):
             self._plans.clear()
         for index, group in enumerate(self.param_groups):
             self._step_group(index, group)
@@ -82,25 +77,12 @@ class ElementwiseOptimizer(RuleOptimizer):
         plan = make(lines, group, lambda p: self._stateful(lines, p))
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
-        seen = [len(self.state), *self._state_values()]
-        if _tensors(self._states_seen) - _tensors(seen):  # this plan laid out anew what others write to
+        before, self._states_seen = self._states_seen, States(self.state)
+        if not before.ids() <= self._states_seen.ids():  # this plan laid out anew what others write to
             self._plans.clear()
         others = [other for other in self._plans.get(index, []) if other.was_run]
         self._plans[index] = [plan, *others[: MOST_PLANS - 1]]
-        self._states_seen = seen
         return plan, gradients
-
-    def _same_states(self) -> bool:
-        """Whether every parameter still has the state that the plans were made with."""
-        try:
-            return all(map(is_, chain([len(self.state)], self._state_values()), self._states_seen))
-        except TypeError:  # state that is not a parameter's, kept for others
-            return False
-
-    def _state_values(self) -> Iterator[Any]:
-        states = self.state.values()
-        names, values = chain.from_iterable(states), chain.from_iterable(map(dict.values, states))
-        return chain(self.state, map(len, states), names, values)
 
     def _stateful(self, lines: Program, p: Tensor) -> tuple[State, frozenset[str]]:
         if not lines.kept and not lines.rule.counts:
@@ -131,4 +113,4 @@ class ElementwiseOptimizer(RuleOptimizer):
     def _forget(self) -> None:
         super()._forget()
         self._plans: dict[int, list[Plan]] = {}
-        self._states_seen: list[Any] = []
+        self._states_seen = States({})
