@@ -7,6 +7,7 @@ element.
 
 import ast
 import functools
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -99,6 +100,13 @@ def program(rule: Rule, hyperparameters: Hyperparameters) -> Program:
 def choices(rule: Rule, hyperparameters: Hyperparameters) -> tuple[Any, ...]:
     """What the `if`s of a rule see of its hyperparameters: while that stays, the program stays."""
     return tuple([look(hyperparameters[name]) for name, look in choosing.deciding(rule)])
+
+
+@functools.cache
+def switches(rule: Rule) -> Callable[[Hyperparameters], Any]:
+    """Picks the hyperparameters that `choices` looks at, in a third of its time: while they stay, so do the choices."""
+    names = [name for name, _ in choosing.deciding(rule)]
+    return operator.itemgetter(*names) if names else lambda _: None
 
 
 @functools.lru_cache(maxsize=512)

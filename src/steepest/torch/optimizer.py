@@ -39,6 +39,13 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _step_group(self, index: int, group: Group) -> None:
         plan, gradients = self._fitting(index, group) or _untraced(self._plan_anew)(index, group)
+        if plan.is_one_kernel:
+            plan.kernels[0].run(gradients[0], group)
+        else:
+            self._step_parts(plan, gradients, group)
+        plan.was_run = True
+
+    def _step_parts(self, plan: Plan, gradients: list[Gradients], group: Group) -> None:
         dense = [(entry, self._checked(plan, group, entry)) for entry in plan.unfused]
         slices = [(entry, sparse.checked(self._checked(plan, group, entry))) for entry in plan.sparse]
         gradients, dense, slices = plan.apart(gradients, dense, slices)
@@ -48,7 +55,6 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._step_on_tensors(plan.program, group, entry, g)
         for entry, g in slices:
             self._step_sparse(plan.program, group, entry, g)
-        plan.was_run = True
 
     def _fitting(self, index: int, group: Group) -> tuple[Plan, list[Gradients]] | None:
         """A plan that still holds, the last one first: models whose parts take turns have several."""
@@ -56,7 +62,8 @@ class ElementwiseOptimizer(RuleOptimizer):
         for position, plan in enumerate(plans):
             gradients = plan.gradients(group)
             if gradients is not None:
-                plans.insert(0, plans.pop(position))
+                if position:
+                    plans.insert(0, plans.pop(position))
                 return plan, gradients
         return None
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from steepest.kernels.launch import Launch
 from steepest.kernels.table import NO_MEMORY, OVERLAP
-from steepest.program import Program, choices
+from steepest.program import Program, choices, switches
 from steepest.torch.entry import Entry, is_sparse
 from steepest.torch.layout import (
     KERNEL_DTYPES,
@@ -127,6 +127,9 @@ class Plan:
         self.was_run = False  # until then it knows better than the state itself what its first step makes
         self._parameters = list(group["params"])
         self._choices = choices(program.rule, group)
+        self._switches = switches(program.rule)
+        self._switched = self._switches(group)
+        self._are_numbers = not any(isinstance(group[name], Tensor) for name in program.rule.hyperparameters)
         self._differentiable = group.get("differentiable", False)
 
     def gradients(self, group: Group) -> list[Gradients] | None:
@@ -138,12 +141,15 @@ class Plan:
         except (ChangedError, RuntimeError, TypeError):  # a tensor without address or strides, or no gradient
             return None
 
+    @property
+    def is_one_kernel(self) -> bool:
+        """Whether nothing else is stepped: one kernel looks at its own gradients."""
+        return len(self.kernels) == 1 and not self.unfused and not self.sparse
+
     def apart(
         self, gradients: list[Gradients], dense: list[Dense], slices: list[Dense]
     ) -> tuple[list[Gradients], list[Dense], list[Dense]]:
         """The gradients, copied where another part of this step would write to them before they are read."""
-        if len(self.kernels) + len(dense) + len(slices) < 2:
-            return gradients, dense, slices  # one kernel looks at its own gradients
         if not dense and not slices and not self._kernels_refuse(gradients):
             return gradients, dense, slices
         written = Written(self.program, [*self.rows, *(entry for entry, _ in (*dense, *slices))])
@@ -151,6 +157,10 @@ class Plan:
         dense = [(entry, written.copied_from(g)) for entry, g in dense]
         slices = [(entry, written.values_copied_from(g)) for entry, g in slices]
         return [(tensors, list(map(_address, tensors))) for tensors in kernels], dense, slices
+
+    def _same_choices(self, group: Group) -> bool:
+        same_numbers = self._are_numbers and self._switches(group) == self._switched  # a tensor may change in place
+        return same_numbers or choices(self.program.rule, group) == self._choices
 
     def _kernels_refuse(self, gradients: list[Gradients]) -> bool:
         found = zip(self.kernels, gradients, strict=True)
@@ -160,7 +170,7 @@ class Plan:
         parameters = group["params"]
         if len(parameters) != len(self._parameters) or not all(map(is_, parameters, self._parameters)):
             return False
-        if choices(self.program.rule, group) != self._choices:
+        if not self._same_choices(group):
             return False
         if group.get("differentiable", False) != self._differentiable:
             return False
