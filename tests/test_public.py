@@ -24,7 +24,9 @@ def test_what_is_listed_is_there() -> None:
     for name in steepest.__all__:
         if name != "workbench":
             assert getattr(steepest, name) is not None
-    assert {*steepest.__all__, "__version__", "ops", "rules", "testing", "torch", "workbench"} == {*dir(steepest)}
+    assert {*steepest.__all__, "__version__", "ops", "rules", "schedules", "testing", "torch", "workbench"} == {
+        *dir(steepest)
+    }
 
 
 def test_a_star_import_leaves_torch_alone() -> None:

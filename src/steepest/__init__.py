@@ -15,7 +15,7 @@ __all__ = [
     "RAdam", "RMSprop", "Rprop", "RuleError", "SparseAdam", "functional", "lr_scheduler", "optimizer",
 ]  # fmt: skip
 
-_MODULES = ("lr_scheduler", "ops", "rules", "testing", "torch", "workbench")
+_MODULES = ("lr_scheduler", "ops", "rules", "schedules", "testing", "torch", "workbench")
 """`from steepest import *` binds only the first of them: `torch` means torch to whoever writes that."""
 
 

@@ -7,6 +7,7 @@ from torch.optim import swap_in_optimizer_params_and_state as swap_in_optimizer_
 from steepest import lr_scheduler as lr_scheduler
 from steepest import ops as ops
 from steepest import rules as rules
+from steepest import schedules as schedules
 from steepest import testing as testing
 from steepest import torch as torch
 from steepest import workbench as workbench

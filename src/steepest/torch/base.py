@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.rule import Rule
-from steepest.torch import checkpoint, checks, options
+from steepest.torch import checkpoint, checks, options, scheduled, skips
 
 Group = dict[str, Any]
 
@@ -54,6 +54,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock_all)
 
 _add_param_group = undisturbed(Optimizer.add_param_group)
+_zero_grad, _state_dict = undisturbed(Optimizer.zero_grad), undisturbed(Optimizer.state_dict)
 
 
 class RuleOptimizer(Optimizer):
@@ -67,9 +68,17 @@ class RuleOptimizer(Optimizer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = options.bind(type(self).__name__, self.signature, args, kwargs)
         params = arguments.pop("params")
-        checks.check(self.rule, arguments)
         self._forget()
-        super().__init__(params, {**self.also, **arguments})
+        super().__init__(params, {**self.also, **self._checked_arguments(arguments)})
+
+    def _checked_arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments with numbers for schedules, which stand beside them; refused where they cannot work."""
+        found = scheduled.given(arguments)
+        scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
+        for step in scheduled.ends(found):
+            checks.check(self.rule, scheduled.with_numbers(arguments, step))
+        beside = {scheduled.SCHEDULES: found, scheduled.STEP: 0} if found else {}
+        return {**scheduled.with_numbers(arguments), **beside}
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step along the gradients of all parameters that have one.
@@ -95,16 +104,37 @@ class RuleOptimizer(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         with self._one_at_a_time:
+            if self._has_schedules:
+                scheduled.set_values(self.param_groups)
             self._step_groups()
+            if self._has_schedules:
+                scheduled.count(self.param_groups)
+            self._steps_taken += 1
+        self._was_stepped = True
         return loss
+
+    @property
+    def last_step_skipped(self) -> bool:
+        """Whether no step was taken along the last gradients because they were not finite, as by GradScaler."""
+        return not self._was_stepped and (self._was_skipped or skips.has_infinite_gradients(self))
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients, as torch.optim.Optimizer does."""
+        self._was_skipped = self.last_step_skipped
+        self._was_stepped = False
+        _zero_grad(self, set_to_none)
 
     def _step_groups(self) -> None:
         raise NotImplementedError
 
     _step_with_hooks = Optimizer.profile_hook_step(_step)
 
-    zero_grad = undisturbed(Optimizer.zero_grad)
-    state_dict = undisturbed(Optimizer.state_dict)
+    def state_dict(self) -> dict[str, Any]:
+        """State and hyperparameters as torch.optim writes them; schedules belong to the program, their step is kept."""
+        found: dict[str, Any] = _state_dict(self)
+        for group in found["param_groups"]:
+            group.pop(scheduled.SCHEDULES, None)
+        return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Take up a checkpoint, of this class or of torch.optim's class of the same name.
@@ -124,6 +154,9 @@ class RuleOptimizer(Optimizer):
                 self._check_state(found["state"].get(key, {}), saved, p, checkpoint.which(saved, position))
         state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
         groups = checkpoint.merged(self.param_groups, saved_groups)
+        for group in groups:
+            scheduled.resumed(group, [state.get(p, {}) for p in group["params"]])
+        scheduled.set_values(groups)
         self.__setstate__({"state": state, "param_groups": groups})
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
@@ -133,8 +166,19 @@ class RuleOptimizer(Optimizer):
         raise NotImplementedError
 
     def add_param_group(self, param_group: Group) -> None:
-        """Add a parameter group, as torch.optim.Optimizer does."""
-        _add_param_group(self, param_group)
+        """Add a parameter group, as torch.optim.Optimizer does; its own schedules stand beside the optimizer's."""
+        arguments = {name: value for name, value in param_group.items() if name in self.rule.hyperparameters}
+        found = scheduled.given(arguments)
+        scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
+        common = self.defaults.get(scheduled.SCHEDULES, {})
+        all_of_them = {**{name: s for name, s in common.items() if name not in arguments}, **found}
+        _add_param_group(self, {**param_group, **scheduled.with_numbers(found)})
+        group = self.param_groups[-1]
+        if all_of_them:
+            group |= {scheduled.SCHEDULES: all_of_them, scheduled.STEP: group.get(scheduled.STEP, 0)}
+        else:
+            group.pop(scheduled.SCHEDULES, None)
+        self._has_schedules = self._has_schedules or bool(all_of_them)
 
     def __reduce__(self) -> Any:
         if "rule" not in vars(type(self)):  # a class that somebody wrote, found again by its name
@@ -146,9 +190,13 @@ class RuleOptimizer(Optimizer):
         super().__setstate__(state)
         for group in self.param_groups:
             for name, value in self.defaults.items():
-                group.setdefault(name, value)
+                if name not in (scheduled.SCHEDULES, scheduled.STEP):  # a group may do without
+                    group.setdefault(name, value)
+        self._has_schedules = any(scheduled.SCHEDULES in group for group in self.param_groups)
 
     def _forget(self) -> None:
         """Start without what earlier steps found out: it may not be so any more."""
         self._one_at_a_time = threading.RLock()
+        self._has_schedules = self._was_stepped = self._was_skipped = False
+        self._steps_taken = 0
         _ALIVE.add(self)

@@ -4,6 +4,7 @@ A test compares them with what this would write.
 """
 
 import inspect
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +28,7 @@ def torch_stub() -> str:
         _HEADER
         + "from collections.abc import Callable\nfrom typing import Any\n\n"
         + "import torch\nfrom torch.optim.optimizer import Optimizer, ParamsT\n\n"
+        + "from steepest.schedules import Schedule\n"
         + "from steepest.torch.base import RuleOptimizer as RuleOptimizer\n"
         + "from steepest.torch.functional import functional as functional\n\n"
         + f"__all__ = {_quoted(steepest.torch.__all__)}\n\n"
@@ -67,18 +69,20 @@ def _class_stub(cls: type[Optimizer]) -> str:
     for parameter in inspect.signature(cls).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not marked:
             lines, marked = [*lines, "        *,\n"], True
-        lines.append(f"        {_parameter(parameter)},\n")
+        lines.append(f"        {_parameter(parameter, schedules=issubclass(cls, RuleOptimizer))},\n")
     base = "RuleOptimizer" if issubclass(cls, RuleOptimizer) else "Optimizer"
     return f"class {cls.__name__}({base}):\n    def __init__(\n{''.join(lines)}    ) -> None: ...\n{extra}"
 
 
-def _parameter(parameter: inspect.Parameter) -> str:
+def _parameter(parameter: inspect.Parameter, *, schedules: bool) -> str:
     if parameter.name == "params":
         return "params: ParamsT"
     annotation = parameter.annotation
     if annotation is parameter.empty:
         annotation = Any if parameter.default is None else type(parameter.default)
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    if schedules:
+        text = re.sub(r"\bfloat\b", "float | Schedule", text)
     return f"{parameter.name}: {text} = {parameter.default!r}"
 
 

@@ -1,0 +1,41 @@
+"""Steps that were not taken: GradScaler leaves out those along gradients that are infinite or no numbers.
+
+It does so without a word to the optimizer, so what it leaves behind is looked for: gradients that are not finite, and
+no step since they came.
+"""
+
+from weakref import WeakKeyDictionary
+
+from torch.optim import Optimizer
+
+_TAKEN: "WeakKeyDictionary[Optimizer, int]" = WeakKeyDictionary()
+"""Steps of torch's own optimizers since the first scheduler of ours watches them."""
+
+
+def has_infinite_gradients(optimizer: Optimizer) -> bool:
+    """Whether any gradient is not finite."""
+    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    return not all(bool((g._values() if g.is_sparse else g).isfinite().all()) for g in gradients)
+
+
+def watch(optimizer: Optimizer) -> None:
+    """Count the steps of an optimizer; ours do so themselves."""
+    if not hasattr(optimizer, "_steps_taken") and optimizer not in _TAKEN:
+        _TAKEN[optimizer] = 0
+        optimizer.register_step_post_hook(_count)
+
+
+def _count(optimizer: Optimizer, *_: object) -> None:
+    """torch's fused optimizers are called for a skipped step too, and told to do nothing."""
+    if not bool(getattr(optimizer, "found_inf", None)):
+        _TAKEN[optimizer] += 1
+
+
+def steps_taken(optimizer: Optimizer) -> int:
+    """How many steps were taken since it is watched."""
+    return getattr(optimizer, "_steps_taken", None) or _TAKEN.get(optimizer, 0)
+
+
+def was_skipped(optimizer: Optimizer) -> bool:
+    """Whether the last gradients were not stepped along because they were not finite."""
+    return bool(getattr(optimizer, "last_step_skipped", False)) or has_infinite_gradients(optimizer)
