@@ -237,5 +237,5 @@ def _check_decay(start: Any, factor: Any, every: Any) -> None:
     checks.number("start", start)
     checks.number("factor", factor)
     checks.steps("every", every)
-    if factor <= 0:
-        raise ValueError(f"factor is {factor}; each value is the one before times it. Give one above 0, such as 0.1.")
+    if factor < 0:
+        raise ValueError(f"factor is {factor}, so the sign would change each time. Give one from 0 on, such as 0.1.")

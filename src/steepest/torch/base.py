@@ -36,9 +36,9 @@ def undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _made_again(rule: Callable[..., Any]) -> "RuleOptimizer":
     """An empty instance of a rule's class, for pickle: the class has a name, but perhaps nowhere to be found by it."""
-    import steepest
+    from steepest.torch.make import optimizer
 
-    return object.__new__(steepest.optimizer(rule))
+    return object.__new__(optimizer(rule))
 
 
 _ALIVE: "weakref.WeakSet[RuleOptimizer]" = weakref.WeakSet()

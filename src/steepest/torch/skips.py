@@ -4,12 +4,15 @@ It does so without a word to the optimizer, so what it leaves behind is looked f
 no step since they came.
 """
 
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from torch.optim import Optimizer
 
 _TAKEN: "WeakKeyDictionary[Optimizer, int]" = WeakKeyDictionary()
 """Steps of torch's own optimizers since the first scheduler of ours watches them."""
+
+_LEFT_OUT: "WeakSet[Optimizer]" = WeakSet()
+"""Those of them that were told to leave their last step out."""
 
 
 def has_infinite_gradients(optimizer: Optimizer) -> bool:
@@ -27,7 +30,10 @@ def watch(optimizer: Optimizer) -> None:
 
 def _count(optimizer: Optimizer, *_: object) -> None:
     """torch's fused optimizers are called for a skipped step too, and told to do nothing."""
-    if not bool(getattr(optimizer, "found_inf", None)):
+    if bool(getattr(optimizer, "found_inf", None)):
+        _LEFT_OUT.add(optimizer)
+    else:
+        _LEFT_OUT.discard(optimizer)
         _TAKEN[optimizer] += 1
 
 
@@ -38,4 +44,5 @@ def steps_taken(optimizer: Optimizer) -> int:
 
 def was_skipped(optimizer: Optimizer) -> bool:
     """Whether the last gradients were not stepped along because they were not finite."""
-    return bool(getattr(optimizer, "last_step_skipped", False)) or has_infinite_gradients(optimizer)
+    left_out = optimizer in _LEFT_OUT or bool(getattr(optimizer, "last_step_skipped", False))
+    return left_out or has_infinite_gradients(optimizer)

@@ -1,0 +1,140 @@
+"""Schedulers of schedulers: one after the other, or all at once."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim import lr_scheduler as torchs
+
+from steepest.lr_scheduler.base import PureScheduler
+from steepest.lr_scheduler.rates import Part, rates_of
+
+
+class _Composed(PureScheduler):
+    """One that speaks for the schedulers it is made of."""
+
+    _schedulers: Sequence[Any]
+
+    @property
+    def base_lrs(self) -> list[Any]:  # type: ignore[override] # pyright: ignore
+        """Where the first of them starts from."""
+        return self._schedulers[0].base_lrs
+
+    def state_dict(self) -> dict[str, Any]:
+        """As torch's class of the same name writes it."""
+        theirs = ("_step_count", "_is_initial", "_get_lr_called_within_step")  # which torch's keeps for its parts alone
+        return {name: value for name, value in super().state_dict().items() if name not in theirs}
+
+    def _take_over(self, epoch: float) -> None:
+        """Speak for all of them from now on, beginning with this epoch."""
+        for scheduler in self._schedulers:
+            scheduler._owned = True
+            rates_of(self.optimizer).remove(scheduler)
+        self._watch()
+        self.go_to(epoch)
+        self.write()
+
+
+def _refuse_others(name: str, schedulers: Sequence[Any]) -> None:
+    """torch's own edit the rate in place, so that their order matters and nobody can ask them for an epoch."""
+    for scheduler in schedulers:
+        is_torchs = isinstance(scheduler, torchs.LRScheduler) and not isinstance(scheduler, PureScheduler)
+        if is_torchs and not isinstance(scheduler, torchs.ReduceLROnPlateau):  # which torch refuses itself
+            raise TypeError(
+                f"{name} was given a {type(scheduler).__module__}.{type(scheduler).__name__}, which makes each rate "
+                "from the last, so it cannot say what the rate is at an epoch. Take it from steepest.lr_scheduler, or "
+                "give LambdaLR(optimizer, lambda epoch: ...)."
+            )
+
+
+class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """One scheduler after the other, each counting from its own 0; they may be sequences and chains themselves.
+
+    milestones: the epochs at which the second, third, ... begin.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, schedulers: list[Any], milestones: list[int], last_epoch: int = -1
+    ) -> None:
+        _refuse_others("SequentialLR", schedulers)
+        if last_epoch >= 0:
+            rates_of(optimizer).forget_hand()
+        else:
+            rates_of(optimizer).begin(optimizer)  # torch sets the rates to the initial ones
+        with _silent(schedulers):
+            super().__init__(optimizer, schedulers, milestones, last_epoch)
+        self._take_over(last_epoch + 1)
+
+    def recursive_undo(self, sched: Any = None) -> None:
+        """Nothing: no scheduler of a sequence has gone anywhere yet."""
+
+    def parts(self, epoch: float) -> list[Part]:
+        scheduler, since = self._active(epoch)
+        return scheduler.parts(epoch - since)
+
+    def go_to(self, epoch: float) -> None:
+        scheduler, since = self._active(epoch)
+        scheduler.go_to(epoch - since)
+        super().go_to(epoch)
+
+    def write(self) -> None:
+        super().write()
+        scheduler, _ = self._active(self.last_epoch)
+        scheduler.write()  # of the rates nothing, since they are ours; a momentum it cycles
+
+    def _active(self, epoch: float) -> tuple[Any, int]:
+        place = bisect_right(self._milestones, epoch)
+        return self._schedulers[place], self._milestones[place - 1] if place else 0
+
+
+class ChainedScheduler(_Composed, torchs.ChainedScheduler):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """All schedulers at once: their factors multiply, in any order."""
+
+    def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None) -> None:
+        _refuse_others("ChainedScheduler", schedulers)
+        super().__init__(schedulers, optimizer)
+        rates_of(self.optimizer).begin(self.optimizer)
+        self._take_over(self.last_epoch)
+
+    @property
+    def last_epoch(self) -> int:  # type: ignore[override]
+        """That of the first of them."""
+        return self._schedulers[0].last_epoch
+
+    def parts(self, epoch: float) -> list[Part]:
+        rows = [scheduler.parts(self._epoch_of(scheduler, epoch)) for scheduler in self._schedulers]
+        return [_multiplied(column) for column in zip(*rows, strict=True)]
+
+    def go_to(self, epoch: float) -> None:
+        for scheduler, its_epoch in [(s, self._epoch_of(s, epoch)) for s in self._schedulers]:
+            scheduler.go_to(its_epoch)
+
+    def write(self) -> None:
+        super().write()
+        for scheduler in self._schedulers:
+            scheduler.write()
+
+    def _epoch_of(self, scheduler: Any, epoch: float) -> float:
+        return epoch + scheduler.last_epoch - self.last_epoch
+
+
+def _multiplied(parts: Sequence[Part]) -> Part:
+    (first, start), *others = parts
+    return first * math.prod(value / base if base else 1.0 for value, base in others), start
+
+
+class _silent:  # noqa: N801 - used like a function
+    """Within it, these schedulers say nothing of the rates."""
+
+    def __init__(self, schedulers: Sequence[Any]) -> None:
+        self._schedulers = [s for s in schedulers if isinstance(s, PureScheduler)]
+
+    def __enter__(self) -> None:
+        for scheduler in self._schedulers:
+            scheduler._owned = True
+
+    def __exit__(self, *_: object) -> None:
+        for scheduler in self._schedulers:
+            scheduler._owned = False

@@ -1,0 +1,115 @@
+"""The schedulers that go up and down, two of them with the momentum the other way."""
+
+from typing import Any
+
+from torch import Tensor
+from torch.optim import lr_scheduler as torchs
+
+from steepest import schedules
+from steepest.lr_scheduler.base import PureScheduler
+from steepest.schedules.cycles import between
+from steepest.schedules.numbers import Python
+
+
+class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmRestarts):
+    """Half cosines from base to eta_min, the first in T_0 epochs, each T_mult times as long as the one before."""
+
+    def value(self, epoch: Any, place: int) -> float:
+        return self._curve(float(self.base_lrs[place]))(epoch)
+
+    def _curve(self, base: float) -> schedules.warm_restarts:
+        return schedules.warm_restarts(base, self.T_0, self.T_mult, self.eta_min)
+
+    def go_to(self, epoch: float) -> None:
+        """Take this epoch, which may be a fraction, for the present one."""
+        begin, steps = self._curve(1.0)._cycle(max(epoch, 0), Python)
+        self.T_cur, self.T_i = epoch - begin, steps
+        super().go_to(epoch)
+
+    def _present(self) -> float:
+        return self.last_epoch + self.T_cur % 1
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.last_epoch = int(self.last_epoch)
+
+    def step(self, epoch: Any = None) -> None:
+        """Go on to the next epoch, or to the one that is given: `step(epoch + batch / batches)`.
+
+        Raises ValueError for a negative one.
+        """
+        if epoch is not None and epoch < 0:
+            raise ValueError(f"Expected non-negative epoch, but got {epoch}")
+        if epoch is not None:
+            self._update_lr(epoch)
+            self.last_epoch = int(epoch)
+        else:
+            super().step()
+
+
+class _Cycling(PureScheduler):
+    """Those that move the momentum, or beta1, as far down as they move the rate up."""
+
+    sets_rates = True
+
+    def momentum(self, epoch: float, place: int) -> Any:
+        """Of the group at this place."""
+        raise NotImplementedError
+
+    def write(self) -> None:
+        super().write()
+        if self.cycle_momentum:  # type: ignore[attr-defined]
+            self.write_momentum()
+
+    def write_momentum(self) -> None:
+        """Set the momentum of each group."""
+        for place, group in enumerate(self.optimizer.param_groups):
+            value = self.momentum(self.last_epoch, place)
+            if self.use_beta1:  # type: ignore[attr-defined]
+                group["betas"] = (value, *group["betas"][1:])
+            elif isinstance(group["momentum"], Tensor):
+                group["momentum"].fill_(value)
+            else:
+                group["momentum"] = value
+
+
+class CyclicLR(_Cycling, torchs.CyclicLR):
+    """Straight up and down between base_lr and max_lr, the momentum the other way."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.write()  # torch sets base_lrs only after it has begun
+
+    def value(self, epoch: Any, place: int) -> float:
+        base, high = float(self.base_lrs[place]), float(self.max_lrs[place])
+        return base + (high - base) * self._height(epoch)
+
+    def momentum(self, epoch: Any, place: int) -> float:
+        low, high = float(self.base_momentums[place]), float(self.max_momentums[place])
+        return high - (high - low) * self._height(epoch)
+
+    def _height(self, epoch: Any) -> float:
+        up = self.total_size * self.step_ratio
+        cycle, height = schedules.cyclic(0.0, 1.0, up, self.total_size - up).position(epoch, Python)  # type: ignore[arg-type]
+        return height * self.scale_fn(cycle if self.scale_mode == "cycle" else epoch)
+
+
+class OneCycleLR(_Cycling, torchs.OneCycleLR):
+    """Up to max_lr, down, and far below where it began; the momentum the other way."""
+
+    def value(self, epoch: Any, place: int) -> float:
+        if epoch > self.total_steps:
+            raise ValueError(
+                f"Tried to step {epoch} times. The specified number of total steps is {self.total_steps}: "
+                "give total_steps, or epochs and steps_per_epoch, as long as the run."
+            )
+        return self._between("lr", epoch, place)
+
+    def momentum(self, epoch: Any, place: int) -> float:
+        return self._between("momentum", epoch, place)
+
+    def _between(self, what: str, epoch: Any, place: int) -> float:
+        group, phases = self.optimizer.param_groups[place], self._schedule_phases
+        ways = [(float(group[p[f"start_{what}"]]), float(group[p[f"end_{what}"]])) for p in phases]  # type: ignore[literal-required]
+        shape = "cosine" if self._anneal_func_type == "cos" else "linear"
+        return between(epoch, [phase["end_step"] for phase in phases], ways, shape, Python)
