@@ -93,13 +93,24 @@ def list_() -> None:
 
 @app.command()
 def show(
-    rule: Annotated[str, typer.Argument(metavar="RULE|FILE.py:FUNCTION", help="A rule of `list`, or your own.")],
+    rule: Annotated[
+        str,
+        typer.Argument(metavar="RULE|FILE.py:FUNCTION|schedule", help="A rule of `list`, or your own; or a schedule."),
+    ],
+    text: Annotated[
+        str | None, typer.Argument(metavar="SCHEDULE", help='As in "warmup(100) then cosine(3e-4, 10_000)".')
+    ] = None,
     form: Annotated[str, typer.Option("--as", help="summary, formula, or numba: what is compiled.")] = "summary",
     settings: Annotated[
         list[str] | None, typer.Option("--with", help="A setting that chooses lines: amsgrad=true. Repeatable.")
     ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of a schedule that are drawn.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Draw the schedule into this PNG, SVG or HTML file.")] = None,
 ) -> None:
-    """Print a rule: its formula, defaults and state, or the kernel that is made from it."""
+    """Print a rule: its formula, defaults and state, or the kernel made from it; or draw a schedule."""
+    if rule == "schedule":
+        draw(text, steps, out)
+        return
     from steepest.rule import RuleError
     from steepest.show import ShowError
     from steepest.show import show as text_of
@@ -107,6 +118,25 @@ def show(
     try:
         print(text_of(rule, form, settings or []).rstrip())
     except (ShowError, RuleError) as error:
+        leave(str(error), USAGE)
+
+
+def draw(text: str | None, steps: int | None, out: Path | None) -> None:
+    """Draw a schedule in the terminal, or into a file."""
+    from steepest import schedules
+    from steepest.draw import DrawError, in_terminal, save
+
+    if not text:
+        names = ", ".join(name for name in schedules.__all__ if name not in ("Schedule", "parse"))
+        leave(f'Say which: steepest show schedule "warmup(100) then cosine(3e-4, 10_000)". There are {names}.', USAGE)
+    try:
+        schedule = schedules.parse(text)
+        if out is None:
+            print(in_terminal(schedule, steps))
+        else:
+            save(schedule, out, steps)
+            print(f"{schedule!r} is drawn in {out}")
+    except (DrawError, ValueError) as error:
         leave(str(error), USAGE)
 
 

@@ -94,4 +94,4 @@ def _tried(make: Callable[[], Any], node: ast.expr, text: str) -> Any:
 
 
 def _refused(text: str, reason: str) -> ValueError:
-    return ValueError(f"{text!r} is no schedule: {reason.removesuffix('.')}.")
+    return ValueError(f"{text!r} is no schedule: {reason}{'' if reason.endswith(('.', '?')) else '.'}")

@@ -15,8 +15,10 @@ class Schedule:
 
     >>> from steepest import schedules
     >>> rate = schedules.cosine(3e-4, steps=1000).warmup(100)
-    >>> rate(50), rate(100), rate(600), rate(1100)
-    (0.00015, 0.0003, 0.00015000000000000001, 0.0)
+    >>> rate
+    linear(0.0, 0.0003, 100).then(cosine(0.0003, 1000))
+    >>> [round(rate(step), 6) for step in (50, 100, 600, 1100)]
+    [0.00015, 0.0003, 0.00015, 0.0]
     """
 
     @property
