@@ -1,7 +1,8 @@
-"""What mkdocs calls when it builds the site: adds a page for every optimizer, made from its rule."""
+"""What mkdocs calls when it builds the site: a page for every optimizer, made from its rule; curves of schedules."""
 
 from typing import Any
 
+from generate.curve import with_curves
 from generate.known import optimizers
 from generate.overview import overview
 from generate.page import page
@@ -17,6 +18,11 @@ def on_config(config: Any) -> Any:
     made = [{one.name: f"{FOLDER}/{one.page}"} for one in optimizers()]
     section += [entry for entry in made if not named & set(entry.values())]
     return config
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Schedules drawn where a page lists them."""
+    return with_curves(markdown)
 
 
 def on_files(files: Files, config: Any) -> Files:

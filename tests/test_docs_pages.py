@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import torch
 
 import steepest
-from steepest import rules
+from steepest import rules, schedules
 from support.lion import Lion
 
 ROOT = Path(__file__).parents[1]
@@ -290,3 +291,28 @@ def test_what_differs_is_said_of_those_that_differ(site: Path) -> None:
     for name in NAMES:
         said = Page(html(site, name)).text["what-differs-from-torchoptim"]
         assert ("Nothing but what differs for all of them." in said) == (name not in differ)
+
+
+# --- schedules --------------------------------------------------------------------------------------------------------
+
+
+def test_every_schedule_is_drawn_from_its_own_text(site: Path) -> None:
+    page = (site / "schedules" / "index.html").read_text(encoding="utf-8")
+    drawn = re.findall(r'<figure><svg.*?class="way".*?</svg><figcaption><code>(.*?)</code>', page, re.DOTALL)
+    texts = [unescape(text) for text in drawn]
+    assert {*schedules.__all__} - {"Schedule", "parse", "product", "sequence"} <= {
+        name for text in texts for name in re.findall(r"[a-z_]+(?=\()", text)
+    }
+    assert all(schedules.parse(text)(0) >= 0 for text in texts)
+
+
+def test_a_curve_goes_where_its_schedule_does(site: Path) -> None:
+    page = (site / "schedules" / "index.html").read_text(encoding="utf-8")
+    path = re.search(
+        r'<path d="M([^"]*)" class="way"></path>(?:(?!<path).)*<code>linear\(1.0, 0.1, 100\)', page, re.DOTALL
+    )
+    assert path is not None
+    points = [tuple(map(float, point.split())) for point in path[1].split("L")]
+    assert points[0] == (0.0, 0.0)  # the top left, where it is 1
+    assert points[200] == (round(50 / 105 * 220, 1), round(90 * 0.45, 1))  # step 50, where it is 0.55
+    assert points[-1] == (220.0, 81.0)  # a tenth above the bottom, 90
