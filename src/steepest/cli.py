@@ -35,6 +35,9 @@ def compare(
     optimizers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "sgd,momentum,rmsprop,adam",
     budget: Annotated[str, typer.Option(help="trials=N: learning rates tried for each optimizer.")] = "trials=12",
     seeds: Annotated[int, typer.Option(help="Fresh seeds for the best two rates of each.")] = 5,
+    schedules: Annotated[
+        str, typer.Option(help="Of the rate: constant, linear, cosine, warmup-cosine, wsd, one-cycle, inverse-sqrt.")
+    ] = "constant",
     steps: Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")] = False,
@@ -54,7 +57,7 @@ def compare(
     errors = Console(stderr=True)
     watcher = Line(errors) if errors.is_terminal else Watcher()
     chosen = [name for name in optimizers.split(",") if name.strip()]
-    options: dict[str, Any] = {"steps": steps, "out": out, "fresh": fresh}
+    options: dict[str, Any] = {"schedules": schedules, "steps": steps, "out": out, "fresh": fresh}
     try:
         result = conduct(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
     except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began

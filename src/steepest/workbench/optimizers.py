@@ -7,7 +7,7 @@ for all would decide by itself who wins: a rate of 0.1 is ordinary for SGD and h
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from steepest.workbench.errors import UsageError, nearest
@@ -26,6 +26,7 @@ class Candidate:
         centre: The rate in the middle of its range.
         source: Where that number comes from.
         options: Further arguments.
+        schedule: Of its rate over a run, as text with RATE where the rate belongs; none if empty.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Candidate:
     centre: float
     source: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    schedule: str = ""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.centre) and self.centre > 0):
@@ -50,18 +52,27 @@ class Candidate:
         return [float(f"{self.centre * 10 ** (DECADES * part):.3g}") for part in parts]
 
     def build(self, parameters: Iterable[Any], rate: float) -> Any:
-        """A fresh optimizer."""
+        """A fresh optimizer; one of steepest follows its schedule by itself."""
         if callable(self.cls):
             return self.cls(parameters, lr=rate, **self.options)
         import steepest
 
-        return getattr(steepest, self.cls)(parameters, lr=rate, **self.options)
+        return getattr(steepest, self.cls)(parameters, lr=self.curve(rate) or rate, **self.options)
+
+    def curve(self, rate: float) -> Any:
+        """The rate at each step of a run; None where it stays."""
+        from steepest import schedules
+
+        return schedules.parse(self.schedule.replace("RATE", repr(rate))) if self.schedule else None
 
     def call(self) -> str:
         """The line to paste into a program, with RATE where the rate belongs."""
         cls = f"steepest.{self.cls}" if isinstance(self.cls, str) else self.cls.__name__
         options = "".join(f", {key}={value!r}" for key, value in self.options.items())
-        return f"{cls}(model.parameters(), lr=RATE{options})"
+        follows = self.schedule and isinstance(self.cls, str)
+        rate = f"steepest.schedules.{self.schedule}" if follows else "RATE"
+        driven = f"  # at step t its rate was steepest.schedules.{self.schedule}(t)" if self.schedule else ""
+        return f"{cls}(model.parameters(), lr={rate}{options}){'' if follows else driven}"
 
     def described(self) -> dict[str, Any]:
         """What the record keeps of it, to tell one comparison from another."""
@@ -72,7 +83,7 @@ class Candidate:
             "options": dict(self.options),
             "centre": self.centre,
             "call": self.call(),
-        }
+        } | ({"schedule": self.schedule} if self.schedule else {})
 
 
 _HEAVY_BALL = "a tenth of plain SGD's: at momentum 0.9 a steady gradient moves ten times as far"
@@ -88,6 +99,43 @@ _KNOWN = [
 ]
 KNOWN = {candidate.name: candidate for candidate in _KNOWN}
 DEFAULT = ("sgd", "momentum", "rmsprop", "adam")
+
+
+CONSTANT = "constant"
+_SHAPES: dict[str, Callable[[int], str]] = {
+    "linear": lambda steps: f"linear(RATE, 0.0, {steps})",
+    "cosine": lambda steps: f"cosine(RATE, {steps})",
+    "warmup-cosine": lambda steps: f"cosine(RATE, {steps}, warmup_steps={max(1, steps // 20)})",
+    "wsd": lambda steps: f"wsd(RATE, {steps}, {steps // 20}, {steps // 5})",
+    "one-cycle": lambda steps: f"one_cycle(RATE, {steps})",
+    "inverse-sqrt": lambda steps: f"inverse_sqrt(RATE, {max(1, steps // 20)})",
+}
+"""Schedules over a whole run, ended at its last step: a schedule that is cut off is another one."""
+
+
+def scheduled(candidates: Iterable[Candidate], schedules: str | Iterable[str], steps: int) -> list[Candidate]:
+    """Each candidate with each schedule, named after both where the rate does not stay."""
+    names = [name.strip() for name in (schedules.split(",") if isinstance(schedules, str) else schedules)]
+    known = [CONSTANT, *_SHAPES]
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"There is no schedule called {name!r}{nearest(name, known)}; choose from {', '.join(known)}."
+            )
+    if not names or len(set(names)) < len(names):
+        raise UsageError(f"The schedules {', '.join(names) or 'are none'}: name each once, from {', '.join(known)}.")
+    return [_following(candidate, name, steps) for candidate in candidates for name in names]
+
+
+def _following(candidate: Candidate, name: str, steps: int) -> Candidate:
+    if name == CONSTANT:
+        return candidate
+    followed = replace(candidate, name=f"{candidate.name}-{name}", schedule=_SHAPES[name](steps))
+    try:
+        followed.curve(1.0)
+    except ValueError as error:
+        raise UsageError(f"The schedule {name!r} does not fit into {steps} steps: {error} Give more steps.") from None
+    return followed
 
 
 def choose(wanted: str | Iterable[str | Candidate | Callable[..., Any]]) -> list[Candidate]:

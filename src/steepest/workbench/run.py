@@ -116,6 +116,9 @@ class Run:
         self.steps = self.steps or self.task.steps
         self.model = self.task.model.train()
         self.optimizer = self.candidate.build(self.model.parameters(), self.rate)
+        self.initial_rates = [group["lr"] for group in self.optimizer.param_groups]
+        follows_by_itself = any("schedules" in group for group in self.optimizer.param_groups)
+        self.schedule = None if follows_by_itself else self.candidate.curve(self.rate)
         self.curve_steps = _spread(POINTS, self.steps)
         self.evaluation_steps = _spread(self.task.evaluations, self.steps)
         self.batches = Batches(self.task.train)
@@ -158,10 +161,16 @@ class Run:
                 "return a tensor with a single element, such as a mean over the batch."
             )
         loss.backward()
+        if self.schedule is not None:
+            self._set_rates(self.schedule(self.trace.step) / self.rate)
         self.optimizer.step()
         # Left on its device and not read here: reading it would make every step of a GPU wait.
         self.total += loss.detach().reshape(()).to(self.total.device)
         self.count += 1
+
+    def _set_rates(self, factor: float) -> None:
+        for group, initial in zip(self.optimizer.param_groups, self.initial_rates, strict=True):
+            group["lr"] = initial * factor
 
     def _point(self) -> bool:
         loss = self.total.item() / self.count

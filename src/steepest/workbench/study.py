@@ -19,7 +19,7 @@ from steepest.workbench import folder as folders
 from steepest.workbench.comparison import Comparison
 from steepest.workbench.errors import Interrupted, TaskError, UsageError, WorkbenchError, missing_extra
 from steepest.workbench.loading import Source, load, summary, users_traceback
-from steepest.workbench.optimizers import DEFAULT, Candidate, choose
+from steepest.workbench.optimizers import CONSTANT, DEFAULT, Candidate, choose, scheduled
 from steepest.workbench.plan import Plan, parsed
 from steepest.workbench.record import Key, Record
 from steepest.workbench.signals import Stop
@@ -40,6 +40,7 @@ def compare(
     budget: str | int = "trials=12",
     seeds: int = 5,
     *,
+    schedules: str | Sequence[str] = CONSTANT,
     steps: int | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
@@ -53,6 +54,8 @@ def compare(
         optimizers: Names, optimizer classes, or `Candidate`s.
         budget: `trials=N`: rates tried for each optimizer.
         seeds: Fresh seeds for the best two rates of each.
+        schedules: Of the rate: constant, linear, cosine, warmup-cosine, wsd, one-cycle, inverse-sqrt.  Every optimizer
+            is tried with each of them.
         steps: Length of a run; the task's own if None.
         out: The folder; `runs/` and the task's name if None.
         fresh: Start over, discarding the study in the folder.
@@ -77,6 +80,7 @@ def compare(
         candidates,
         trials,
         seeds,
+        schedules=schedules,
         steps=steps,
         folder=place,
         command=list(command),
@@ -95,12 +99,13 @@ class Study:
         trials: int,
         seeds: int,
         *,
+        schedules: str | Sequence[str],
         steps: int | None,
         folder: Path,
         command: list[str],
         watcher: Watcher,
     ) -> None:
-        self.source, self.candidates, self.folder = source, candidates, folder
+        self.source, self.folder = source, folder
         self.command, self.watcher = command, watcher
         with Explaining(source.name, "when it was first made"):
             from steepest.workbench.isolation import own_randomness
@@ -108,8 +113,9 @@ class Study:
 
             with own_randomness(SEARCH_SEED):
                 self.task = checked(source.make(SEARCH_SEED))
-        described = [candidate.described() for candidate in candidates]
         length, task = steps or self.task.steps, self.task
+        self.candidates = scheduled(candidates, schedules, length)
+        described = [candidate.described() for candidate in self.candidates]
         self.plan = Plan(source.name, described, trials, seeds, length, task.metric, task.higher_is_better)
 
     def conduct(self, fresh: bool) -> Comparison:

@@ -28,6 +28,7 @@ TEXT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 HEIGHT = 340
 QUIET = {"domainOpacity": 0.35, "tickOpacity": 0.35, "gridOpacity": 0.11, "labelOpacity": 0.75}
 CROSS = "M-1,-1L1,1M1,-1L-1,1"
+RATE_POINTS, RATE_HEIGHT = 200, 110
 STRIP = 13  # height of an optimizer's row of failed runs above the sensitivity figure
 
 
@@ -47,7 +48,7 @@ def for_page(found: Numbers) -> dict[str, alt.LayerChart]:
         "sensitivity": _fluid(sensitivity(found)),
         "curves": _fluid(curves(found)),
         "finalists": _fluid(finalists(found)),
-    }
+    } | ({"rates": _fluid(rates(found)).properties(height=RATE_HEIGHT)} if found.has_schedules else {})
 
 
 def for_paper(found: Numbers) -> dict[str, alt.LayerChart]:
@@ -57,7 +58,7 @@ def for_paper(found: Numbers) -> dict[str, alt.LayerChart]:
         "curves-steps": _fixed(losses(found, against="step")),
         "curves-seconds": _fixed(losses(found, against="seconds")),
         "finalists": _fixed(finalists(found)),
-    }
+    } | ({"rates": _fixed(rates(found, legend=True)).properties(height=RATE_HEIGHT)} if found.has_schedules else {})
 
 
 def sensitivity(found: Numbers, legend: bool = False) -> alt.LayerChart:
@@ -133,6 +134,23 @@ def losses(found: Numbers, against: str) -> alt.LayerChart:
     data = _data([_row(found, point) for point in points]).transform_calculate(x=f"datum.{against}")
     titles = {"step": "step", "seconds": "seconds of training"}
     return _bands(found, data, points, titles[against], "training loss").add_params(_hidden())
+
+
+def rates(found: Numbers, legend: bool = False) -> alt.LayerChart:
+    """The rate of each step at each best rate, below the loss; only where some rate does not stay."""
+    steps = sorted({round(found.steps * point / RATE_POINTS) for point in range(RATE_POINTS + 1)})
+    rows = [
+        {"optimizer": row.name, "x": at, "rate": row.rate_at(at)}
+        for row in found.rows
+        for at in steps
+        if row.rate_at(at) > row.rate / 100  # on a log scale, a fall to zero has no bottom
+    ]
+    axis = alt.Axis(title="step" if legend else None, grid=False, tickCount=6, labelFlush=True)
+    x = alt.X("x:Q", axis=axis, scale=alt.Scale(nice=False))
+    y = alt.Y("rate:Q", scale=alt.Scale(type="log", nice=False), axis=_log_axis("learning rate" if legend else None))
+    tip = ["optimizer:N", alt.Tooltip("x:Q", title="step", format=",d"), alt.Tooltip("rate:Q", format=".3~g")]
+    line = _data(rows).mark_line(strokeWidth=2).encode(x=x, y=y, color=_colour(found, legend), tooltip=tip)
+    return alt.LayerChart(layer=[line]).add_params(_hidden())
 
 
 def _row(found: Numbers, point: CurvePoint) -> dict[str, Any]:

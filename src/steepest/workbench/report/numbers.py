@@ -103,6 +103,7 @@ class View:
             steps_to_target=steps,
             seconds_to_target=seconds,
             step_seconds=float((final["seconds"] / final["steps"]).median() or math.nan) if final.height else math.nan,  # type: ignore[arg-type]
+            schedule=optimizer.get("schedule", ""),
         )
 
     def _back(self, oriented: Interval) -> Interval:

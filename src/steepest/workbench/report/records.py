@@ -71,6 +71,13 @@ class Row:
     steps_to_target: float
     seconds_to_target: float
     step_seconds: float
+    schedule: str = ""
+
+    def rate_at(self, step: int) -> float:
+        """The rate of a step of the runs at the best rate."""
+        from steepest import schedules
+
+        return schedules.parse(self.schedule.replace("RATE", repr(self.rate)))(step) if self.schedule else self.rate
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,11 @@ class Numbers:
     seconds: float
     digests: list[str]
     manifest: dict[str, Any]
+
+    @property
+    def has_schedules(self) -> bool:
+        """Whether any rate changes during a run."""
+        return any(row.schedule for row in self.rows)
 
     @property
     def order(self) -> list[str]:
