@@ -3,6 +3,7 @@
 import copy
 import gc
 import math
+import pickle
 import warnings
 from typing import Any
 
@@ -28,6 +29,7 @@ from steepest.lr_scheduler import (
     SequentialLR,
     StepLR,
 )
+from steepest.schedules import cosine
 
 P = torch.nn.Parameter
 
@@ -255,6 +257,31 @@ def test_a_subclass_that_says_its_rates_as_torchs_do():
             return [group["lr"] / 2 for group in self.optimizer.param_groups]
 
     assert rates(Halving(optimizer(1.0), 5), 3) == [0.5, 0.25, 0.125]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copied", "pickled"])
+def test_schedulers_that_are_copied_with_their_optimizer_go_on(copied):
+    sgd = optimizer()
+    schedulers = [ExponentialLR(sgd, 0.9), StepLR(sgd, 3, 0.5)]
+
+    def go_on(parts, first):
+        for epoch in range(first, first + 5):
+            expected = 0.1 * 0.9**epoch * 0.5 ** (epoch // 3)
+            assert parts[0].optimizer.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-12)
+            parts[0].optimizer.step()
+            for part in parts:
+                part.step()
+
+    go_on(schedulers, 0)
+    another = copied(schedulers)
+    go_on(another, 5)
+    go_on(schedulers, 5)
+
+
+def test_a_rate_that_is_a_schedule_already_has_no_scheduler():
+    sgd = steepest.SGD([P(torch.zeros(3))], lr=cosine(0.1, 10))
+    with pytest.raises(ValueError, match="The rate of this optimizer is a schedule already"):
+        StepLR(sgd, 3)
 
 
 def test_torchs_own_cannot_be_composed():

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from steepest.lr_scheduler.rates import Part, rates_of
 from steepest.torch import skips
 
-_OWN = ("_owned", "_steps_seen", "_products")
+_OWN = ("_owned", "_steps", "_products")
 """Attributes that torch's schedulers do not have; they are not saved."""
 
 
@@ -71,8 +71,12 @@ class PureScheduler(LRScheduler):
         self.write()
 
     def _watch(self) -> None:
-        skips.watch(self.optimizer)
-        self._steps_seen = skips.steps_taken(self.optimizer)
+        if any("lr" in group.get("schedules", {}) for group in self.optimizer.param_groups):
+            raise ValueError(
+                "The rate of this optimizer is a schedule already, which says it anew at each step. Give the optimizer "
+                "a number, or compose the schedules: `lr=cosine(...) * step(...)`."
+            )
+        self._steps = skips.Steps(self.optimizer)
         self._step_count = 1
         self._is_initial = self._get_lr_called_within_step = False  # where torch's have them
 
@@ -81,20 +85,18 @@ class PureScheduler(LRScheduler):
 
         epoch: the one to go to, for code of before 2018.
         """
-        if self._owned or not self.was_skipped():
+        if self._owned or not self._steps.was_skipped(self.optimizer):
             LRScheduler.step(self, epoch)
-
-    def was_skipped(self) -> bool:
-        """Whether the optimizer's step was left out since the last call."""
-        before, self._steps_seen = self._steps_seen, skips.steps_taken(self.optimizer)
-        return before == self._steps_seen and skips.was_skipped(self.optimizer)
 
     def _update_lr(self, epoch: Any = None) -> None:
         if type(self).get_lr is not PureScheduler.get_lr:  # a subclass says its rates as torch's do
             super()._update_lr(epoch)
             return
         if not self._owned:
-            rates_of(self.optimizer).begin(self.optimizer)
+            rates = rates_of(self.optimizer)
+            if self not in rates:  # a copy: the optimizer's rates are what both made before
+                rates.adopt(self.optimizer, self, self.parts(self._present()))
+            rates.begin(self.optimizer)
         self.go_to(self.last_epoch + 1 if epoch is None else epoch)
         self.write()
 

@@ -51,6 +51,16 @@ class Rates:
         """The rates come from a checkpoint: what they are is explained by schedulers."""
         self._by_hand = [1.0] * len(self._by_hand)
 
+    def __contains__(self, scheduler: Any) -> bool:
+        return scheduler in self._parts
+
+    def adopt(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
+        """Explain the rates as they are by a scheduler that was copied together with its optimizer."""
+        self._parts[scheduler] = list(parts)
+        self._by_hand = [1.0] * len(parts)
+        self._by_hand = [_over(now, self._rate(place)) for place, now in enumerate(_current(optimizer))]
+        self._written = _current(optimizer)
+
     def remove(self, scheduler: Any) -> None:
         """This one speaks through another from now on."""
         self._parts.pop(scheduler, None)

@@ -46,3 +46,16 @@ def was_skipped(optimizer: Optimizer) -> bool:
     """Whether the last gradients were not stepped along because they were not finite."""
     left_out = optimizer in _LEFT_OUT or bool(getattr(optimizer, "last_step_skipped", False))
     return left_out or has_infinite_gradients(optimizer)
+
+
+class Steps:
+    """What a scheduler knows of its optimizer's steps."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        watch(optimizer)
+        self._seen = steps_taken(optimizer)
+
+    def was_skipped(self, optimizer: Optimizer) -> bool:
+        """Whether the step since the last question was left out."""
+        before, self._seen = self._seen, steps_taken(optimizer)
+        return before == self._seen and was_skipped(optimizer)
