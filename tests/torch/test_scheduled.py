@@ -221,3 +221,34 @@ def test_a_step_that_was_taken_was_not_skipped():
     assert not optimizer.last_step_skipped
     optimizer.zero_grad()
     assert not optimizer.last_step_skipped
+
+
+# --- LBFGS ------------------------------------------------------------------------------------------------------------
+
+
+def test_lbfgs_takes_its_first_steps_with_the_rate_of_each():
+    """Half the square: one iteration makes x (1 - lr) of x, first along -g (|g| < 1), then along Newton's direction."""
+    p = P(torch.tensor([0.5], dtype=torch.float64))
+    optimizer = steepest.LBFGS([p], lr=linear(0.5, 0.25, 2), max_iter=1)
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = 0.5 * p.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert p.item() == pytest.approx(0.25)
+    saved = through_a_file(optimizer.state_dict())
+    assert saved["param_groups"][0]["schedule_step"] == 1
+    another = steepest.LBFGS([p], lr=linear(0.5, 0.25, 2), max_iter=1)
+    another.load_state_dict(saved)
+    another.step(closure)
+    assert another.param_groups[0]["lr"] == 0.375
+    assert p.item() == pytest.approx(0.25 * (1 - 0.375))
+
+
+def test_lbfgs_has_no_schedule_of_its_history():
+    options: dict[str, Any] = {"history_size": constant(3)}
+    with pytest.raises(TypeError, match="a schedule for 'history_size'"):
+        steepest.LBFGS([P(torch.ones(2))], **options)

@@ -1,5 +1,6 @@
 """The schedulers that go up and down, two of them with the momentum the other way."""
 
+import functools
 from typing import Any
 
 from torch import Tensor
@@ -10,6 +11,9 @@ from steepest.lr_scheduler.base import PureScheduler
 from steepest.schedules.cycles import between
 from steepest.schedules.numbers import Python
 
+_warm_restarts = functools.lru_cache(maxsize=256)(schedules.warm_restarts)
+_cyclic = functools.lru_cache(maxsize=256)(schedules.cyclic)
+
 
 class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmRestarts):
     """Half cosines from base to eta_min, the first in T_0 epochs, each T_mult times as long as the one before."""
@@ -18,7 +22,7 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         return self._curve(float(self.base_lrs[place]))(epoch)
 
     def _curve(self, base: float) -> schedules.warm_restarts:
-        return schedules.warm_restarts(base, self.T_0, self.T_mult, self.eta_min)
+        return _warm_restarts(base, self.T_0, self.T_mult, self.eta_min)
 
     def go_to(self, epoch: float) -> None:
         """Take this epoch, which may be a fraction, for the present one."""
@@ -90,7 +94,7 @@ class CyclicLR(_Cycling, torchs.CyclicLR):
 
     def _height(self, epoch: Any) -> float:
         up = self.total_size * self.step_ratio
-        cycle, height = schedules.cyclic(0.0, 1.0, up, self.total_size - up).position(epoch, Python)  # type: ignore[arg-type]
+        cycle, height = _cyclic(0.0, 1.0, up, self.total_size - up).position(epoch, Python)  # type: ignore[arg-type]
         return height * self.scale_fn(cycle if self.scale_mode == "cycle" else epoch)
 
 

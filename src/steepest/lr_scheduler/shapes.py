@@ -1,5 +1,6 @@
 """The schedulers of one shape each, under torch's names and with torch's arguments."""
 
+import functools
 import math
 from bisect import bisect_right
 from typing import Any
@@ -8,6 +9,12 @@ from torch.optim import lr_scheduler as torchs
 
 from steepest import schedules
 from steepest.lr_scheduler.base import PureScheduler
+
+_step, _linear, _exponential, _polynomial, _cosine = map(
+    functools.lru_cache(maxsize=256),
+    (schedules.step, schedules.linear, schedules.exponential, schedules.polynomial, schedules.cosine),
+)
+"""Made once for the same numbers: what a schedule is made of is checked, which takes longer than asking it."""
 
 
 class LambdaLR(PureScheduler, torchs.LambdaLR):
@@ -38,7 +45,7 @@ class StepLR(PureScheduler, torchs.StepLR):
     """base * gamma^floor(epoch / step_size)."""
 
     def value(self, epoch: Any, place: int) -> float:
-        return schedules.step(float(self.base_lrs[place]), self.step_size, self.gamma)(epoch)
+        return _step(float(self.base_lrs[place]), self.step_size, self.gamma)(epoch)
 
 
 class MultiStepLR(PureScheduler, torchs.MultiStepLR):
@@ -61,21 +68,21 @@ class LinearLR(PureScheduler, torchs.LinearLR):
 
     def value(self, epoch: Any, place: int) -> float:
         base = float(self.base_lrs[place])
-        return schedules.linear(base * self.start_factor, base * self.end_factor, self.total_iters)(epoch)
+        return _linear(base * self.start_factor, base * self.end_factor, self.total_iters)(epoch)
 
 
 class ExponentialLR(PureScheduler, torchs.ExponentialLR):
     """base * gamma^epoch."""
 
     def value(self, epoch: Any, place: int) -> float:
-        return schedules.exponential(float(self.base_lrs[place]), self.gamma)(epoch)
+        return _exponential(float(self.base_lrs[place]), self.gamma)(epoch)
 
 
 class PolynomialLR(PureScheduler, torchs.PolynomialLR):
     """base * (1 - epoch / total_iters)^power, zero from epoch total_iters on."""
 
     def value(self, epoch: Any, place: int) -> float:
-        return schedules.polynomial(float(self.base_lrs[place]), 0.0, self.total_iters, self.power)(epoch)
+        return _polynomial(float(self.base_lrs[place]), 0.0, self.total_iters, self.power)(epoch)
 
 
 class CosineAnnealingLR(PureScheduler, torchs.CosineAnnealingLR):
@@ -83,4 +90,4 @@ class CosineAnnealingLR(PureScheduler, torchs.CosineAnnealingLR):
 
     def value(self, epoch: Any, place: int) -> float:
         folded = self.T_max - abs(self.T_max - epoch % (2 * self.T_max))
-        return schedules.cosine(float(self.base_lrs[place]), self.T_max, self.eta_min)(folded)
+        return _cosine(float(self.base_lrs[place]), self.T_max, self.eta_min)(folded)

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from steepest.schedules import checks
@@ -37,11 +37,21 @@ class warm_restarts(Schedule):  # noqa: N801
 
     def _cycle(self, step: Any, lib: Any) -> tuple[Any, Any]:
         """Where the cycle of this step begins, and its steps."""
+        if lib is Python:
+            return self._cycle_of_one(step)
         if self.factor == 1:
             return lib.floor(step / self.steps) * self.steps, self.steps
         nearly = lib.floor(lib.log(1 + step * (self.factor - 1) / self.steps) / math.log(self.factor))
         late = nearly - 1.0 * (step < self._begin(nearly))  # a logarithm may be a rounding off at a restart
         number = late + 1.0 * (step >= self._begin(late + 1))
+        return self._begin(number), self.steps * self.factor**number
+
+    def _cycle_of_one(self, step: float) -> tuple[float, float]:
+        if self.factor == 1:
+            return step - step % self.steps, self.steps
+        number = int(math.log(1 + step * (self.factor - 1) / self.steps) / math.log(self.factor))
+        number -= step < self._begin(number)
+        number += step >= self._begin(number + 1)
         return self._begin(number), self.steps * self.factor**number
 
     def _begin(self, number: Any) -> Any:
@@ -104,6 +114,8 @@ class one_cycle(Schedule):  # noqa: N801
     div_factor: float = 25.0
     final_div_factor: float = 1e4
     three_phase: bool = False
+    _ends: list[float] = field(init=False, repr=False, compare=False)
+    _ways: list[tuple[float, float]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         checks.number("The peak", self.peak)
@@ -113,6 +125,8 @@ class one_cycle(Schedule):  # noqa: N801
             checks.number(name, getattr(self, name))
         if not 0 <= self.up <= (0.5 if self.three_phase else 1):
             raise ValueError(f"up is {self.up}, but it is a part of the steps. Give 0 to 1; to 0.5 with three_phase.")
+        object.__setattr__(self, "_ends", self._find_ends())
+        object.__setattr__(self, "_ways", self._find_ways())
 
     @property
     def length(self) -> int:
@@ -120,13 +134,14 @@ class one_cycle(Schedule):  # noqa: N801
         return self.steps - 1
 
     def _at(self, step: Any, lib: Any) -> Any:
-        start = self.peak / self.div_factor
-        ways = [(start, self.peak), (self.peak, start), (start, start / self.final_div_factor)]
-        if not self.three_phase:
-            ways = [ways[0], (self.peak, ways[2][1])]
-        return between(lib.at_most(step, self.steps - 1), self.ends(), ways, self.shape, lib)
+        return between(lib.at_most(step, self.steps - 1), self._ends, self._ways, self.shape, lib)
 
-    def ends(self) -> list[float]:
+    def _find_ways(self) -> list[tuple[float, float]]:
+        start = self.peak / self.div_factor
+        end = start / self.final_div_factor
+        return [(start, self.peak), *([(self.peak, start), (start, end)] if self.three_phase else [(self.peak, end)])]
+
+    def _find_ends(self) -> list[float]:
         """The steps at which the ways end."""
         first = self.up * self.steps - 1
         return [first, 2 * self.up * self.steps - 2, self.steps - 1] if self.three_phase else [first, self.steps - 1]

@@ -89,7 +89,7 @@ class Schedule:
 def _arguments(schedule: Any) -> list[str]:
     """What one would write to make it again: defaults are left out, and what stands behind one has its name."""
     written, by_name = [], False
-    for field in dataclasses.fields(schedule):
+    for field in (one for one in dataclasses.fields(schedule) if one.repr):
         value = getattr(schedule, field.name)
         if field.default is not dataclasses.MISSING and value == field.default:
             by_name = True

@@ -77,8 +77,7 @@ class RuleOptimizer(Optimizer):
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
         for step in scheduled.ends(found):
             checks.check(self.rule, scheduled.with_numbers(arguments, step))
-        beside = {scheduled.SCHEDULES: found, scheduled.STEP: 0} if found else {}
-        return {**scheduled.with_numbers(arguments), **beside}
+        return {**scheduled.with_numbers(arguments), **scheduled.beside(found)}
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step along the gradients of all parameters that have one.
@@ -131,10 +130,7 @@ class RuleOptimizer(Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """State and hyperparameters as torch.optim writes them; schedules belong to the program, their step is kept."""
-        found: dict[str, Any] = _state_dict(self)
-        for group in found["param_groups"]:
-            group.pop(scheduled.SCHEDULES, None)
-        return found
+        return scheduled.unsaved(_state_dict(self))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Take up a checkpoint, of this class or of torch.optim's class of the same name.

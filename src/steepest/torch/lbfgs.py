@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
-from steepest.torch import checkpoint, options
+from steepest.torch import checkpoint, options, scheduled
 from steepest.torch.base import undisturbed
 from steepest.torch.vector import Closure, Function, dtype, length
 
@@ -20,7 +20,7 @@ _MEMORY = ("d", "t", *History._fields, "prev_flat_grad", "prev_loss")
 """What one step leaves for the next, in the order in which torch writes it."""
 _LISTS = ("old_dirs", "old_stps", "ro")
 _add_param_group = undisturbed(Optimizer.add_param_group)
-_load_state_dict = undisturbed(Optimizer.load_state_dict)
+_load_state_dict, _state_dict = undisturbed(Optimizer.load_state_dict), undisturbed(Optimizer.state_dict)
 
 
 class LBFGS(Optimizer):
@@ -44,8 +44,11 @@ class LBFGS(Optimizer):
         params = arguments.pop("params")
         if arguments["max_eval"] is None:
             arguments["max_eval"] = arguments["max_iter"] * 5 // 4
+        found = scheduled.given(arguments)
+        scheduled.check("LBFGS", found, {"lr": 1.0})
+        arguments |= scheduled.with_numbers(found)
         _check(arguments)
-        super().__init__(params, arguments)
+        super().__init__(params, {**arguments, **scheduled.beside(found)})
 
     @property
     def _params(self) -> list[Tensor]:
@@ -65,8 +68,11 @@ class LBFGS(Optimizer):
         _check_line_search(self.param_groups[0]["line_search_fn"])
         # inside a compiled function, dynamo would go on to compile what this calls
         step = torch._dynamo.disable(self._step) if "torch._dynamo" in sys.modules else self._step
+        scheduled.set_values(self.param_groups)
         with torch.no_grad():
-            return step(closure)
+            returned = step(closure)
+        scheduled.count(self.param_groups)
+        return returned
 
     step._torchdynamo_disable = True  # type: ignore[attr-defined] - its course depends on the numbers
 
@@ -91,7 +97,10 @@ class LBFGS(Optimizer):
         return returned
 
     zero_grad = undisturbed(Optimizer.zero_grad)
-    state_dict = undisturbed(Optimizer.state_dict)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and arguments as torch.optim.LBFGS writes them."""
+        return scheduled.unsaved(_state_dict(self))
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add the one parameter group that there can be (ValueError for a second)."""
@@ -125,8 +134,11 @@ class LBFGS(Optimizer):
 
         last = self.register_load_state_dict_pre_hook(check_last)
         first = self.register_load_state_dict_post_hook(fit_first, prepend=True)
+        ours = self.param_groups[0].get(scheduled.SCHEDULES)
         with last, first:
             _load_state_dict(self, dict(state_dict))
+        self.param_groups[0] |= scheduled.beside(ours or {}) | self.param_groups[0]
+        scheduled.resumed(self.param_groups[0], [])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

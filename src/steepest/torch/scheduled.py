@@ -19,7 +19,8 @@ SCHEDULES, STEP = "schedules", "schedule_step"
 
 def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those that are schedules, or several numbers with a schedule among them."""
-    return {name: value for name, value in arguments.items() if name != SCHEDULES and _has_schedule(value)}
+    found = {name: value for name, value in arguments.items() if name != SCHEDULES and _has_schedule(value)}
+    return {name: value if isinstance(value, Schedule) else tuple(value) for name, value in found.items()}
 
 
 def check(called: str, found: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> None:
@@ -38,6 +39,18 @@ def with_numbers(arguments: Mapping[str, Any], step: int = 0) -> dict[str, Any]:
     return {name: _at(value, step) if _has_schedule(value) else value for name, value in arguments.items()}
 
 
+def beside(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a group has beside its numbers: the schedules, and the number of the next step."""
+    return {SCHEDULES: dict(found), STEP: 0} if found else {}
+
+
+def unsaved(state_dict: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint without the schedules, which belong to the program."""
+    for group in state_dict["param_groups"]:
+        group.pop(SCHEDULES, None)
+    return state_dict
+
+
 def ends(found: Mapping[str, Any]) -> Iterable[int]:
     """The steps at which a value is looked at before a run begins: the first, and where a schedule ends."""
     schedules = [one for value in found.values() for one in _several(value) if isinstance(one, Schedule)]
@@ -47,9 +60,12 @@ def ends(found: Mapping[str, Any]) -> Iterable[int]:
 def set_values(groups: Iterable[Group]) -> None:
     """What each schedule says of the step that comes."""
     for group in groups:
-        for name, value in group.get(SCHEDULES, {}).items():
-            now = _at(value, group[STEP])
-            if isinstance(group[name], Tensor):
+        if SCHEDULES not in group:
+            continue
+        step = group[STEP]
+        for name, value in group[SCHEDULES].items():
+            now = _at(value, step) if type(value) is tuple else value(step)
+            if type(group[name]) is not float and isinstance(group[name], Tensor):
                 group[name].fill_(now)
             else:
                 group[name] = now

@@ -69,7 +69,8 @@ def _class_stub(cls: type[Optimizer]) -> str:
     for parameter in inspect.signature(cls).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not marked:
             lines, marked = [*lines, "        *,\n"], True
-        lines.append(f"        {_parameter(parameter, schedules=issubclass(cls, RuleOptimizer))},\n")
+        takes_schedules = issubclass(cls, RuleOptimizer) or parameter.name == "lr"
+        lines.append(f"        {_parameter(parameter, schedules=takes_schedules)},\n")
     base = "RuleOptimizer" if issubclass(cls, RuleOptimizer) else "Optimizer"
     return f"class {cls.__name__}({base}):\n    def __init__(\n{''.join(lines)}    ) -> None: ...\n{extra}"
 
