@@ -61,6 +61,13 @@ def library_of(step: Any) -> tuple[Any, Any]:
     return Python, float(step)
 
 
+def part_done(step: Any, steps: Any, lib: Any) -> Any:
+    """How much of so many steps is done, from 0 to 1; min() and max() would take Python twice as long."""
+    if lib is Python:
+        return (step / steps if step > 0 else 0.0) if step < steps else 1.0
+    return lib.at_least(lib.at_most(step, steps), 0) / steps
+
+
 def count_reached(step: Any, milestones: Sequence[float], lib: Any) -> Any:
     """How many of the milestones a step has reached, for arrays of steps."""
     return sum(lib.where(step >= milestone, lib.full(step, 1.0), 0.0) for milestone in milestones)

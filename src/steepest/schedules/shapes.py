@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest.schedules import checks
-from steepest.schedules.numbers import Python, count_reached
+from steepest.schedules.numbers import Python, count_reached, part_done
 from steepest.schedules.schedule import Schedule
 
 _SHAPES = ("linear", "cosine", "sqrt")
@@ -56,7 +56,7 @@ class linear(Schedule):  # noqa: N801
         return self.steps
 
     def _at(self, step: Any, lib: Any) -> Any:
-        done = lib.at_most(step, self.steps) / self.steps
+        done = part_done(step, self.steps, lib)
         return self.start * (1 - done) + self.end * done
 
 
@@ -83,7 +83,7 @@ class polynomial(Schedule):  # noqa: N801
         return self.steps
 
     def _at(self, step: Any, lib: Any) -> Any:
-        left = 1 - lib.at_most(step, self.steps) / self.steps
+        left = 1 - part_done(step, self.steps, lib)
         return self.end + (self.start - self.end) * left**self.power
 
 
@@ -168,7 +168,9 @@ class cosine(Schedule):  # noqa: N801
 
     def _at(self, step: Any, lib: Any) -> Any:
         warmup = self.warmup_steps
-        done = lib.at_least(lib.at_most(step, self.steps) - warmup, 0) / (self.steps - warmup)
+        if lib is Python and step < warmup:
+            return self.peak * step / warmup
+        done = part_done(step - warmup, self.steps - warmup, lib)
         falling = self.end + (self.peak - self.end) * (1 + lib.cos(math.pi * done)) / 2
         return lib.where(step < warmup, self.peak * step / warmup, falling) if warmup else falling
 

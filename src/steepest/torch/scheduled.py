@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from steepest.schedules import Schedule
+from steepest.schedules.numbers import Python
 
 Group = dict[str, Any]
 
@@ -64,7 +65,7 @@ def set_values(groups: Iterable[Group]) -> None:
             continue
         step = group[STEP]
         for name, value in group[SCHEDULES].items():
-            now = _at(value, step) if type(value) is tuple else value(step)
+            now = _at(value, step) if type(value) is tuple else value._at(step, Python)  # as value(step), sooner
             if type(group[name]) is not float and isinstance(group[name], Tensor):
                 group[name].fill_(now)
             else:
