@@ -107,6 +107,7 @@ def test_shifted_scaled_clipped_and_warmed_up(schedule, n, at):
 
 def test_it_reads_like_what_was_written():
     assert repr(cosine(3e-4, 10_000).warmup(100)) == "linear(0.0, 0.0003, 100).then(cosine(0.0003, 10000))"
+    assert repr(constant(0.1).scale(1)) == "1.0 * constant(0.1)"
     assert repr(2 * step(0.1, 30) * linear(1, 0, 9)) == "2.0 * linear(1, 0, 9) * step(0.1, 30)"
     assert repr(constant(0.1).then(constant(0.2), at=5)) == "constant(0.1).then(constant(0.2), at=5)"
 

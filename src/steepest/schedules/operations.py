@@ -104,7 +104,7 @@ class product(Schedule):  # noqa: N801
         return hash((self.factor, *self.schedules))
 
     def __repr__(self) -> str:
-        factors = [] if self.factor == 1 else [repr(self.factor)]
+        factors = [] if self.factor == 1 and len(self.schedules) > 1 else [repr(self.factor)]
         return " * ".join([*factors, *map(repr, self.schedules)])
 
 
