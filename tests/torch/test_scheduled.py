@@ -252,3 +252,21 @@ def test_lbfgs_has_no_schedule_of_its_history():
     options: dict[str, Any] = {"history_size": constant(3)}
     with pytest.raises(TypeError, match="a schedule for 'history_size'"):
         steepest.LBFGS([P(torch.ones(2))], **options)
+
+
+def test_gradients_without_values_are_no_reason_to_stop():
+    p = P(torch.ones(3, device="meta"))
+    optimizer = steepest.SGD([p], lr=0.1)
+    p.grad = torch.ones(3, device="meta")
+    optimizer.zero_grad(set_to_none=False)
+    optimizer.zero_grad(set_to_none=False)
+    assert not optimizer.last_step_skipped
+
+
+def test_a_sparse_gradient_can_be_infinite():
+    p = P(torch.ones(3, 2))
+    optimizer = steepest.SGD([p], lr=0.1)
+    p.grad = torch.sparse_coo_tensor(
+        torch.tensor([[1]]), torch.tensor([[1.0, math.inf]]), (3, 2), check_invariants=True
+    )
+    assert optimizer.last_step_skipped

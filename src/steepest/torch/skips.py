@@ -6,6 +6,8 @@ no step since they came.
 
 from weakref import WeakKeyDictionary, WeakSet
 
+import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 _TAKEN: "WeakKeyDictionary[Optimizer, int]" = WeakKeyDictionary()
@@ -18,7 +20,17 @@ _LEFT_OUT: "WeakSet[Optimizer]" = WeakSet()
 def has_infinite_gradients(optimizer: Optimizer) -> bool:
     """Whether any gradient is not finite."""
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    return not all(bool((g._values() if g.is_sparse else g).isfinite().all()) for g in gradients)
+    return not all(map(_is_finite, gradients))
+
+
+def _is_finite(g: Tensor) -> bool:
+    """Also where there are no values to look at, or none that torch can compare (float8)."""
+    if g.is_meta:
+        return True
+    try:
+        return bool((g._values() if g.layout is torch.sparse_coo else g).isfinite().all())
+    except NotImplementedError:
+        return True
 
 
 def watch(optimizer: Optimizer) -> None:
