@@ -4,9 +4,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
+import steepest
 from steepest import rules
 from steepest.ops import sqrt, where
+from steepest.program import program
+from steepest.ranges import ranges
 from steepest.rule import RuleError, read
 
 
@@ -174,3 +178,69 @@ def test_a_rule_may_close_over_operations() -> None:
         return p
 
     assert read(closed).hyperparameters == {"lr": 0.1}
+
+
+def too_many_arguments(p, g, *, lr=0.1):
+    p = p - lr * sqrt(g * g, 7)  # type: ignore[call-arg]
+    return p
+
+
+def too_few_arguments(p, g, *, lr=0.1):
+    p = where(g > 0, p - lr * g)  # type: ignore[call-arg]
+    return p
+
+
+def arguments_by_name(p, g, *, lr=0.1):
+    p = p - lr * sqrt(x=g * g)
+    return p
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (too_many_arguments, "sqrt takes 1 argument, by position"),
+        (too_few_arguments, r"where takes 3 arguments, by position.\nInstead: `where\(condition, x, y\)`"),
+        (arguments_by_name, "sqrt takes 1 argument, by position"),
+    ],
+)
+def test_an_operation_with_other_arguments_is_refused_when_the_rule_is_read(function, said: str) -> None:
+    with pytest.raises(RuleError, match=said):
+        read(function)
+
+
+def between(p, g, *, lr=0.1):
+    p = where(-1 < g < 1, p - lr * g, p)
+    return p
+
+
+def both(p, g, *, lr=0.1):
+    p = where(g > 0 and p > 0, p - lr * g, p)
+    return p
+
+
+def neither(p, g, *, lr=0.1):
+    p = where(not g, p, p - lr * g)
+    return p
+
+
+@pytest.mark.parametrize("function", [between, both, neither])
+def test_pythons_own_logic_has_no_truth_for_each_element(function) -> None:
+    rule = read(function)
+    with pytest.raises(RuleError, match="no truth for each element"):
+        program(rule, rule.hyperparameters)
+
+
+def muon(p, g, *, lr=0.1, alpha=-1.0, nesterov=True, amsgrad=True, etas=(2.0, 3.0)):
+    p = p - lr * alpha * g
+    return p
+
+
+def test_what_torch_demands_of_its_own_is_not_asked_of_a_strangers_rule_of_the_same_words() -> None:
+    """Only a hyperparameter whose default lies in the usual range is held to it."""
+    assert set(ranges(read(muon))) == {"lr"}
+    p = torch.nn.Parameter(torch.ones(2))
+    p.grad = torch.ones(2)
+    steepest.optimizer(muon)([p]).step()
+    assert p.tolist() == pytest.approx([1.1, 1.1])
+    with pytest.raises(ValueError, match="Invalid learning rate: -1"):
+        steepest.optimizer(muon)([p], lr=-1)
