@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+import steepest
 from steepest import cli
 
 TASK = """
@@ -192,3 +194,8 @@ def test_a_report_of_an_unfinished_study_gives_no_verdict(run, tmp_path: Path) -
     assert "is not finished: 4 runs are done" in " ".join(out.split())
     assert "edge" not in out
     assert "lowest" not in out
+
+
+def test_the_version() -> None:
+    found = CliRunner().invoke(cli.app, ["--version"])
+    assert (found.exit_code, found.stdout) == (0, f"steepest {steepest.__version__}\n")

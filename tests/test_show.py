@@ -62,3 +62,24 @@ def test_a_rule_of_whole_tensors_is_its_own_formula() -> None:
     assert "lr = 0.001" in show("muon")
     with pytest.raises(ShowError, match="no kernel is made of it"):
         show("muon", "numba")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def f(p, g, *, lr=0.1:\n    return p\n", "SyntaxError: .*, line 1"),
+        ("x = 1\nimport nothing_of_this_name\n", "ModuleNotFoundError: No module named 'nothing_of_this_name', line 2"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_said_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    with pytest.raises(ShowError, match=said):
+        show(f"{file}:f")
+
+
+def test_a_file_without_a_function(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("")
+    with pytest.raises(ShowError, match=r"Which function of .*mine\.py\? Write .*mine\.py:FUNCTION"):
+        show(str(file))

@@ -21,8 +21,20 @@ app = typer.Typer(
 USAGE = 2
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import steepest
+
+        print(f"steepest {steepest.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def program() -> None:
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     """Optimizers written once as plain functions; and a workbench that says which one to use."""
 
 

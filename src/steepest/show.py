@@ -3,6 +3,7 @@
 import difflib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def _function(name: str) -> Callable[..., Any]:
 
 
 def _function_in_file(path: str, name: str) -> Callable[..., Any]:
+    if not path and Path(name).is_file():
+        raise ShowError(f"Which function of {name}? Write {name}:FUNCTION.")
     if not path or not Path(path).is_file():
         raise ShowError(f"There is no file {path or name!r}. Name a rule of your own as FILE.py:FUNCTION.")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
@@ -98,7 +101,11 @@ def _function_in_file(path: str, name: str) -> Callable[..., Any]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        line = getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
+        raise ShowError(f"{path} cannot be imported: {type(error).__name__}: {error}, line {line}.") from error
     if not hasattr(module, name):
         functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise ShowError(f"{path} has no function {name!r}.{_nearest(name, functions)}")
