@@ -242,6 +242,49 @@ def test_a_plateau_beside_a_schedule():
         scheduler.step()
 
 
+HANDED: dict[str, Any] = {
+    "cosine": lambda o: CosineAnnealingLR(o, 40),
+    "exponential": lambda o: ExponentialLR(o, 0.9),
+    "linear": lambda o: LinearLR(o, 0.125, total_iters=9),
+    "sequence": lambda o: warmed(ours, o),
+    "chain": lambda o: ChainedScheduler([StepLR(o, 4, 0.5), ExponentialLR(o, 0.9)]),
+}
+
+
+@pytest.mark.parametrize("order", ["optimizer first", "scheduler first", "built last"])
+@pytest.mark.parametrize("name", HANDED)
+def test_what_was_done_by_hand_is_still_done_after_a_resume(name, order):
+    """torch keeps it too: its schedulers multiply the rate that the optimizer was loaded with."""
+    straight = rates(HANDED[name](optimizer()), 14)
+    first = HANDED[name](optimizer())
+    rates(first, 6)
+    first.optimizer.param_groups[0]["lr"] *= 0.5
+    saved, state = copy.deepcopy(first.optimizer.state_dict()), copy.deepcopy(first.state_dict())
+    second = optimizer()
+    if order == "built last":
+        second.load_state_dict(saved)
+    scheduler = HANDED[name](second)
+    if order == "optimizer first":
+        second.load_state_dict(saved)
+    scheduler.load_state_dict(state)
+    if order == "scheduler first":
+        second.load_state_dict(saved)
+    assert rates(scheduler, 8) == pytest.approx([0.5 * rate for rate in straight[6:]], rel=1e-12)
+
+
+def test_a_scheduler_that_is_made_anew_each_epoch():
+    """With last_epoch it goes on; the ones before it are still a part of the rate, which does not jump."""
+    sgd = optimizer()
+    scheduler = StepLR(sgd, 2, 0.5)
+    found = []
+    for _ in range(6):
+        found.append(sgd.param_groups[0]["lr"])
+        sgd.step()
+        scheduler.step()
+        scheduler = StepLR(sgd, 2, 0.5, last_epoch=int(scheduler.last_epoch) - 1)
+    assert found == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025], rel=1e-12)
+
+
 def test_a_scheduler_that_is_forgotten_leaves_its_factor():
     sgd = optimizer()
     first = ExponentialLR(sgd, 0.9)

@@ -63,11 +63,23 @@ class PureScheduler(LRScheduler):
         if type(self).get_lr is not PureScheduler.get_lr:
             super()._update_lr()
             return
-        if self.last_epoch >= 0 or self.sets_rates:  # whatever the rates are, schedulers explain it
+        goes_on = self.last_epoch >= 0
+        self.go_to(self.last_epoch + 1)
+        if goes_on:
+            self._go_on()
+            return
+        if self.sets_rates:
             rates_of(self.optimizer).forget_hand()
         elif not self._owned:
             rates_of(self.optimizer).begin(self.optimizer)
-        self.go_to(self.last_epoch + 1)
+        self.write()
+
+    def _go_on(self) -> None:
+        """Be a part of a run that was stopped."""
+        if self.sets_rates:
+            rates_of(self.optimizer).forget_hand()
+        elif not self._owned:
+            rates_of(self.optimizer).go_on(self.optimizer, self, self.parts(self._present()))
         self.write()
 
     def _watch(self) -> None:
@@ -96,7 +108,7 @@ class PureScheduler(LRScheduler):
             rates = rates_of(self.optimizer)
             if self not in rates:  # a copy: the optimizer's rates are what both made before
                 rates.adopt(self.optimizer, self, self.parts(self._present()))
-            rates.begin(self.optimizer)
+            rates.step(self.optimizer)
         self.go_to(self.last_epoch + 1 if epoch is None else epoch)
         self.write()
 
@@ -115,8 +127,7 @@ class PureScheduler(LRScheduler):
         super().load_state_dict(state_dict)
         self.go_to(self._present())
         if not self._owned:
-            rates_of(self.optimizer).forget_hand()
-            self.write()
+            self._go_on()
 
     def _present(self) -> float:
         """The epoch that it is at, fractions included."""

@@ -8,8 +8,8 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as torchs
 
-from steepest.lr_scheduler.base import PureScheduler
-from steepest.lr_scheduler.rates import Part, rates_of
+from steepest.lr_scheduler.base import PureScheduler, current
+from steepest.lr_scheduler.rates import Part, rates_of, restore
 
 
 class _Composed(PureScheduler):
@@ -27,13 +27,15 @@ class _Composed(PureScheduler):
         theirs = ("_step_count", "_is_initial", "_get_lr_called_within_step")  # which torch's keeps for its parts alone
         return {name: value for name, value in super().state_dict().items() if name not in theirs}
 
-    def _take_over(self, epoch: float) -> None:
-        """Speak for all of them from now on, beginning with this epoch."""
+    def _take_over(self, epoch: float, *, goes_on: bool) -> None:
+        """Speak for all of them from now on, beginning with this epoch.  goes_on: in a run that was stopped."""
         for scheduler in self._schedulers:
             scheduler._owned = True
             rates_of(self.optimizer).remove(scheduler)
         self._watch()
         self.go_to(epoch)
+        if goes_on:
+            self._go_on()
         self.write()
 
 
@@ -59,13 +61,12 @@ class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportInc
         self, optimizer: Optimizer, schedulers: list[Any], milestones: list[int], last_epoch: int = -1
     ) -> None:
         _refuse_others("SequentialLR", schedulers)
-        if last_epoch >= 0:
-            rates_of(optimizer).forget_hand()
-        else:
-            rates_of(optimizer).begin(optimizer)  # torch sets the rates to the initial ones
+        rates_of(optimizer).begin(optimizer)
+        before = current(optimizer)
         with _silent(schedulers):
             super().__init__(optimizer, schedulers, milestones, last_epoch)
-        self._take_over(last_epoch + 1)
+        restore(optimizer, before)  # torch has set the rates to the initial ones
+        self._take_over(last_epoch + 1, goes_on=last_epoch >= 0)
 
     def recursive_undo(self, sched: Any = None) -> None:
         """Nothing: no scheduler of a sequence has gone anywhere yet."""
@@ -96,7 +97,7 @@ class ChainedScheduler(_Composed, torchs.ChainedScheduler):  # pyright: ignore[r
         _refuse_others("ChainedScheduler", schedulers)
         super().__init__(schedulers, optimizer)
         rates_of(self.optimizer).begin(self.optimizer)
-        self._take_over(self.last_epoch)
+        self._take_over(self.last_epoch, goes_on=False)
 
     @property
     def last_epoch(self) -> int:  # type: ignore[override]

@@ -31,6 +31,7 @@ class Rates:
         self._parts: dict[Any, list[Part]] = {}
         self._by_hand = [_over(float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in groups]
         self._written = _current(optimizer)
+        self._loaded: list[float] | None = self._written  # until a step: what the optimizer had before any scheduler
 
     def begin(self, optimizer: Optimizer) -> None:
         """See what was done to the rates since they were written; called before a scheduler says anything new."""
@@ -47,9 +48,33 @@ class Rates:
             else:
                 self._by_hand[place] *= now / written
 
+    def step(self, optimizer: Optimizer) -> None:
+        """The same, before a scheduler goes on to its next epoch."""
+        self.begin(optimizer)
+        self._loaded = None
+
     def forget_hand(self) -> None:
-        """The rates come from a checkpoint: what they are is explained by schedulers."""
+        """The rates are what schedulers say, whatever they were."""
         self._by_hand = [1.0] * len(self._by_hand)
+        self._loaded = None
+
+    def go_on(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
+        """Take up a scheduler of a run that goes on.
+
+        The rates of an optimizer that was loaded are as they should be, so what the schedulers do not say was done by
+        hand.  One that was not has its initial rates still, and gets those of the schedulers.
+        """
+        self._parts[scheduler] = list(parts)
+        for place, now in enumerate(_current(optimizer)):
+            initial, loaded = float(optimizer.param_groups[place]["initial_lr"]), self._loaded_at(place)
+            right = loaded if now == self._written[place] and loaded is not None else now
+            self._by_hand[place] = 1.0
+            if not math.isclose(right, initial, rel_tol=1e-9) and self._rate(place):
+                self._by_hand[place] = right / self._rate(place)
+        self.write(optimizer, scheduler, parts)
+
+    def _loaded_at(self, place: int) -> float | None:
+        return self._loaded[place] if self._loaded and place < len(self._loaded) else None
 
     def __contains__(self, scheduler: Any) -> bool:
         return scheduler in self._parts
@@ -69,11 +94,7 @@ class Rates:
         """Set the rates, with what one scheduler says now."""
         self._parts[scheduler] = list(parts)
         for place, group in enumerate(optimizer.param_groups):
-            rate = self._rate(place)
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+            _set(group, self._rate(place))
         self._written = _current(optimizer)
 
     def _rate(self, place: int) -> float:
@@ -87,3 +108,16 @@ def _over(value: float, base: float) -> float:
 
 def _current(optimizer: Optimizer) -> list[float]:
     return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def restore(optimizer: Optimizer, rates: Sequence[Any]) -> None:
+    """Set the rates of the groups to these."""
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        _set(group, rate)
+
+
+def _set(group: dict[str, Any], rate: Any) -> None:
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(float(rate))
+    else:
+        group["lr"] = rate
