@@ -14,10 +14,9 @@ def test_adam_reads_like_the_paper() -> None:
         "β₁, β₂ ← betas",
         "exp_avg ← β₁ · exp_avg + (1 − β₁) · g",
         "exp_avg_sq ← β₂ · exp_avg_sq + (1 − β₂) · g · g",
-        "second_moment ← exp_avg_sq",
         "correction₁ ← 1 − β₁^step",
         "correction₂ ← √(1 − β₂^step)",
-        "p ← p − η · correction₂ / correction₁ · exp_avg / (√(second_moment) + ε · correction₂)",
+        "p ← p − η · correction₂ / correction₁ · exp_avg / (√(exp_avg_sq) + ε · correction₂)",
     ]
 
 

@@ -1,9 +1,11 @@
 """The definitions behind a rule: the functions that it calls, as syntax trees."""
 
 import ast
+import copy
 import functools
 import inspect
 import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -60,19 +62,56 @@ class _Given(ast.NodeTransformer):
 
 def delegated(rule: Rule) -> tuple[Rule, dict[str, Any]]:
     """The rule whose lines these are, and the switches it is called with: AdamW is Adam with one of them set."""
+    fixed: dict[str, Any] = {}
+    while isinstance(last := rule.body[-1], ast.Return) and isinstance(last.value, ast.Call):
+        given = {k.arg: k.value for k in last.value.keywords if k.arg}
+        rule = read(rule.called(last.value))
+        unasked = {name: default for name, default in rule.hyperparameters.items() if name not in given}
+        constants = {name: value.value for name, value in given.items() if isinstance(value, ast.Constant)}
+        passed_on = {name: fixed[value.id] for name, value in given.items()
+                     if isinstance(value, ast.Name) and value.id in fixed}  # fmt: skip
+        fixed = {**unasked, **constants, **passed_on}
+    return rule, fixed
+
+
+def stated_by(rule: Rule) -> list[FunctionType]:
+    """The function of a rule, and the one of its own file that it leaves everything to, with more hyperparameters."""
     last = rule.body[-1]
-    if isinstance(last, ast.Return) and isinstance(last.value, ast.Call):
-        set_to: dict[str, Any] = {
-            k.arg: k.value.value for k in last.value.keywords if k.arg and isinstance(k.value, ast.Constant)
-        }
-        return read(rule.called(last.value)), set_to
-    return rule, {}
+    if isinstance(last, ast.Return) and isinstance(last.value, ast.Call) and ast.unparse(last.value.func)[0] == "_":
+        return [rule.function, rule.called(last.value)]  # type: ignore[list-item]
+    return [rule.function]  # type: ignore[list-item]
+
+
+def chosen(statements: Sequence[ast.stmt], fixed: Mapping[str, Any]) -> list[ast.stmt]:
+    """The statements that are left where these switches are set, without names that then stand for another."""
+    left = list(_decided(statements, fixed))
+    second = {
+        line.targets[0].id: line.value
+        for line in left
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and isinstance(line.value, ast.Name)
+    }
+    stored = [node.id for line in left for node in ast.walk(line) if _is_stored(node)]
+    second = {name: value for name, value in second.items() if stored.count(name) == 1}
+    rest = [line for line in left if not (isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) in second)]
+    return [_Given(second).visit(copy.deepcopy(line)) for line in rest]
+
+
+def _decided(statements: Sequence[ast.stmt], fixed: Mapping[str, Any]) -> Iterator[ast.stmt]:
+    for statement in statements:
+        if isinstance(statement, ast.If) and isinstance(statement.test, ast.Name) and statement.test.id in fixed:
+            yield from _decided(statement.body if fixed[statement.test.id] else statement.orelse, fixed)
+        else:
+            yield statement
+
+
+def _is_stored(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def helpers(rule: Rule) -> list[FunctionType]:
     """The functions of its own module that a rule calls, and those that they call, rules left out."""
     found: dict[str, FunctionType] = {}
-    waiting: list[Any] = [rule.function]
+    waiting: list[Any] = stated_by(rule)
     while waiting:
         function = waiting.pop(0)
         new = [called for called in _called(function) if called.__name__ not in found]

@@ -8,7 +8,7 @@ from typing import Any
 from steepest.rule import Rule
 
 from . import elements as el
-from .definitions import as_called, definition, delegated, helpers, returned
+from .definitions import as_called, chosen, definition, delegated, helpers, returned
 from .mathml import Printer
 from .symbols import letter
 
@@ -23,7 +23,7 @@ def formula(rule: Rule) -> str:
     """
     stated, fixed = delegated(rule)
     own = _printer(rule.name, stated.function, rule.hyperparameters)
-    blocks = [block(_lines(own, stated.body, fixed))]
+    blocks = [block(_lines(own, chosen(stated.body, fixed)))]
     for helper in helpers(stated):
         if returned(helper) is None:
             printer = _printer(rule.name, helper, rule.hyperparameters)
@@ -34,7 +34,7 @@ def formula(rule: Rule) -> str:
                 _first(printer, helper),
                 ":",
             )
-            blocks += [head, block(_lines(printer, as_called(helper, stated), {}, results=True))]
+            blocks += [head, block(_lines(printer, as_called(helper, stated), results=True))]
     return framed(*blocks)
 
 
@@ -63,25 +63,21 @@ def assigned(printer: Printer, name: str, value: ast.expr) -> str:
     return el.math(el.row(printer.name(name), el.operator("←"), printer.expression(value)))
 
 
-def _lines(
-    printer: Printer, statements: Any, fixed: Mapping[str, object], depth: int = 0, results: bool = False
-) -> Iterator[Line]:
+def _lines(printer: Printer, statements: Any, depth: int = 0, results: bool = False) -> Iterator[Line]:
     """results: whether to show what is returned."""
 
     def inside(lines: Any, depth: int) -> Iterator[Line]:
-        yield from _lines(printer, lines, fixed, depth, results)
+        yield from _lines(printer, lines, depth, results)
 
     for place, statement in enumerate(statements):
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 yield depth, assigned(printer, name, value)
-            case ast.If(test=ast.Name(id=switch), body=chosen, orelse=other) if switch in fixed:
-                yield from inside(chosen if fixed[switch] else other, depth)
-            case ast.If(test=test, body=chosen, orelse=other):
-                returns = isinstance(chosen[-1], ast.Return)  # then all that follows is for the other case
+            case ast.If(test=test, body=then, orelse=other):
+                returns = isinstance(then[-1], ast.Return)  # then all that follows is for the other case
                 otherwise = statements[place + 1 :] if returns else other
                 yield depth, el.math(printer.condition(test))
-                yield from inside(chosen, depth + 1)
+                yield from inside(then, depth + 1)
                 if otherwise:
                     yield depth, el.math(el.words("otherwise"))
                     yield from inside(otherwise, depth + 1)

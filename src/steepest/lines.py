@@ -115,11 +115,43 @@ def straighten(rule: Rule, known: dict[str, Any]) -> list[Line]:
         fresh = ast.parse(ast.unparse(value), mode="eval").body
         for node in ast.walk(fresh):
             if isinstance(node, ast.expr):
-                node.lineno = value.lineno  # so that a refusal names the rule's own line
+                node.lineno = getattr(
+                    value, "lineno", 1
+                )  # so that a refusal names the rule's own line; a default has none
         return Chosen().visit(fresh)
 
     walk(rule.body)
     return lines
+
+
+def without_aliases(lines: list[Line], kept: set[str]) -> list[Line]:
+    """The lines without those that only give a value a second name; the first is put in its place.
+
+    kept: names that mean something outside.
+    """
+    called: dict[str, str] = {}
+    rest: list[Line] = []
+    for index, (name, value) in enumerate(lines):
+        renamed = _Renamed(called).visit(value)
+        called.pop(name, None)
+        stays = isinstance(renamed, ast.Name) and not _is_assigned(renamed.id, lines[index + 1 :])
+        if stays and name.isidentifier() and name not in kept:
+            called[name] = renamed.id
+        else:
+            rest.append((name, renamed))
+    return rest
+
+
+def _is_assigned(name: str, lines: list[Line]) -> bool:
+    return any(name in names_in(ast.parse(target)) for target, _ in lines)
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, called: dict[str, str]) -> None:
+        self._called = called
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.copy_location(ast.Name(self._called.get(node.id, node.id)), node)
 
 
 def _value(expression: ast.expr, known: dict[str, Any]) -> Any:

@@ -124,7 +124,7 @@ _PROGRAMS: dict[tuple, Program] = {}
 
 
 def _split(rule: Rule, lines: list[Line]) -> Program:
-    lines = _live(rule, lines)
+    lines = _live(rule, choosing.without_aliases(lines, {"p", "g", *rule.state}))
     used = [s for s in rule.state if any(s == name or s in names_in(value) for name, value in lines)]
     numbers = tuple(s for s in used if s in choosing.numbers(rule))
     state = tuple(s for s in used if s not in numbers)
