@@ -85,12 +85,13 @@ def stated_by(rule: Rule) -> list[FunctionType]:
 def chosen(statements: Sequence[ast.stmt], fixed: Mapping[str, Any]) -> list[ast.stmt]:
     """The statements that are left where these switches are set, without names that then stand for another."""
     left = list(_decided(statements, fixed))
-    second = {
+    second: dict[str, ast.expr] = {
         line.targets[0].id: line.value
         for line in left
         if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and isinstance(line.value, ast.Name)
     }
-    stored = [node.id for line in left for node in ast.walk(line) if _is_stored(node)]
+    nodes = [node for line in left for node in ast.walk(line)]
+    stored = [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
     second = {name: value for name, value in second.items() if stored.count(name) == 1}
     rest = [line for line in left if not (isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) in second)]
     return [_Given(second).visit(copy.deepcopy(line)) for line in rest]
@@ -102,10 +103,6 @@ def _decided(statements: Sequence[ast.stmt], fixed: Mapping[str, Any]) -> Iterat
             yield from _decided(statement.body if fixed[statement.test.id] else statement.orelse, fixed)
         else:
             yield statement
-
-
-def _is_stored(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def helpers(rule: Rule) -> list[FunctionType]:

@@ -36,9 +36,11 @@ def abs(x: Any) -> Any:
 
 
 def sign(x: Any) -> Any:
-    """-1, 0 or 1; zero for NaN, as torch has it."""
+    """-1, 0 or 1; zero for NaN, as torch has it; JAX and Keras keep NaN."""
     if isinstance(x, (int, float)):
         return float(x > 0) - float(x < 0)
+    if _library(x).__name__ not in ("torch", "numpy"):
+        return _library(x).sign(x)
     return where(x == x, _library(x).sign(x), zeros_like(x))  # noqa: PLR0124 - only NaN differs from itself
 
 
@@ -69,7 +71,27 @@ def zeros_like(x: Any) -> Any:
     return 0.0 if isinstance(x, (int, float)) else _library(x).zeros_like(x)
 
 
+def one_minus_power(base: Any, exponent: Any) -> Any:
+    """1 - base ** exponent, without the loss of digits where the power is near 1; no operation of rules.
+
+    In float32 1 - 0.999 has four right digits; -expm1(log(0.999)) has seven.
+    """
+    if isinstance(base, (int, float)) and isinstance(exponent, (int, float)):
+        return 1 - base**exponent
+    library = _library(exponent if isinstance(base, (int, float)) else base)
+    power = exponent * (_log(base) if isinstance(base, (int, float)) else library.log(base))
+    return -library.expm1(power)
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf
+
+
+_MODULES = {"jax": "jax.numpy", "jaxlib": "jax.numpy", "tensorflow": "keras.ops", "keras": "keras.ops"}
+
+
 def _library(array: Any) -> ModuleType:
-    """The module that an array's type comes from: torch or numpy, never imported here."""
-    name = "torch" if "torch" in sys.modules and isinstance(array, sys.modules["torch"].Tensor) else "numpy"
-    return sys.modules[name]
+    """The module with the operations on this array, never imported here: of torch, JAX, Keras, else of NumPy."""
+    if "torch" in sys.modules and isinstance(array, sys.modules["torch"].Tensor):
+        return sys.modules["torch"]
+    return sys.modules[_MODULES.get(type(array).__module__.partition(".")[0], "numpy")]

@@ -17,14 +17,15 @@ def adagrad(
 
 def _adagrad(
     p, g, sum, step,
-    *, lr=1e-2, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10, eps_root=0.0,
+    *, lr=1e-2, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10, eps_in_root=False,
 ):  # fmt: skip
     """Adagrad, whose epsilon may also stand under the root."""
     if weight_decay:
         g = g + weight_decay * p
     sum = (initial_accumulator_value if sum is None else sum) + g * g
-    squares = sum
-    if eps_root:
-        squares = squares + eps_root
-    p = p - lr / (1 + (step - 1) * lr_decay) * g / (sqrt(squares) + eps)
+    rate = lr / (1 + (step - 1) * lr_decay)
+    if eps_in_root:
+        p = p - rate * g / sqrt(sum + eps)
+    else:
+        p = p - rate * g / (sqrt(sum) + eps)
     return p, sum

@@ -16,11 +16,13 @@ def rmsprop(
 
 def _rmsprop(
     p, g, square_avg, momentum_buffer, grad_avg, step,
-    *, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False, eps_root=0.0, sums_steps=False,
+    *, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False,
+    eps_in_root=False, sums_steps=False,
 ):  # fmt: skip
     """RMSprop with what Keras and optax have beside torch.
 
-    eps_root: epsilon under the root.  sums_steps: whether the momentum sums steps, with the rate that each had.
+    eps_in_root: whether epsilon stands under the root.
+    sums_steps: whether the momentum sums steps, with the rate that each had, instead of gradients.
     """
     if weight_decay:
         g = g + weight_decay * p
@@ -29,9 +31,10 @@ def _rmsprop(
     if centered:
         grad_avg = alpha * grad_avg + (1 - alpha) * g
         variance = maximum(square_avg - grad_avg * grad_avg, 0.0)  # rounding can leave it just below zero
-    if eps_root:
-        variance = variance + eps_root
-    g = g / (sqrt(variance) + eps)
+    if eps_in_root:
+        g = g / sqrt(variance + eps)
+    else:
+        g = g / (sqrt(variance) + eps)
     if sums_steps:
         momentum_buffer = momentum * momentum_buffer + lr * g
         p = p - momentum_buffer

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from steepest.arguments import bind
 from steepest.rule import Rule
-from steepest.torch import checkpoint, checks, options, scheduled, skips
+from steepest.torch import checkpoint, checks, scheduled, skips
 
 Group = dict[str, Any]
 
@@ -66,7 +67,7 @@ class RuleOptimizer(Optimizer):
     """What torch keeps in the parameter groups of this optimizer beside its arguments."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        arguments = options.bind(type(self).__name__, self.signature, args, kwargs)
+        arguments = bind(type(self).__name__, self.signature, args, kwargs)
         params = arguments.pop("params")
         self._forget()
         super().__init__(params, {**self.also, **self._checked_arguments(arguments)})

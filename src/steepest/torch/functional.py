@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from steepest.arguments import check_names
 from steepest.rule import Rule, read
-from steepest.torch import checks, options
+from steepest.torch import checks
 from steepest.torch.tensors import step
 
 State = dict[str, Any]
@@ -59,7 +60,7 @@ class functional:  # noqa: N801 - called like a function, as torch.func's are
 
     def _with(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         known = {**getattr(self, "hyperparameters", self.rule.hyperparameters)}
-        options.check_names(f"functional({self.rule.name})", changed, known)
+        check_names(f"functional({self.rule.name})", changed, known)
         checks.check(self.rule, known | {name: v for name, v in changed.items() if not _has_tensor(v)})
         return known | dict(changed)
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from steepest.arguments import bind
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
-from steepest.torch import checkpoint, options, scheduled
+from steepest.torch import checkpoint, scheduled
 from steepest.torch.base import undisturbed
 from steepest.torch.vector import Closure, Function, dtype, length
 
@@ -40,7 +41,7 @@ class LBFGS(Optimizer):
     __signature__ = signature
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        arguments = options.bind("LBFGS", self.signature, args, kwargs)
+        arguments = bind("LBFGS", self.signature, args, kwargs)
         params = arguments.pop("params")
         if arguments["max_eval"] is None:
             arguments["max_eval"] = arguments["max_iter"] * 5 // 4

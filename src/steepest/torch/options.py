@@ -1,8 +1,6 @@
-"""The arguments of an optimizer: their names, their defaults, and how those that were given are bound to them."""
+"""The arguments of an optimizer for torch: their names and their defaults."""
 
-import difflib
 import inspect
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -18,11 +16,6 @@ _FRONT_END: dict[str, Any] = {
 }
 """What every optimizer takes beside its rule's hyperparameters.  Device and dtype choose the implementation, so
 `foreach`, `fused` and `capturable` are accepted and change nothing; `differentiable` runs the rule on tensors."""
-
-
-_ELSEWHERE = {"learning_rate": "lr", "beta_1": "betas", "beta_2": "betas", "b1": "betas", "b2": "betas"}
-_ELSEWHERE |= {"epsilon": "eps", "rho": "alpha", "decay": "weight_decay", "wd": "weight_decay"}
-"""What other libraries call an argument."""
 
 
 def torch_class(rule: Rule) -> type[torch.optim.Optimizer] | None:
@@ -48,25 +41,3 @@ def signature(rule: Rule) -> inspect.Signature:
         + [inspect.Parameter(name, positional, default=value) for name, value in rule.hyperparameters.items()]
         + [inspect.Parameter(name, keyword, default=value) for name, value in _FRONT_END.items()]
     )
-
-
-def bind(called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments by name, defaults included; a misspelt one is answered with the nearest."""
-    check_names(called, kwargs, expected.parameters)
-    try:
-        bound = expected.bind(*args, **kwargs)
-    except TypeError as error:
-        raise TypeError(f"{called}() {error}") from None
-    bound.apply_defaults()
-    return dict(bound.arguments)
-
-
-def check_names(called: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse arguments that there are not (TypeError)."""
-    known = list(known)
-    for name in given:
-        if name not in known:
-            elsewhere = _ELSEWHERE.get(name)
-            near = [elsewhere] if elsewhere in known else difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]!r}?" if near else f" It takes {', '.join(known)}."
-            raise TypeError(f"{called}() got an unexpected keyword argument {name!r}.{hint}")

@@ -1,0 +1,61 @@
+"""The rules as optax transformations: `from steepest import optax` in place of `import optax`.
+
+optax's optimizers have optax's arguments, results and state, so that `chain`, `inject_hyperparams`, `multi_transform`
+and checkpoints work as before; `transformation(rule)` makes one of any rule.  Every other name is optax's own.
+"""
+
+from typing import Any
+
+try:
+    import optax as _optax
+except ImportError as error:
+    raise ImportError("steepest.optax needs optax, which is not installed: pip install 'steepest[optax]'") from error
+
+from steepest.optax.aliases import (
+    adadelta,
+    adagrad,
+    adam,
+    adamax,
+    adamaxw,
+    adamw,
+    amsgrad,
+    lion,
+    nadam,
+    nadamw,
+    radam,
+    rmsprop,
+    rprop,
+    sgd,
+)
+from steepest.optax.by_rule import (
+    scale_by_adadelta,
+    scale_by_adam,
+    scale_by_adamax,
+    scale_by_amsgrad,
+    scale_by_lion,
+    scale_by_radam,
+    scale_by_rms,
+    scale_by_rprop,
+    scale_by_rss,
+    scale_by_stddev,
+    trace,
+)
+from steepest.optax.transformation import RuleState, transformation
+
+__all__ = [
+    "RuleState", "adadelta", "adagrad", "adam", "adamax", "adamaxw", "adamw", "amsgrad", "lion", "nadam", "nadamw",
+    "radam", "rmsprop", "rprop", "scale_by_adadelta", "scale_by_adam", "scale_by_adamax", "scale_by_amsgrad",
+    "scale_by_lion", "scale_by_radam", "scale_by_rms", "scale_by_rprop", "scale_by_rss", "scale_by_stddev", "sgd",
+    "trace", "transformation",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Every other name of optax."""
+    if hasattr(_optax, name):
+        return getattr(_optax, name)
+    raise AttributeError(f"module 'steepest.optax' has no attribute {name!r}, and neither has optax")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *dir(_optax)})

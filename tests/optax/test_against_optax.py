@@ -1,0 +1,164 @@
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportIndexIssue=false
+# optax types trees as unions that nothing can be done with
+"""optax's optimizers, stepped by our rules, against optax itself."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import optax
+from steepest import optax as ours
+from steepest.dialects.optax import FIELDS
+
+ALIASES = (
+    "adadelta", "adagrad", "adam", "adamax", "adamaxw", "adamw", "amsgrad", "lion", "nadam", "nadamw", "radam",
+    "rmsprop", "rprop", "sgd",
+)  # fmt: skip
+LOSSY = {"mu_dtype": jnp.bfloat16}
+CASES = [
+    ("sgd", {}),
+    ("sgd", {"momentum": 0.9}),
+    ("sgd", {"momentum": 0.9, "nesterov": True}),
+    ("rmsprop", {}),
+    ("rmsprop", {"decay": 0.99, "eps": 1e-3, "initial_scale": 1.0}),
+    ("rmsprop", {"momentum": 0.9}),
+    ("rmsprop", {"momentum": 0.9, "nesterov": True}),
+    ("rmsprop", {"eps_in_sqrt": False, "eps": 1e-3}),
+    ("rmsprop", {"bias_correction": True}),
+    ("rmsprop", {"bias_correction": True, "eps_in_sqrt": False, "eps": 1e-3}),
+    ("rmsprop", {"centered": True, "eps": 1e-3}),
+    ("rmsprop", {"centered": True, "eps_in_sqrt": False, "momentum": 0.9}),
+    ("rmsprop", {"centered": True, "bias_correction": True}),
+    ("adagrad", {}),
+    ("adagrad", {"initial_accumulator_value": 1.0, "eps": 1e-2}),
+    ("adadelta", {}),
+    ("adadelta", {"rho": 0.5, "eps": 1e-3, "weight_decay": 0.1}),
+    ("adam", {}),
+    ("adam", {"b1": 0.5, "b2": 0.9, "eps": 1e-2, "eps_root": 1e-2}),
+    ("adam", {"nesterov": True}),
+    ("adamw", {}),
+    ("adamw", {"weight_decay": 0.1, "mask": lambda params: jax.tree.map(lambda p: jnp.ndim(p) > 1, params)}),
+    ("adamw", {"weight_decay": 0.1, "nesterov": True}),
+    ("nadam", {}),
+    ("nadam", {"eps_root": 1e-2}),
+    ("nadamw", {"weight_decay": 0.1}),
+    ("amsgrad", {}),
+    ("amsgrad", {"bias_correction_mu": False, "eps_root": 1e-2}),
+    ("amsgrad", {"bias_correction_nu": False}),
+    ("adamax", {}),
+    ("adamax", {"b1": 0.5, "b2": 0.9, "eps": 1e-2}),
+    ("adamaxw", {"weight_decay": 0.1}),
+    ("radam", {"b2": 0.9}),
+    ("radam", {"b2": 0.9, "eps": 1e-2, "eps_root": 1e-2, "threshold": 7.0}),
+    ("radam", {"b2": 0.9, "nesterov": True}),
+    ("lion", {}),
+    ("lion", {"b1": 0.5, "b2": 0.9, "weight_decay": 0.1}),
+]
+
+
+def named(case: object) -> str:
+    return case if isinstance(case, str) else "-".join(case) if isinstance(case, dict) else str(case)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=named)
+def test_fifty_steps_end_where_optax_does(name: str, options: dict, run, difference) -> None:
+    params, state = run(getattr(ours, name)(1e-3, **options))
+    right, right_state = run(getattr(optax, name)(1e-3, **options))
+    assert difference(params, right) < 1e-6
+    assert jax.tree.structure(state) == jax.tree.structure(right_state)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == jax.tree.map(lambda x: (x.shape, x.dtype), right_state)
+
+
+@pytest.mark.parametrize("name", ["adam", "nadam", "adamw", "amsgrad", "radam", "adamax"])
+def test_in_float32_the_corrections_of_the_first_steps_are_right(name: str, run, difference) -> None:
+    """optax takes 1 - 0.999 in float32, which has four right digits; its own float64 is the judge, at a large rate."""
+    with jax.enable_x64(True):
+        truth, _ = run(getattr(optax, name)(0.1), dtype=jnp.float64)
+    mine, _ = run(getattr(ours, name)(0.1))
+    theirs, _ = run(getattr(optax, name)(0.1))
+    assert difference(mine, truth) < 1e-5
+    assert difference(mine, truth) <= difference(theirs, truth)
+
+
+@pytest.mark.parametrize(("name", "options"), [case for case in CASES if case[0] != "sgd"], ids=named)
+def test_in_float64_nothing_is_left_of_the_difference(name: str, options: dict, run, difference) -> None:
+    with jax.enable_x64(True):
+        params, _ = run(getattr(ours, name)(0.1, **options), dtype=jnp.float64)
+        right, _ = run(getattr(optax, name)(0.1, **options), dtype=jnp.float64)
+        assert difference(params, right) < 1e-12
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_arguments_are_optaxs(name: str) -> None:
+    assert arguments(getattr(ours, name)) == arguments(getattr(optax, name))
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_arguments_of_the_parts_are_optaxs(name: str) -> None:
+    assert arguments(getattr(ours, name)) == arguments(getattr(optax, name))
+
+
+def arguments(function: object) -> list[tuple]:
+    found = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+    return [(one.name, one.default, one.kind) for one in found]
+
+
+def test_rprop_steps_along_the_gradient_of_now() -> None:
+    """optax 0.2.8 steps along the one before, and not at all at first (google-deepmind/optax, pull request 1725).
+
+    The right steps are those of torch.optim.Rprop, named there: 0.1, 0.12, 0.144, 0, 0.072.
+    """
+    transformation, stale = ours.rprop(0.1), optax.rprop(0.1)
+    p = jnp.zeros(1)
+    state, stale_state = transformation.init(p), stale.init(p)
+    taken, taken_late = [], []
+    for g in (1.0, 1.0, 1.0, -1.0, 1.0):
+        update, state = transformation.update(jnp.array([g]), state, p)
+        late, stale_state = stale.update(jnp.array([g]), stale_state, p)
+        taken.append(-float(update[0]))
+        taken_late.append(-float(late[0]))
+    assert taken == pytest.approx([0.1, 0.12, 0.144, 0.0, 0.072], rel=1e-6)
+    assert taken_late == pytest.approx([0.0, 0.1, 0.12, 0.0, 0.0], rel=1e-6)
+
+
+def test_the_first_moment_may_be_kept_in_less(run, difference) -> None:
+    """It is rounded once a step here; optax rounds its product with b1 too. bfloat16 has 8 bits."""
+    _, state = run(ours.adam(1e-3, mu_dtype=jnp.bfloat16))
+    _, full = run(optax.adam(1e-3))
+    assert {x.dtype for x in jax.tree.leaves(state[0].mu)} == {jnp.dtype("bfloat16")}
+    assert difference(state[0].mu, full[0].mu) < 50 * 2**-9 * 0.2
+
+
+def test_half_precision_is_rounded_once() -> None:
+    """RMSprop's first update by hand: g / sqrt(0.1 g^2 + eps).  bfloat16 rounds by at most 2^-9."""
+    g = jnp.array([0.3, -1.7, 42.0], jnp.bfloat16)
+    transformation = ours.scale_by_rms(eps=0.5)
+    update, _ = transformation.update(g, transformation.init(g))
+    exact = np.asarray(g, float)
+    right = exact / np.sqrt(0.1 * exact**2 + 0.5)
+    assert update.dtype == jnp.bfloat16
+    np.testing.assert_allclose(np.asarray(update, float), right, rtol=2**-9 + 1e-6)
+
+
+def test_complex_arrays_are_optaxs_own() -> None:
+    z, g = jnp.array([1 + 2j, 3 - 1j]), jnp.array([0.5 - 1j, 2j])
+    one, other = (library.adam(0.1) for library in (ours, optax))
+    mine, _ = one.update(g, one.init(z), z)
+    theirs, _ = other.update(g, other.init(z), z)
+    assert (mine == theirs).all()
+
+
+def test_an_argument_that_the_rule_has_no_word_for_is_left_to_optax() -> None:
+    g = jnp.array([0.2, -3.0])
+    one, other = (library.scale_by_lion(mode="smooth") for library in (ours, optax))
+    assert (one.update(g, one.init(g))[0] == other.update(g, other.init(g))[0]).all()
+
+
+def test_every_other_name_is_optaxs() -> None:
+    assert ours.chain is optax.chain
+    assert ours.adabelief is optax.adabelief
+    with pytest.raises(AttributeError, match="'adamm', and neither has optax"):
+        _ = ours.adamm  # type: ignore[attr-defined]

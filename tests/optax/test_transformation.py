@@ -1,0 +1,138 @@
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportIndexIssue=false
+# optax types trees as unions that nothing can be done with
+"""A transformation of anybody's rule, against the same rule as torch optimizer in float64."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import optax
+import steepest
+from steepest import rules, schedules
+from steepest.ops import sqrt
+from steepest.optax import transformation
+from steepest.rule import RuleError
+
+STEPS = 30
+
+
+def first_steps_differ(p, g, square_avg, pace, *, lr=1e-2, alpha=0.9, eps=1e-8, weight_decay=0.1):
+    """A stranger's rule: its averages begin with the first gradient, its pace is one number that shrinks."""
+    square_avg = g * g if square_avg is None else alpha * square_avg + (1 - alpha) * g * g
+    pace = 1.0 if pace is None else pace * 0.95
+    p = p * (1 - lr * weight_decay) - lr * pace * g / (sqrt(square_avg) + eps)
+    return p, square_avg, pace
+
+
+CASES = [
+    (first_steps_differ, {}),
+    (rules.sgd, {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
+    (rules.rmsprop, {"centered": True, "momentum": 0.9}),
+    (rules.adagrad, {"lr_decay": 0.1, "initial_accumulator_value": 0.5}),
+    (rules.adamw, {"amsgrad": True}),
+    (rules.nadam, {}),
+    (rules.radam, {}),
+    (rules.asgd, {"t0": 3.0}),
+    (rules.rprop, {}),
+    (rules.lion, {"weight_decay": 0.1}),
+    (rules.adafactor, {"eps": (1e-8, 1e-3), "weight_decay": 0.1}),
+    (rules.adam, {"lr": schedules.cosine(1e-2, steps=STEPS), "betas": (schedules.linear(0.9, 0.5, STEPS), 0.99)}),
+]
+
+
+def gradients() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(STEPS, 5, 3))
+
+
+def end_in_torch(rule, options) -> np.ndarray:
+    p = torch.nn.Parameter(torch.ones(5, 3, dtype=torch.float64))
+    optimizer = steepest.optimizer(rule)([p], **options)
+    for g in gradients():
+        p.grad = torch.tensor(g)
+        optimizer.step()
+    return p.detach().numpy()
+
+
+@pytest.mark.parametrize(("rule", "options"), CASES, ids=lambda one: getattr(one, "__name__", ""))
+def test_a_scan_ends_where_torch_does(rule, options) -> None:
+    made = transformation(rule)(**options)
+    start = jnp.ones((5, 3))
+
+    def step(carry, g):
+        updates, state = made.update(g, carry[1], carry[0])
+        return (optax.apply_updates(carry[0], updates), state), None
+
+    (end, _), _ = jax.jit(lambda carry, g: jax.lax.scan(step, carry, g))((start, made.init(start)), gradients())
+    np.testing.assert_allclose(end, end_in_torch(rule, options), rtol=1e-5, atol=2e-6)
+
+
+def test_muon_is_in_float32_here() -> None:
+    """torch's Newton-Schulz runs in bfloat16, with 8 bits; one step of 0.02 is right to a few of them."""
+    made = transformation(rules.muon)(lr=0.02, weight_decay=0.0)
+    p, g = jnp.ones((5, 3)), jnp.asarray(gradients()[0], jnp.float32)
+    updates, _ = made.update(g, made.init(p), p)
+    q = torch.nn.Parameter(torch.ones(5, 3))
+    q.grad = torch.tensor(gradients()[0], dtype=torch.float32)
+    steepest.Muon([q], lr=0.02, weight_decay=0.0).step()
+    np.testing.assert_allclose(updates, q.detach().numpy() - 1, atol=0.02 * 2**-5)
+
+
+def test_a_small_step_of_a_large_parameter_is_not_rounded_to_it() -> None:
+    """Beside 1000 a step of 1e-4 would be 1.2e-4 in float32; as an update it is what it is."""
+    made = transformation(rules.adamw)(lr=1e-4, weight_decay=1e-6, eps=0.0)
+    p = jnp.array([1000.0])
+    updates, _ = made.update(jnp.array([3.0]), made.init(p), p)
+    assert float(updates[0]) == pytest.approx(-1e-4 - 1e-4 * 1e-6 * 1000, rel=1e-6)
+
+
+def test_its_signature_is_the_rules() -> None:
+    assert list(inspect.signature(transformation(rules.adam)).parameters)[:3] == ["lr", "betas", "eps"]
+    assert transformation(rules.adam).__name__ == "adam"
+
+
+def test_its_hyperparameters_may_be_injected() -> None:
+    made = optax.inject_hyperparams(transformation(rules.sgd))(lr=0.1, momentum=0.9)
+    p = jnp.ones(3)
+    state = made.init(p)
+    assert {"lr", "momentum"} <= state.hyperparams.keys()
+    updates, state = jax.jit(made.update)(p, state, p)
+    np.testing.assert_allclose(updates, -0.1 * np.ones(3), rtol=1e-6)
+    state.hyperparams["lr"] = jnp.asarray(1.0)
+    updates, _ = jax.jit(made.update)(p, state, p)
+    np.testing.assert_allclose(updates, -1.9 * np.ones(3), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"learning_rate": 1.0}, TypeError, "Did you mean 'lr'"),
+        ({"lr": "fast"}, TypeError, "lr must be a number"),
+        ({"lr": -1.0}, ValueError, "Invalid learning rate: -1.0"),
+        ({"betas": (0.9,)}, ValueError, "betas must be 2 numbers"),
+        ({"betas": (0.9, 1.0)}, ValueError, "at index 1: 1.0"),
+    ],
+)
+def test_what_cannot_work_is_said(options, error, said) -> None:
+    with pytest.raises(error, match=said):
+        transformation(rules.adam)(**options)
+
+
+def test_a_rule_steps_from_the_parameters() -> None:
+    made = transformation(rules.adam)()
+    with pytest.raises(ValueError, match=r"update\(grads, state, params\)"):
+        made.update(jnp.ones(2), made.init(jnp.ones(2)))
+
+
+def test_complex_gradients_are_refused_with_the_way_out() -> None:
+    made, z = transformation(rules.adam)(), jnp.ones(2, complex)
+    with pytest.raises(TypeError, match="split_real_and_imaginary"):
+        made.update(z, made.init(z), z)
+
+
+def test_what_is_no_rule_is_refused() -> None:
+    with pytest.raises(RuleError, match="A rule starts with the parameter"):
+        transformation(lambda x: x)
