@@ -1,0 +1,96 @@
+"""Keras's optimizers as rules, with Keras's arguments and defaults (Keras 3.15).
+
+Its weight decay, clipping, averages of weights and accumulation are of its base class, not of a rule.
+"""
+
+from steepest.ops import sqrt
+from steepest.rules import adadelta as _adadelta
+from steepest.rules import lion as _lion
+from steepest.rules import nadam as _nadam
+from steepest.rules import sgd as _sgd
+from steepest.rules.adagrad import _adagrad
+from steepest.rules.adam import _adam, _adamax
+from steepest.rules.rmsprop import _rmsprop
+
+VARIABLES = {
+    "adadelta": {"square_avg": "accumulated_grad", "acc_delta": "accumulated_delta_var"},
+    "adagrad": {"sum": "accumulator"},
+    "adam": {"exp_avg": "momentum", "exp_avg_sq": "velocity", "max_exp_avg_sq": "velocity_hat"},
+    "adamax": {"exp_avg": "momentum", "exp_inf": "norm"},
+    "lion": {"exp_avg": "momentum"},
+    "nadam": {"exp_avg": "momentum", "exp_avg_sq": "velocity", "mu_product": "u_product"},
+    "rmsprop": {"square_avg": "velocity", "momentum_buffer": "momentum", "grad_avg": "average_gradient"},
+    "sgd": {"momentum_buffer": "momentum"},
+}
+"""What Keras calls the states of each."""
+
+STARTS = {
+    "adagrad": {"sum": "initial_accumulator_value"},
+    "nadam": {"mu_product": 1.0},
+    "sgd": {"momentum_buffer": 0.0},
+}
+"""Where those start that Keras makes before the first step and a rule in it; an argument, or a number."""
+
+
+def sgd(p, g, momentum_buffer, *, learning_rate=0.01, momentum=0.0, nesterov=False):
+    """Its momentum is a sum of what was added to p, so with the rate that each step had."""
+    g = -learning_rate * g
+    return _sgd(p, g, momentum_buffer, lr=-1.0, momentum=momentum, nesterov=nesterov)
+
+
+def rmsprop(
+    p, g, square_avg, momentum_buffer, grad_avg, step,
+    *, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False,
+):  # fmt: skip
+    """Its epsilon stands under the root, and its momentum is a sum of steps."""
+    return _rmsprop(
+        p, g, square_avg, momentum_buffer, grad_avg, step,
+        lr=learning_rate, alpha=rho, eps=epsilon, momentum=momentum, centered=centered,
+        eps_in_root=True, sums_steps=momentum > 0,
+    )  # fmt: skip
+
+
+def adagrad(p, g, sum, step, *, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7):
+    """Its epsilon stands under the root."""
+    return _adagrad(
+        p, g, sum, step,
+        lr=learning_rate, initial_accumulator_value=initial_accumulator_value, eps=epsilon, eps_in_root=True,
+    )  # fmt: skip
+
+
+def adadelta(p, g, square_avg, acc_delta, step, *, learning_rate=0.001, rho=0.95, epsilon=1e-7):
+    """As torch's, with another rate."""
+    return _adadelta(p, g, square_avg, acc_delta, step, lr=learning_rate, rho=rho, eps=epsilon)
+
+
+def adam(
+    p, g, exp_avg, exp_avg_sq, max_exp_avg_sq, step,
+    *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False,
+):  # fmt: skip
+    """Its epsilon is Kingma and Ba's epsilon hat, beside the root that is not corrected."""
+    return _adam(
+        p, g, exp_avg, exp_avg_sq, max_exp_avg_sq, step,
+        lr=learning_rate, betas=(beta_1, beta_2), eps=epsilon / sqrt(1 - beta_2**step), amsgrad=amsgrad,
+    )  # fmt: skip
+
+
+def adamax(p, g, exp_avg, exp_inf, step, *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    """Its epsilon stands outside of the maximum."""
+    return _adamax(
+        p, g, exp_avg, exp_inf, step, lr=learning_rate, betas=(beta_1, beta_2), eps=0.0, eps_of_quotient=epsilon
+    )  # fmt: skip
+
+
+def nadam(
+    p, g, mu_product, exp_avg, exp_avg_sq, step, *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7
+):  # fmt: skip
+    """Its momentum is nearly beta_1 after a hundred steps, torch's after tens of thousands."""
+    return _nadam(
+        p, g, mu_product, exp_avg, exp_avg_sq, step,
+        lr=learning_rate, betas=(beta_1, beta_2), eps=epsilon, momentum_decay=1.0,
+    )  # fmt: skip
+
+
+def lion(p, g, exp_avg, *, learning_rate=0.001, beta_1=0.9, beta_2=0.99):
+    """As everywhere."""
+    return _lion(p, g, exp_avg, lr=learning_rate, betas=(beta_1, beta_2))

@@ -1,0 +1,57 @@
+"""The rules as Keras optimizers: `from steepest.keras import Adam` in place of `from keras.optimizers import Adam`.
+
+Arguments, defaults, results and saved state are Keras's, on every backend; on torch's, with tensors of the CPU, the step
+is one kernel.  `optimizer(rule)` makes one of any rule.  Every other name is that of keras.optimizers.
+"""
+
+from typing import Any
+
+try:
+    import keras as _keras
+except ImportError as error:
+    raise ImportError("steepest.keras needs Keras, which is not installed: pip install 'steepest[keras]'") from error
+
+from steepest.dialects import keras as _dialect
+from steepest.keras.make import made as _made
+from steepest.keras.make import optimizer
+from steepest.keras.scheduled import Scheduled
+
+__all__ = [
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "Scheduled", "get", "optimizer",
+]  # fmt: skip
+
+
+def _of_keras(rule: str, name: str, **contents: Any) -> Any:
+    known = {"variable_names": _dialect.VARIABLES[rule], "starts": _dialect.STARTS.get(rule, {})}
+    return _made(getattr(_dialect, rule), name, __name__, **known, **contents)
+
+
+SGD = _of_keras("sgd", "SGD")
+RMSprop = _of_keras("rmsprop", "RMSprop")
+Adagrad = _of_keras("adagrad", "Adagrad")
+Adadelta = _of_keras("adadelta", "Adadelta")
+Adam = _of_keras("adam", "Adam")
+AdamW = _of_keras("adam", "AdamW", defaults={"weight_decay": 0.004})
+Adamax = _of_keras("adamax", "Adamax")
+Nadam = _of_keras("nadam", "Nadam")
+Lion = _of_keras("lion", "Lion")
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer that `compile(optimizer=...)` would take this for: ours where a name is one of ours."""
+    if isinstance(identifier, str):
+        found = {name.lower(): name for name in __all__ if name[0].isupper() and name != "Scheduled"}
+        if identifier.lower() in found:
+            return globals()[found[identifier.lower()]]()
+    return _keras.optimizers.get(identifier)
+
+
+def __getattr__(name: str) -> Any:
+    """Every other name of keras.optimizers."""
+    if hasattr(_keras.optimizers, name):
+        return getattr(_keras.optimizers, name)
+    raise AttributeError(f"module 'steepest.keras' has no attribute {name!r}, and neither has keras.optimizers")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *dir(_keras.optimizers)})

@@ -1,0 +1,43 @@
+"""The arguments of an optimizer for Keras: a rule's, under Keras's names, and those of Keras's base class."""
+
+import inspect
+from typing import Any
+
+import keras
+
+from steepest.rule import Rule
+
+_KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def rate_name(rule: Rule) -> str | None:
+    """What a rule calls its learning rate."""
+    return next((name for name in ("learning_rate", "lr") if name in rule.hyperparameters), None)
+
+
+def names(rule: Rule) -> dict[str, str]:
+    """The hyperparameters of a rule beside its rate: what it calls them, and what an optimizer does."""
+    return {name: name for name in rule.hyperparameters if name != rate_name(rule)}
+
+
+def signature(rule: Rule, defaults: dict[str, Any]) -> inspect.Signature:
+    """`(learning_rate, *hyperparameters, *options of Keras's base class)`.
+
+    defaults: of options of the base class; these stand behind the rate, as AdamW's weight_decay does.
+    """
+    rate = rate_name(rule)
+    own = {"learning_rate": rule.hyperparameters[rate] if rate else 1.0, **defaults}
+    own |= {name: rule.hyperparameters[name] for name in names(rule)}
+    base = {one.name: one.default for one in _base_options() if one.name not in own}
+    return inspect.Signature([inspect.Parameter(name, _KEYWORD, default=value) for name, value in (own | base).items()])
+
+
+def _base_options() -> list[inspect.Parameter]:
+    found = inspect.signature(_base_init()).parameters
+    return [one for one in found.values() if one.kind is _KEYWORD and one.name not in ("self", "learning_rate")]
+
+
+def _base_init() -> Any:
+    """The constructor that names every option: the backends' own take `*args, **kwargs`."""
+    constructors = [vars(cls)["__init__"] for cls in keras.optimizers.Optimizer.__mro__ if "__init__" in vars(cls)]
+    return next(one for one in constructors if "learning_rate" in inspect.signature(one).parameters)

@@ -1,0 +1,206 @@
+"""What every optimizer of a rule has from Keras: arguments, variables, a configuration, and a step on any backend."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from steepest.arguments import bind, check_values
+from steepest.keras.arguments import names, rate_name
+from steepest.keras.scheduled import Scheduled
+from steepest.lines import deciding
+from steepest.program import Program, program
+from steepest.rule import Rule
+from steepest.schedules import Schedule
+from steepest.traced import chosen, traced
+
+IS_TORCH = keras.backend.backend() == "torch"
+_REAL = "float32" if keras.backend.backend() == "jax" else "float64"
+"""In what the numbers of a step are computed: JAX has no float64 unless it is told to."""
+
+
+class RuleOptimizer(keras.optimizers.Optimizer):
+    """Base of the optimizers that `steepest.keras.optimizer(rule)` makes; not meant to be instantiated itself."""
+
+    rule: ClassVar[Rule]
+    signature: ClassVar[inspect.Signature]
+    variable_names: ClassVar[Mapping[str, str]] = {}
+    """What Keras calls the states of the rule."""
+    starts: ClassVar[Mapping[str, Any]] = {}
+    """Where the states start that the first step would make: a number, or the name of an argument."""
+    _now: "Now | None" = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        arguments = bind(type(self).__name__, self.signature, args, kwargs)
+        own = {name: _plain(arguments.pop(name)) for name in names(self.rule)}
+        rate = arguments.pop("learning_rate")
+        rule_rate = {rate_name(self.rule): rate} if rate_name(self.rule) else {}
+        check_values(f"{type(self).__name__}()", self.rule, own | rule_rate)
+        super().__init__(Scheduled(rate) if isinstance(rate, Schedule) else rate, **arguments)
+        for name, value in own.items():
+            setattr(self, name, value)
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Make the variables of the optimizer, in Keras's order."""
+        if self.built:
+            return
+        super().build(variables)
+        lines = self._lines()
+        without = program(self.rule, {**self._hyperparameters(0.0), **_switched_off(self.rule)})
+        together = [name for name in lines.state if name in without.state]
+        self._states: dict[str, list[Any]] = {name: [] for name in lines.state}
+        for group in (together, *([name] for name in lines.state if name not in together)):
+            for variable in variables:
+                for name in group:
+                    self._states[name].append(self._variable(name, variable))
+        self._numbers = [
+            keras.Variable(self._start(name) or 0.0, trainable=False, name=self.variable_names.get(name, name))
+            for name in lines.numbers
+        ]
+        waiting = [name for name in lines.fresh if name not in self.starts]
+        self._is_new = [self.add_variable((), "ones", name="is_new") for _ in variables] if waiting else []
+
+    def _variable(self, name: str, variable: Any) -> Any:
+        if self._overwrite_variable_with_gradient(variable):
+            return None
+        start = keras.initializers.Constant(self._start(name)) if self._start(name) else "zeros"
+        return self.add_variable_from_reference(variable, name=self.variable_names.get(name, name), initializer=start)
+
+    def _start(self, name: str) -> float:
+        start = self.starts.get(name, 0.0)
+        return getattr(self, start) if isinstance(start, str) else start
+
+    def _hyperparameters(self, rate: Any, step: Any = None) -> dict[str, Any]:
+        """The hyperparameters of the rule now, with schedules at a step, or as they are."""
+        found = {name: _at(getattr(self, name), step) for name in names(self.rule)}
+        called = rate_name(self.rule)
+        return {**found, called: rate} if called else found
+
+    def _lines(self) -> Program:
+        return chosen(self.rule, self._hyperparameters(0.0))
+
+    def _backend_update_step(
+        self, grads: Sequence[Any], trainable_variables: Sequence[Any], learning_rate: Any
+    ) -> None:
+        if IS_TORCH and self._step_fused(grads, trainable_variables, learning_rate):
+            return
+        old = [ops.cast(ops.copy(number), _REAL) for number in self._numbers]
+        now = Now(self, learning_rate, old)
+        for number, value in zip(self._numbers, now.numbers(False), strict=True):
+            self.assign(number, ops.cast(value, number.dtype))
+        object.__setattr__(self, "_now", now)  # Keras would wrap and track it
+        try:
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+        finally:
+            object.__setattr__(self, "_now", None)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Step one variable, in float32 at least."""
+        index = self._get_variable_index(variable)
+        is_new = self._is_new[index] if self._is_new else None
+        states = [self._states[name][index] for name in self._now.lines.state]
+        real = "float32" if variable.dtype in ("float16", "bfloat16") else keras.backend.standardize_dtype(variable.dtype)
+        new_p, *new_states = self._now.elements(
+            ops.cast(variable, real),
+            ops.cast(ops.convert_to_tensor(gradient), real),
+            [ops.cast(state, real) for state in states],
+            None if is_new is None else ops.cast(is_new, "bool"),
+            real,
+        )
+        for state, value in zip(states, new_states, strict=True):
+            self.assign(state, ops.cast(value, state.dtype))
+        self.assign(variable, ops.cast(new_p, variable.dtype))
+        if is_new is not None:
+            self.assign(is_new, ops.zeros(()))
+
+    def _step_fused(self, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> bool:
+        """Step all variables with a kernel; False, and nothing is done, where they are no tensors of their own."""
+        from steepest.keras.on_torch import step
+
+        return step(self, grads, variables, learning_rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as something that can be saved."""
+        own = {name: getattr(self, name) for name in names(self.rule)}
+        saved = {name: _saved(value) for name, value in own.items()}
+        return {**super().get_config(), **saved}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """The optimizer that has this configuration."""
+        own = {name: _restored(config[name]) for name in names(cls.rule) if name in config}
+        return super().from_config({**config, **own}, custom_objects)
+
+
+class Now:
+    """The step that is being taken: what is the same for all variables is computed once."""
+
+    def __init__(self, optimizer: RuleOptimizer, learning_rate: Any, numbers: Sequence[Any]) -> None:
+        self.lines = optimizer._lines()
+        self._functions = traced(self.lines)
+        self._hyperparameters = optimizer._hyperparameters(ops.cast(learning_rate, _REAL), optimizer.iterations)
+        self._count = ops.cast(optimizer.iterations + 1, _REAL)
+        self._old, self._starts = numbers, optimizer.starts
+        self._scalars: tuple[Any, ...] | None = None
+        self._cast: dict[str, list[Any]] = {}
+
+    def numbers(self, is_new: Any) -> Sequence[Any]:
+        """What becomes of the states that are one number."""
+        return self._slots_and_numbers(is_new)[len(self.lines.slots) :]
+
+    def elements(self, p: Any, g: Any, states: Sequence[Any], is_new: Any, real: str) -> tuple[Any, ...]:
+        """The new parameter and states of one variable.  is_new: whether it was never stepped, if its rule asks."""
+        if is_new is not None:
+            slots = [_cast(one, real) for one in self._slots_and_numbers(is_new)[: len(self.lines.slots)]]
+        elif real in self._cast:
+            slots = self._cast[real]
+        else:
+            slots = [_cast(one, real) for one in self._slots_and_numbers(False)[: len(self.lines.slots)]]
+            self._cast[real] = slots
+        return self._functions.elements(p, g, states, slots)
+
+    def _slots_and_numbers(self, is_new: Any) -> tuple[Any, ...]:
+        if self._scalars is not None and is_new is False:
+            return self._scalars
+        fresh = {name: False if name in self._starts else is_new for name in self.lines.fresh}
+        found = self._functions.scalars(self._hyperparameters, self._count, fresh, self._old)
+        if is_new is False:
+            self._scalars = found
+        return found
+
+
+def _cast(slot: Any, dtype: str) -> Any:
+    """A number of the step for elements of a dtype; Python's own numbers and truth stay what they are."""
+    if isinstance(slot, (bool, int, float)) or keras.backend.standardize_dtype(slot.dtype) == "bool":
+        return slot
+    return ops.cast(slot, dtype)
+
+
+def _switched_off(rule: Rule) -> dict[str, Any]:
+    return dict.fromkeys((name for name, _ in deciding(rule)), 0.0)
+
+
+def _at(value: Any, step: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return tuple(_at(one, step) for one in value)
+    if not isinstance(value, Schedule) or step is None:
+        return value
+    return value(step) if isinstance(step, int) else ops.cast(value(ops.convert_to_tensor(step)), _REAL)
+
+
+def _plain(value: Any) -> Any:
+    return value.schedule if isinstance(value, Scheduled) else value
+
+
+def _saved(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_saved(one) for one in value]
+    return keras.saving.serialize_keras_object(Scheduled(value)) if isinstance(value, Schedule) else value
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_restored, value))
+    return _plain(keras.saving.deserialize_keras_object(value)) if isinstance(value, dict) else value

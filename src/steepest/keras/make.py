@@ -1,0 +1,48 @@
+"""From a rule to its class for Keras."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from steepest.keras.arguments import signature
+from steepest.keras.base import RuleOptimizer
+from steepest.rule import RuleError, read
+
+
+@functools.cache
+def optimizer(rule: Callable[..., Any]) -> type[Any]:
+    """The Keras optimizer class of a rule.
+
+    rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own; `lr`, or `learning_rate`,
+    is what Keras sets and schedules.
+    Arguments of the class: `learning_rate`, the other hyperparameters, and those of every Keras optimizer.
+    To load a model that was compiled with it, make the class first, or give it to `load_model` in `custom_objects`.
+    Raises RuleError for what is no rule, or a rule of whole tensors.
+    """
+    return made(rule, "".join(part.capitalize() for part in read(rule).name.split("_")), rule.__module__)
+
+
+def made(rule: Callable[..., Any], name: str, module: str, **contents: Any) -> type[Any]:
+    """The same under another name.  contents: of the class; `defaults` are other defaults of Keras's own arguments."""
+    stated = read(rule)
+    if not stated.elementwise:
+        raise RuleError(
+            f"{stated.name} is a rule of whole tensors, whose state has shapes that Keras cannot know beforehand.\n"
+            "Instead: use it with torch or JAX, `steepest.optimizer(rule)` or `steepest.optax.transformation(rule)`."
+        )
+    import keras
+
+    own = signature(stated, contents.pop("defaults", {}))
+    cls = type(
+        name,
+        (RuleOptimizer,),
+        {
+            "__doc__": f"{stated.doc}\n\nArguments as in its signature; state: {', '.join(stated.state) or 'none'}.",
+            "__module__": module,
+            "__signature__": own,
+            "signature": own,
+            "rule": stated,
+            **contents,
+        },
+    )
+    return keras.saving.register_keras_serializable(package="steepest")(cls)
