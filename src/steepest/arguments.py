@@ -8,9 +8,14 @@ from typing import Any
 from steepest.ranges import ranges
 from steepest.rule import Rule
 
-_ELSEWHERE = {"learning_rate": "lr", "beta_1": "betas", "beta_2": "betas", "b1": "betas", "b2": "betas"}
-_ELSEWHERE |= {"epsilon": "eps", "rho": "alpha", "decay": "weight_decay", "wd": "weight_decay"}
-"""What other libraries call an argument."""
+_ALSO_CALLED = (
+    ("lr", "learning_rate"),
+    ("betas", "beta_1", "beta_2", "b1", "b2"),
+    ("eps", "epsilon"),
+    ("alpha", "rho", "decay"),
+    ("weight_decay", "wd", "decay"),
+)
+"""What libraries call the same argument."""
 
 
 def bind(called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -29,8 +34,8 @@ def check_names(called: str, given: Iterable[str], known: Iterable[str]) -> None
     known = list(known)
     for name in given:
         if name not in known:
-            elsewhere = _ELSEWHERE.get(name)
-            near = [elsewhere] if elsewhere in known else difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            here = [other for names in _ALSO_CALLED if name in names for other in names if other in known]
+            near = here or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]!r}?" if near else f" It takes {', '.join(known)}."
             raise TypeError(f"{called}() got an unexpected keyword argument {name!r}.{hint}")
 
@@ -47,7 +52,7 @@ def check_values(called: str, rule: Rule, values: Mapping[str, Any]) -> None:
         several = value if isinstance(default, tuple) else (value,)
         usual = default if isinstance(default, tuple) else (default,)
         for index, (one, expected) in enumerate(zip(several, usual, strict=True)):
-            if isinstance(one, str) and not (isinstance(expected, str) or expected is None):
+            if (one is None or isinstance(one, str)) and not (isinstance(expected, str) or expected is None):
                 raise TypeError(f"{called}: {name} must be a number as in {name}={default!r}, not {value!r}.")
             if isinstance(one, (int, float)) and name in ranges(rule) and one not in ranges(rule)[name]:
                 place = index if isinstance(default, tuple) else None

@@ -7,9 +7,9 @@ import inspect
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-import optax
 from steepest import optax as ours
 from steepest.dialects.optax import FIELDS
 

@@ -7,10 +7,10 @@ import inspect
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import torch
 
-import optax
 import steepest
 from steepest import rules, schedules
 from steepest.ops import sqrt

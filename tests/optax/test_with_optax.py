@@ -10,9 +10,9 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-import optax
 from steepest import optax as ours
 from steepest import rules, schedules
 

@@ -1,7 +1,7 @@
 """The rules as Keras optimizers: `from steepest.keras import Adam` in place of `from keras.optimizers import Adam`.
 
-Arguments, defaults, results and saved state are Keras's, on every backend; on torch's, with tensors of the CPU, the step
-is one kernel.  `optimizer(rule)` makes one of any rule.  Every other name is that of keras.optimizers.
+Arguments, defaults, results and saved state are Keras's, on every backend; on torch's, with tensors of the CPU, the
+step is one kernel.  `optimizer(rule)` makes one of any rule.  Every other name is that of keras.optimizers.
 """
 
 from typing import Any
@@ -17,7 +17,8 @@ from steepest.keras.make import optimizer
 from steepest.keras.scheduled import Scheduled
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "Scheduled", "get", "optimizer",
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "Scheduled", "get",
+    "optimizer",
 ]  # fmt: skip
 
 

@@ -59,7 +59,7 @@ class RuleOptimizer(keras.optimizers.Optimizer):
             keras.Variable(self._start(name) or 0.0, trainable=False, name=self.variable_names.get(name, name))
             for name in lines.numbers
         ]
-        waiting = [name for name in lines.fresh if name not in self.starts]
+        waiting = [name for name in lines.fresh if name not in self.starts and name not in lines.numbers]
         self._is_new = [self.add_variable((), "ones", name="is_new") for _ in variables] if waiting else []
 
     def _variable(self, name: str, variable: Any) -> Any:
@@ -101,10 +101,12 @@ class RuleOptimizer(keras.optimizers.Optimizer):
         index = self._get_variable_index(variable)
         is_new = self._is_new[index] if self._is_new else None
         states = [self._states[name][index] for name in self._now.lines.state]
-        real = "float32" if variable.dtype in ("float16", "bfloat16") else keras.backend.standardize_dtype(variable.dtype)
+        real = (
+            "float32" if variable.dtype in ("float16", "bfloat16") else keras.backend.standardize_dtype(variable.dtype)
+        )
         new_p, *new_states = self._now.elements(
             ops.cast(variable, real),
-            ops.cast(ops.convert_to_tensor(gradient), real),
+            ops.cast(_dense(gradient), real),
             [ops.cast(state, real) for state in states],
             None if is_new is None else ops.cast(is_new, "bool"),
             real,
@@ -114,6 +116,19 @@ class RuleOptimizer(keras.optimizers.Optimizer):
         self.assign(variable, ops.cast(new_p, variable.dtype))
         if is_new is not None:
             self.assign(is_new, ops.zeros(()))
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        if "weight_decay" not in self.rule.hyperparameters:  # else it is the rule's own
+            super()._apply_weight_decay(variables)
+
+    def _overwrite_model_variables_with_average_value(self, trainable_variables: Sequence[Any]) -> None:
+        if keras.backend.backend() != "jax":
+            super()._overwrite_model_variables_with_average_value(trainable_variables)
+            return
+        # Keras 3.15 has variable and average share one buffer, which the next `fit` donates twice and fails.
+        for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+            if average is not None:
+                variable.assign(ops.copy(average))
 
     def _step_fused(self, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> bool:
         """Step all variables with a kernel; False, and nothing is done, where they are no tensors of their own."""
@@ -143,6 +158,7 @@ class Now:
         self._hyperparameters = optimizer._hyperparameters(ops.cast(learning_rate, _REAL), optimizer.iterations)
         self._count = ops.cast(optimizer.iterations + 1, _REAL)
         self._old, self._starts = numbers, optimizer.starts
+        self._is_first = optimizer.iterations == 0
         self._scalars: tuple[Any, ...] | None = None
         self._cast: dict[str, list[Any]] = {}
 
@@ -164,11 +180,21 @@ class Now:
     def _slots_and_numbers(self, is_new: Any) -> tuple[Any, ...]:
         if self._scalars is not None and is_new is False:
             return self._scalars
-        fresh = {name: False if name in self._starts else is_new for name in self.lines.fresh}
+        fresh = {name: self._is_first if name in self.lines.numbers else is_new for name in self.lines.fresh}
+        fresh |= dict.fromkeys(self._starts, False)
         found = self._functions.scalars(self._hyperparameters, self._count, fresh, self._old)
         if is_new is False:
             self._scalars = found
         return found
+
+
+def _dense(gradient: Any) -> Any:
+    """A gradient that TensorFlow keeps as some rows, as a whole."""
+    if type(gradient).__name__ == "IndexedSlices":
+        import tensorflow
+
+        return tensorflow.convert_to_tensor(gradient)
+    return ops.convert_to_tensor(gradient)
 
 
 def _cast(slot: Any, dtype: str) -> Any:
@@ -188,6 +214,11 @@ def _at(value: Any, step: Any) -> Any:
     if not isinstance(value, Schedule) or step is None:
         return value
     return value(step) if isinstance(step, int) else ops.cast(value(ops.convert_to_tensor(step)), _REAL)
+
+
+def has_schedule(value: Any) -> bool:
+    """Whether a hyperparameter is a schedule, or several numbers with one among them."""
+    return any(isinstance(one, Schedule) for one in (value if isinstance(value, (tuple, list)) else (value,)))
 
 
 def _plain(value: Any) -> Any:

@@ -1,14 +1,14 @@
 """Keras on torch: the step of an optimizer for torch, which has kernels, on the tensors in Keras's variables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter, is_
 from typing import Any
 
 import torch
 from keras.src.backend.common.stateless_scope import in_stateless_scope
+from torch import Tensor
 
-from steepest.keras.arguments import rate_name
-from steepest.schedules import Schedule
+from steepest.keras.base import has_schedule
 from steepest.torch.make import optimizer as torch_optimizer
 
 _tensor = attrgetter("_value")
@@ -18,22 +18,28 @@ class Fused:
     """An optimizer for torch whose parameters and state lie in a Keras optimizer's variables."""
 
     def __init__(self, owner: Any) -> None:
-        self._owner = owner
-        known = [(index, one) for index, one in enumerate(owner._trainable_variables) if _is_stepped(owner, one)]
-        self._variables = [one for _, one in known]
-        self._place = {id(one): place for place, one in enumerate(self._variables)}
-        states = {name: [kept[index] for index, _ in known] for name, kept in owner._states.items()}
-        self._all = [*self._variables, *(one for kept in states.values() for one in kept)]
+        self._owner, self._lines = owner, owner._lines()
+        stepped = [
+            (index, variable)
+            for index, variable in enumerate(owner._trainable_variables)
+            if not owner._overwrite_variable_with_gradient(variable)
+        ]
+        variables = [variable for _, variable in stepped]
+        self._place = {id(variable): place for place, variable in enumerate(variables)}
+        kept = {name: [found[index] for index, _ in stepped] for name, found in owner._states.items()}
+        self._all = [*variables, *(one for found in kept.values() for one in found)]
         self._tensors = list(map(_tensor, self._all))
-        self._parameters = self._tensors[: len(self._variables)]
+        self._parameters = self._tensors[: len(variables)]
+        self._arrays = {name: list(map(_tensor, found)) for name, found in kept.items()}
         self.inner = torch_optimizer(owner.rule.function)(self._parameters)
-        self._numbers = {name: [] for name in (*owner._lines().numbers, *(["step"] if owner.rule.counts else []))}
+        counted = ["step"] if owner.rule.counts else []
+        self._numbers: dict[str, list[Tensor]] = {name: [] for name in (*self._lines.numbers, *counted)}
         for place, p in enumerate(self._parameters):
-            state = self.inner.state[p]
-            state |= {name: _tensor(kept[place]) for name, kept in states.items()}
-            for name, made in self._numbers.items():
-                state[name] = torch.zeros((), dtype=torch.float64)
-                made.append(state[name])
+            for numbers in self._numbers.values():
+                numbers.append(torch.zeros((), dtype=torch.float64))
+            self.inner.state[p] = {name: found[place] for name, found in {**self._arrays, **self._numbers}.items()}
+        self._is_new = [_tensor(owner._is_new[index]) for index, _ in stepped] if owner._is_new else []
+        self._waiting = {place for place, flag in enumerate(self._is_new) if flag}
         self._steps = -1
 
     def fits(self) -> bool:
@@ -42,54 +48,78 @@ class Fused:
 
     def step(self, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
         """Step these variables along these gradients."""
-        self._set_hyperparameters(learning_rate)
-        self._set_numbers()
-        wanted: list[Any] = [None] * len(self._parameters)
-        for variable, g in zip(variables, grads, strict=True):
-            wanted[self._place[id(variable)]] = g
-        before = [p.grad for p in self._parameters]
-        try:
-            for p, old, g in zip(self._parameters, before, wanted, strict=True):
-                if g is not old:
-                    p.grad = g if g is None or g.dtype is p.dtype else g.to(p.dtype)
-            self.inner._step()
-        finally:
-            for p, old, g in zip(self._parameters, before, wanted, strict=True):
-                if g is not old:
-                    p.grad = old
-        self._keep_numbers(len(variables) == len(self._parameters))
+        places = [self._place[id(variable)] for variable in variables]
+        steps = int(self._owner.iterations)
+        self._set_hyperparameters(float(learning_rate), steps)
+        self._set_numbers(steps)
+        starting = self._started_by(places, steps)
+        for name, place in starting:
+            del self.inner.state[self._parameters[place]][name]
+        self._step_along(dict(zip(places, grads, strict=True)))
+        for name, place in starting:
+            self._keep_start(name, place)
+        self._keep_numbers(steps, places)
 
-    def _set_hyperparameters(self, learning_rate: Any) -> None:
-        group, owner = self.inner.param_groups[0], self._owner
-        values = owner._hyperparameters(float(learning_rate), _count(owner) if _has_schedules(owner) else None)
+    def _set_hyperparameters(self, learning_rate: float, steps: int) -> None:
+        group, values = self.inner.param_groups[0], self._owner._hyperparameters(learning_rate)
+        if any(map(has_schedule, values.values())):
+            values = self._owner._hyperparameters(learning_rate, steps)
         if any(group[name] is not value for name, value in values.items()):
             group |= values
 
-    def _set_numbers(self) -> None:
-        steps = _count(self._owner)
+    def _set_numbers(self, steps: int) -> None:
         if "step" in self._numbers and steps != self._steps:
             for number in self._numbers["step"]:
                 number.fill_(steps)
-        self._steps = steps
-        for kept, name in zip(self._owner._numbers, self._owner._lines().numbers, strict=True):
+        for name, kept in zip(self._lines.numbers, self._owner._numbers, strict=True):
             torch._foreach_zero_(self._numbers[name])
             torch._foreach_add_(self._numbers[name], float(_tensor(kept)))
 
-    def _keep_numbers(self, all_were_stepped: bool) -> None:
-        self._steps = self._steps + 1 if all_were_stepped else -1
-        for kept, name in zip(self._owner._numbers, self._owner._lines().numbers, strict=True):
-            stepped = max(self._numbers[name], key=lambda number: float(number != _tensor(kept)))
-            _tensor(kept).fill_(stepped)
+    def _started_by(self, places: Sequence[int], steps: int) -> list[tuple[str, int]]:
+        """The states that this step starts in the rule's own way, and of which parameters."""
+        names = [name for name in self._lines.fresh if name not in self._owner.starts]
+        arrays = [(name, place) for name in names if name in self._arrays for place in places if place in self._waiting]
+        numbers = [(name, place) for name in names if name in self._numbers for place in places if steps == 0]
+        return arrays + numbers
+
+    def _keep_start(self, name: str, place: int) -> None:
+        """Take what the step made of a state into the variable that is kept."""
+        state = self.inner.state[self._parameters[place]]
+        kept = {**self._arrays, **self._numbers}[name][place]
+        kept.copy_(state[name])
+        state[name] = kept
+        if name in self._arrays:
+            self._waiting.discard(place)
+            self._is_new[place].fill_(0)
+
+    def _step_along(self, grads: dict[int, Any]) -> None:
+        """Step with these in place of the gradients that the parameters have, and give those back."""
+        before = [p.grad for p in self._parameters]
+        wanted = [grads.get(place) for place in range(len(before))]
+        changed = [place for place, (old, new) in enumerate(zip(before, wanted, strict=True)) if new is not old]
+        try:
+            for place in changed:
+                p, g = self._parameters[place], wanted[place]
+                p.grad = g if g is None else g.detach().to(p.dtype)
+            self.inner._step()
+        finally:
+            for place in changed:
+                self._parameters[place].grad = before[place]
+
+    def _keep_numbers(self, steps: int, places: Sequence[int]) -> None:
+        self._steps = steps + 1 if len(places) == len(self._parameters) else -1
+        for name, kept in zip(self._lines.numbers, self._owner._numbers, strict=True):
+            _tensor(kept).fill_(self._numbers[name][places[0]])
 
 
 def step(owner: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> bool:
     """Step the variables of a Keras optimizer; False, and nothing is done, where they hold no tensors of their own."""
-    if in_stateless_scope() or owner._is_new:
+    if in_stateless_scope():
         return False
     fused = owner.__dict__.get("_fused")
     with torch.no_grad():
-        if fused is None or not fused.fits():
-            if not all(map(_has_tensor, owner._trainable_variables)):
+        if fused is None or fused._lines is not owner._lines() or not fused.fits():
+            if not _have_tensors(owner._trainable_variables):
                 return False
             fused = Fused(owner)
             object.__setattr__(owner, "_fused", fused)  # Keras would wrap and track it
@@ -100,18 +130,5 @@ def step(owner: Any, grads: Sequence[Any], variables: Sequence[Any], learning_ra
 step._torchdynamo_disable = True  # type: ignore[attr-defined] - addresses cannot be traced
 
 
-def _is_stepped(owner: Any, variable: Any) -> bool:
-    return not owner._overwrite_variable_with_gradient(variable)
-
-
-def _has_tensor(variable: Any) -> bool:
-    return isinstance(getattr(variable, "_value", None), torch.Tensor)
-
-
-def _has_schedules(owner: Any) -> bool:
-    return any(isinstance(value, Schedule) for value in owner._hyperparameters(0.0).values())
-
-
-def _count(owner: Any) -> int:
-    """Steps taken, as Keras counts them."""
-    return int(owner.iterations)
+def _have_tensors(variables: Iterable[Any]) -> bool:
+    return all(isinstance(getattr(variable, "_value", None), Tensor) for variable in variables)

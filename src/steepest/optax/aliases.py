@@ -5,6 +5,7 @@ from typing import Any
 
 import optax
 from optax import GradientTransformationExtraArgs, add_decayed_weights, chain, scale_by_learning_rate
+
 from steepest.optax.by_rule import (
     scale_by_adadelta,
     scale_by_adam,

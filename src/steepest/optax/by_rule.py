@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-
 import optax
+
 from steepest.dialects import optax as dialect
 from steepest.optax.arrays import step
 from steepest.rule import Rule, read

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-
 import optax
+
 from steepest.arguments import bind, check_values
 from steepest.kernels import reference
 from steepest.lines import numbers

@@ -1,4 +1,4 @@
-"""The few functions that schedules need, for a Python number and for arrays of NumPy, torch and JAX."""
+"""The few functions that schedules need, for a Python number and for arrays of NumPy, torch, JAX, and TensorFlow's."""
 
 import math
 import sys
@@ -33,11 +33,11 @@ class Arrays:
 
     def at_least(self, x: Any, low: float) -> Any:
         """The larger one."""
-        return self._clip(x, low, None)
+        return self._clip(x, low, math.inf)
 
     def at_most(self, x: Any, high: float) -> Any:
         """The smaller one."""
-        return self._clip(x, None, high)
+        return self._clip(x, -math.inf, high)
 
     def full(self, step: Any, value: float) -> Any:
         """The value, in the shape of step."""
@@ -54,6 +54,9 @@ def library_of(step: Any) -> tuple[Any, Any]:
         return Arrays(sys.modules["torch"]), step.to(sys.modules["torch"].float64)
     if module in ("jax", "jaxlib"):
         return Arrays(sys.modules["jax.numpy"]), 1.0 * step
+    if module in ("tensorflow", "keras"):
+        operations = sys.modules["keras"].ops
+        return Arrays(operations), operations.cast(step, "float64")
     if module == "numpy" and step.ndim:
         return Arrays(sys.modules["numpy"]), step.astype("float64")
     if isinstance(step, (bool, str)) or not hasattr(step, "__float__"):

@@ -1,0 +1,185 @@
+"""Our classes against those of keras.optimizers: arguments, results, variables, and each option of the base class."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+from steepest import keras as ours
+
+OPTIONS = {
+    "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
+    "RMSprop": [
+        {},
+        {"rho": 0.5, "epsilon": 1e-3},
+        {"momentum": 0.9},
+        {"centered": True},
+        {"centered": True, "momentum": 0.5},
+    ],
+    "Adagrad": [{}, {"initial_accumulator_value": 1.0, "epsilon": 1e-2}],
+    "Adadelta": [{}, {"learning_rate": 1.0, "rho": 0.5, "epsilon": 1e-3}],
+    "Adam": [{}, {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-2}, {"amsgrad": True}],
+    "AdamW": [{}, {"weight_decay": 0.1, "beta_1": 0.5}],
+    "Adamax": [{}, {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-2}],
+    "Nadam": [{}, {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-2}],
+    "Lion": [{}, {"beta_1": 0.5, "beta_2": 0.9}],
+}
+COMMON = [
+    {"clipnorm": 0.5},
+    {"clipvalue": 0.5},
+    {"global_clipnorm": 0.5},
+    {"use_ema": True, "ema_momentum": 0.5},
+    {"use_ema": True, "ema_overwrite_frequency": 7},
+    {"weight_decay": 0.1},
+    {"loss_scale_factor": 8.0},
+    {"gradient_accumulation_steps": 3},
+    {"gradient_accumulation_steps": 3, "use_ema": True, "clipnorm": 0.5, "weight_decay": 0.1},
+]
+CASES = [(name, options) for name, found in OPTIONS.items() for options in (*found, *COMMON)]
+
+
+def named(case: object) -> str:
+    return case if isinstance(case, str) else "-".join(case) if isinstance(case, dict) else str(case)
+
+
+def both(which: str, /, **options):
+    return getattr(ours, which)(**options), getattr(keras.optimizers, which)(**options)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=named)
+def test_fifty_steps_end_where_keras_does(name, options, run, values_of) -> None:
+    mine, theirs = both(name, **options)
+    for found, right in zip(run(mine), run(theirs), strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-6, atol=1e-6)
+    assert [one.shape for one in mine.variables] == [one.shape for one in theirs.variables]
+    for found, right in zip(values_of(mine.variables), values_of(theirs.variables), strict=True):
+        np.testing.assert_allclose(found, right, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_arguments_are_keras(name) -> None:
+    """In the same order, since courses give them by position."""
+    given = [(one.name, one.default) for one in inspect.signature(getattr(ours, name)).parameters.values()]
+    right = inspect.signature(getattr(keras.optimizers, name).__init__).parameters.values()
+    assert given == [(one.name, one.default) for one in right if one.name not in ("self", "kwargs")]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_configuration_is_keras(name) -> None:
+    mine, theirs = both(name, learning_rate=0.01, name="mine")
+    assert mine.get_config() == theirs.get_config()
+
+
+@pytest.mark.parametrize(("name", "options"), [(n, o[-1]) for n, o in OPTIONS.items()], ids=named)
+def test_variables_of_keras_go_on_here(name, options, run, new_variables, values_of) -> None:
+    """Saved by index after 20 steps of Keras's, loaded here, stepped 30 more."""
+    mine, theirs = both(name, **options)
+    stepped = new_variables()
+    run(theirs, stepped, last=20)
+    mine.build(stepped)
+    store: dict = {}
+    theirs.save_own_variables(store)
+    mine.load_own_variables(store)
+    halfway = values_of(stepped)
+    right = run(theirs, stepped, first=21)
+    for variable, value in zip(stepped, halfway, strict=True):
+        variable.assign(value)
+    for one, other in zip(run(mine, stepped, first=21), right, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+
+
+def test_weight_decay_leaves_out_what_is_excluded(run, new_variables) -> None:
+    ends = []
+    for optimizer in both("AdamW", weight_decay=0.5):
+        stepped = new_variables()
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        ends.append(run(optimizer, stepped))
+    with_decay = run(ours.AdamW(weight_decay=0.5))
+    for found, right in zip(*ends, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-6, atol=1e-6)
+    assert abs(with_decay[1] - ends[0][1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "Nadam"])
+def test_a_schedule_of_keras_is_a_rate(name, run) -> None:
+    made = lambda: keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.5)  # noqa: E731
+    mine, theirs = both(name, learning_rate=made())
+    for found, right in zip(run(mine), run(theirs), strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-6, atol=1e-6)
+
+
+def test_the_rate_may_be_set(run, new_variables) -> None:
+    mine, theirs = both("SGD", learning_rate=0.1, momentum=0.9)
+    ends = []
+    for optimizer in (mine, theirs):
+        stepped = new_variables()
+        run(optimizer, stepped, last=10)
+        optimizer.learning_rate = 0.01
+        ends.append(run(optimizer, stepped, first=11))
+    for found, right in zip(*ends, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-6, atol=1e-6)
+
+
+def test_a_variable_without_gradient_stays_and_is_new_later(gradients_of, new_variables, values_of) -> None:
+    """Adagrad's sum starts at 0.1 also in the third step, and the rest of the network is not held back."""
+    ends = []
+    for optimizer in both("Adagrad", learning_rate=0.1):
+        stepped = new_variables()
+        optimizer.build(stepped)
+        for seed in range(1, 6):
+            found = gradients_of(seed)
+            if seed < 3:
+                found[1] = None
+                with pytest.warns(UserWarning, match="Gradients do not exist"):
+                    optimizer.apply(found, stepped)
+            else:
+                optimizer.apply(found, stepped)
+        ends.append(values_of(stepped))
+    for found, right in zip(*ends, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop"])  # Keras's Adam rounds beta_2 to float32 on TensorFlow
+def test_float64_variables_are_stepped_in_float64(name, run, new_variables) -> None:
+    if keras.backend.backend() == "jax":
+        pytest.skip("JAX has no float64 unless it is told to")
+    mine, theirs = both(name)
+    for found, right in zip(run(mine, new_variables("float64")), run(theirs, new_variables("float64")), strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_computed_in_float32(dtype, new_variables, gradients_of, values_of) -> None:
+    """RMSprop's first step by hand, rounded once: p - lr g / sqrt(0.1 g^2 + eps)."""
+    stepped, g = new_variables(dtype), gradients_of(1, dtype)
+    start, slope = values_of(stepped), values_of(g)
+    ours.RMSprop(learning_rate=0.125, epsilon=0.5).apply(g, stepped)
+    for found, p, one in zip(values_of(stepped), start, slope, strict=True):
+        right = p - 0.125 * one / np.sqrt(0.1 * one**2 + 0.5)
+        np.testing.assert_allclose(found, right, rtol=(2**-11 if dtype == "float16" else 2**-8) * 1.001, atol=1e-6)
+
+
+def test_every_other_name_is_keras() -> None:
+    assert ours.schedules is keras.optimizers.schedules
+    assert ours.Ftrl is keras.optimizers.Ftrl
+    assert isinstance(ours.get("rmsprop"), ours.RMSprop)
+    assert isinstance(ours.get("ftrl"), keras.optimizers.Ftrl)
+    with pytest.raises(AttributeError, match="and neither has"):
+        _ = ours.Adem  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"lr": 0.1}, TypeError, "Did you mean 'learning_rate'"),
+        ({"betas": (0.9, 0.99)}, TypeError, "Did you mean 'beta_1'"),
+        ({"beta_1": "high"}, TypeError, "beta_1 must be a number"),
+        ({"learning_rate": "fast"}, (TypeError, ValueError), "learning_rate"),
+        ({"clipnorm": 1.0, "clipvalue": 1.0}, ValueError, "Only one of"),
+        ({"gradient_accumulation_steps": 1}, ValueError, "must be an integer >= 2"),
+    ],
+)
+def test_what_cannot_work_is_said(options, error, said) -> None:
+    with pytest.raises(error, match=said):
+        ours.Adam(**options)

@@ -1,0 +1,70 @@
+"""This folder again on the backends that this process does not have: Keras knows one a process."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from steepest.keras.base import IS_TORCH
+
+HERE = Path(__file__)
+
+
+@pytest.mark.skipif(not IS_TORCH, reason="this is the other process")
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+def test_everything_holds_on(backend: str) -> None:
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} has no package for this machine or Python")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE.parent), f"--ignore={HERE}"]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=HERE.parents[2], check=False)
+    assert done.returncode == 0, done.stdout[-6000:]
+
+
+def run(program: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(not IS_TORCH, reason="once is enough")
+def test_torch_is_imported_where_keras_runs_on_it_only() -> None:
+    program = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "jax"
+import keras, numpy as np
+import steepest.keras as ours
+optimizer, variable = ours.Adam(), keras.Variable(np.ones(3))
+optimizer.apply([np.ones(3)], [variable])
+print("torch" in sys.modules, "tensorflow" in sys.modules, "numba" in sys.modules)
+"""
+    assert run(program) == "False False False"
+
+
+@pytest.mark.skipif(not IS_TORCH, reason="once is enough")
+def test_steepest_alone_imports_no_keras() -> None:
+    assert run("import sys, steepest; steepest.rules; print('keras' in sys.modules)") == "False"
+
+
+@pytest.mark.skipif(not IS_TORCH, reason="once is enough")
+def test_a_missing_extra_is_answered_with_what_to_type() -> None:
+    program = "import sys; sys.modules['keras'] = None\ntry: import steepest.keras\nexcept ImportError as e: print(e)"
+    assert run(program).endswith("pip install 'steepest[keras]'")
+
+
+@pytest.mark.skipif(not IS_TORCH, reason="the kernels are torch's")
+def test_the_step_is_a_kernel(new_variables, gradients_of) -> None:
+    """One launch for all variables, and the state lies in Keras's own."""
+    from steepest import keras as ours
+
+    optimizer, stepped = ours.Adam(), new_variables()
+    optimizer.apply(gradients_of(1), stepped)
+    [[plan]] = optimizer._fused.inner._plans.values()
+    assert plan.is_one_kernel
+    state = optimizer._fused.inner.state[stepped[0].value]
+    assert state["exp_avg"] is optimizer.variables[2].value
+    assert float(abs(state["exp_avg"]).sum()) > 0

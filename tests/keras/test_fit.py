@@ -1,0 +1,159 @@
+"""The programs that Keras's users write: compile, fit, save, load, go on."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from steepest import keras as ours
+from steepest import schedules
+from steepest.rules import adam as torch_adam
+from steepest.rules import sgd as torch_sgd
+
+LOSS = {"loss": "sparse_categorical_crossentropy"}
+
+
+def compiled(model, optimizer, **options):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], **options)
+    return model
+
+
+def trained(model, optimizer, digits, epochs=4, **options):
+    x, y, *_ = digits
+    compiled(model, optimizer, **options).fit(x, y, epochs=epochs, batch_size=64, shuffle=False, verbose=0)
+    return model
+
+
+def accuracy(model, digits) -> float:
+    _, _, x, y = digits
+    return model.evaluate(x, y, verbose=0, return_dict=True)["accuracy"]
+
+
+def logits(model, digits) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(model(digits[2])))
+
+
+def test_the_seed_programs() -> None:
+    """As courses write them: by keyword, with Keras's names."""
+    assert ours.Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999).beta_2 == 0.999
+    assert ours.RMSprop(learning_rate=0.01, rho=0.9).rho == 0.9
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(optimizer=ours.Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999), loss="mse")
+    history = model.fit(np.ones((32, 4)), np.ones((32, 1)), epochs=2, verbose=0)
+    assert history.history["loss"][1] < history.history["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"learning_rate": 0.1, "momentum": 0.9}),
+        ("RMSprop", {"learning_rate": 0.01}),
+        ("Adam", {"learning_rate": 0.01}),
+        ("AdamW", {"learning_rate": 0.01, "clipnorm": 1.0, "use_ema": True}),
+    ],
+)
+def test_digits_are_learned_as_with_keras(name, options, digits, network) -> None:
+    mine = accuracy(trained(network(), getattr(ours, name)(**options), digits), digits)
+    theirs = accuracy(trained(network(), getattr(keras.optimizers, name)(**options), digits), digits)
+    assert theirs > 0.8
+    assert mine == pytest.approx(theirs, abs=0.01)
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_compiled_or_not_it_is_the_same(jit, digits, network) -> None:
+    if jit and keras.backend.backend() == "torch":
+        pytest.skip("torch.compile needs a compiler on the machine")
+    """With SGD, which does not make much of the last digit of a small gradient."""
+    mine, theirs = (library.SGD(0.1, momentum=0.9) for library in (ours, keras.optimizers))
+    found = logits(trained(network(), mine, digits, epochs=1, jit_compile=jit), digits)
+    right = logits(trained(network(), theirs, digits, epochs=1, jit_compile=jit), digits)
+    np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: ours.Adam(0.01, amsgrad=True),
+        lambda: ours.SGD(0.1, momentum=0.9, weight_decay=0.01),
+        lambda: ours.Nadam(schedules.cosine(0.01, steps=88)),
+        lambda: ours.RMSprop(0.01, gradient_accumulation_steps=2, use_ema=True),
+        lambda: ours.optimizer(torch_adam)(0.01, betas=(schedules.linear(0.9, 0.5, 88), 0.999)),
+    ],
+    ids=["adam", "sgd", "nadam", "rmsprop", "rule"],
+)
+def test_saved_loaded_and_resumed_it_goes_on_as_if_uninterrupted(optimizer, digits, network, tmp_path: Path) -> None:
+    model = trained(network(), optimizer(), digits, epochs=2)
+    model.save(tmp_path / "model.keras")
+    x, y, *_ = digits
+    model.fit(x, y, epochs=2, batch_size=64, shuffle=False, verbose=0)
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert type(loaded.optimizer) is type(optimizer())
+    assert loaded.optimizer.get_config() == {**model.optimizer.get_config(), "name": loaded.optimizer.name}
+    loaded.fit(x, y, epochs=2, batch_size=64, shuffle=False, verbose=0)
+    np.testing.assert_allclose(logits(loaded, digits), logits(model, digits), rtol=1e-5, atol=1e-5)
+
+
+def test_a_model_that_keras_saved_goes_on_here(digits, network, tmp_path: Path) -> None:
+    model = trained(network(), keras.optimizers.Adam(0.01), digits, epochs=2)
+    model.save(tmp_path / "theirs.keras")
+    x, y, *_ = digits
+    model.fit(x, y, epochs=1, batch_size=64, shuffle=False, verbose=0)
+    loaded = keras.models.load_model(tmp_path / "theirs.keras")
+    store: dict = {}
+    loaded.optimizer.save_own_variables(store)
+    mine = ours.Adam(0.01)
+    mine.build(loaded.trainable_variables)
+    mine.load_own_variables(store)
+    compiled(loaded, mine).fit(x, y, epochs=1, batch_size=64, shuffle=False, verbose=0)
+    np.testing.assert_allclose(logits(loaded, digits), logits(model, digits), rtol=1e-4, atol=1e-4)
+
+
+def test_a_schedule_of_steepest_is_the_rate_of_each_step(digits, network) -> None:
+    """Against Keras's own schedule with the same formula: 0.1 (1 + cos(pi t / 88)) / 2."""
+    mine = trained(network(), ours.SGD(schedules.cosine(0.1, steps=88)), digits)
+    theirs = trained(network(), keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 88)), digits)
+    np.testing.assert_allclose(logits(mine, digits), logits(theirs, digits), rtol=1e-4, atol=1e-4)
+    config = mine.optimizer.get_config()
+    assert config["learning_rate"]["config"] == {"schedule": "cosine(0.1, 88)"}
+
+
+def test_mixed_precision_scales_the_loss(digits, network) -> None:
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        wrapped = keras.optimizers.LossScaleOptimizer(ours.Adam(0.01))
+        assert accuracy(trained(network(), wrapped, digits), digits) > 0.8
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+
+
+def embedded(optimizer, ids, *, as_matrix=False) -> np.ndarray:
+    """The rows of an embedding after five steps; or of the matrix that one-hot vectors are multiplied by."""
+    rows = keras.layers.Dense(4, use_bias=False) if as_matrix else keras.layers.Embedding(9, 4)
+    shape = (3, 9) if as_matrix else (3,)
+    model = keras.Sequential([keras.Input(shape), rows, keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.set_weights([np.linspace(-1, 1, 36).reshape(9, 4), np.linspace(-1, 1, 12).reshape(12, 1), np.zeros(1)])
+    model.compile(optimizer=optimizer, loss="mse")
+    x = np.eye(9)[ids] if as_matrix else np.array(ids)
+    model.fit(x, np.array([[1.0], [2.0]]), epochs=5, verbose=0)
+    return np.asarray(ops.convert_to_numpy(model.trainable_variables[0]))
+
+
+def test_an_embedding_is_stepped() -> None:
+    ids = [[1, 2, 3], [4, 5, 8]]
+    found, right = embedded(ours.Adam(0.1), ids), embedded(keras.optimizers.Adam(0.1), ids)
+    np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)
+
+
+def test_a_row_that_occurs_twice_is_stepped_along_the_sum() -> None:
+    """As a matrix has it, and Keras on torch and JAX; on TensorFlow Keras 3.15 squares the parts, not their sum."""
+    ids = [[1, 2, 3], [3, 3, 8]]
+    found, right = embedded(ours.Adam(0.1), ids), embedded(keras.optimizers.Adam(0.1), ids, as_matrix=True)
+    np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)
+
+
+def test_a_rule_of_torch_is_a_keras_optimizer(digits, network) -> None:
+    cls = ours.optimizer(torch_sgd)
+    assert accuracy(trained(network(), cls(0.1, momentum=0.9, clipnorm=1.0), digits), digits) > 0.8
