@@ -45,7 +45,7 @@ def root_mean_square(x: Any) -> Any:
 
 def transpose(x: Any) -> Any:
     """The last two axes exchanged."""
-    return x.swapaxes(-1, -2)
+    return _library(x).swapaxes(x, -1, -2)
 
 
 def add_product(x: Any, a: Any, b: Any, beta: float, alpha: float) -> Any:
@@ -71,7 +71,9 @@ def scaled_sum(x: Any, y: Any, a: float, b: float) -> Any:
 
 def norm(x: Any) -> Any:
     """Frobenius norm of the last two axes, which are kept with size 1."""
-    return _library(x).linalg.norm(x, axis=(-2, -1), keepdims=True)
+    library = _library(x)
+    own = library.norm if library.__name__ == "keras.ops" else library.linalg.norm
+    return own(x, axis=(-2, -1), keepdims=True)
 
 
 def to_bfloat16(x: Any) -> Any:

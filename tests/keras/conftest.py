@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportFunctionMemberAccess=false
+# Keras says `str` where it means 'auto', and None where there is a model
 """Keras on the backend that KERAS_BACKEND names; torch, unless it is set.  `test_backends.py` runs the other two."""
 
 import os

@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportFunctionMemberAccess=false
+# Keras says `str` where it means 'auto', and None where there is a model
 """Our classes against those of keras.optimizers: arguments, results, variables, and each option of the base class."""
 
 import inspect
@@ -183,3 +185,23 @@ def test_every_other_name_is_keras() -> None:
 def test_what_cannot_work_is_said(options, error, said) -> None:
     with pytest.raises(error, match=said):
         ours.Adam(**options)
+
+
+@pytest.mark.skipif(not hasattr(keras.optimizers, "Muon"), reason="Keras has Muon since 3.10")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"nesterov": False, "momentum": 0.5, "ns_steps": 3, "rms_rate": None},
+        {"adam_lr_ratio": 0.5, "adam_beta_1": 0.5, "epsilon": 1e-3, "clipnorm": 0.5},
+        {"exclude_layers": ["kernel"], "use_ema": True},
+    ],
+    ids=named,
+)
+def test_muon_ends_where_keras_does(options, run, values_of) -> None:
+    """Five steps, and ten times the last digit: its iteration makes the small singular values large."""
+    mine, theirs = both("Muon", **options)
+    for found, right in zip(run(mine, last=5), run(theirs, last=5), strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-5)
+    for found, right in zip(values_of(mine.variables), values_of(theirs.variables), strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-5)

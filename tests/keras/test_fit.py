@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportFunctionMemberAccess=false
+# Keras says `str` where it means 'auto', and None where there is a model
 """The programs that Keras's users write: compile, fit, save, load, go on."""
 
 from pathlib import Path

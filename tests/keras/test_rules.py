@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportFunctionMemberAccess=false
+# Keras says `str` where it means 'auto', and None where there is a model
 """Anybody's rule as a Keras optimizer, against the same rule in float64 on NumPy."""
 
 import inspect

@@ -10,7 +10,9 @@ from steepest.rules import nadam as _nadam
 from steepest.rules import sgd as _sgd
 from steepest.rules.adagrad import _adagrad
 from steepest.rules.adam import _adam, _adamax
+from steepest.rules.muon import orthogonal
 from steepest.rules.rmsprop import _rmsprop
+from steepest.tensor_ops import whole
 
 VARIABLES = {
     "adadelta": {"square_avg": "accumulated_grad", "acc_delta": "accumulated_delta_var"},
@@ -89,6 +91,20 @@ def nadam(
         p, g, mu_product, exp_avg, exp_avg_sq, step,
         lr=learning_rate, betas=(beta_1, beta_2), eps=epsilon, momentum_decay=1.0,
     )  # fmt: skip
+
+
+@whole
+def muon(
+    p, g, momentum_buffer,
+    *, learning_rate=0.001, muon_a=3.4445, muon_b=-4.7750, muon_c=2.0315, momentum=0.95, ns_steps=5, nesterov=True,
+    rms_rate=0.2,
+):  # fmt: skip
+    """For matrices: its momentum is a sum, its iteration runs in the dtype of the matrix."""
+    momentum_buffer = momentum * momentum_buffer + g
+    update = g + momentum * momentum_buffer if nesterov else momentum_buffer
+    step = orthogonal(update, (muon_a, muon_b, muon_c), 1e-7, ns_steps, in_bfloat16=False)
+    ratio = 1.0 if rms_rate is None else rms_rate * max(p.shape[-2:]) ** 0.5
+    return p - learning_rate * ratio * step, momentum_buffer
 
 
 def lion(p, g, exp_avg, *, learning_rate=0.001, beta_1=0.9, beta_2=0.99):

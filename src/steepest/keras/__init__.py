@@ -36,6 +36,8 @@ AdamW = _of_keras("adam", "AdamW", defaults={"weight_decay": 0.004})
 Adamax = _of_keras("adamax", "Adamax")
 Nadam = _of_keras("nadam", "Nadam")
 Lion = _of_keras("lion", "Lion")
+if hasattr(_keras.optimizers, "Muon"):  # since Keras 3.10
+    from steepest.keras.muon import Muon as Muon
 
 
 def get(identifier: Any) -> Any:

@@ -9,16 +9,15 @@ from keras import ops
 
 from steepest.arguments import bind, check_values
 from steepest.keras.arguments import names, rate_name
+from steepest.keras.numbers import REAL, Now, at
 from steepest.keras.scheduled import Scheduled
 from steepest.lines import deciding
 from steepest.program import Program, program
 from steepest.rule import Rule
 from steepest.schedules import Schedule
-from steepest.traced import chosen, traced
+from steepest.traced import chosen
 
 IS_TORCH = keras.backend.backend() == "torch"
-_REAL = "float32" if keras.backend.backend() == "jax" else "float64"
-"""In what the numbers of a step are computed: JAX has no float64 unless it is told to."""
 
 
 class RuleOptimizer(keras.optimizers.Optimizer):
@@ -30,7 +29,7 @@ class RuleOptimizer(keras.optimizers.Optimizer):
     """What Keras calls the states of the rule."""
     starts: ClassVar[Mapping[str, Any]] = {}
     """Where the states start that the first step would make: a number, or the name of an argument."""
-    _now: "Now | None" = None
+    _now: Now
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(type(self).__name__, self.signature, args, kwargs)
@@ -65,7 +64,7 @@ class RuleOptimizer(keras.optimizers.Optimizer):
     def _variable(self, name: str, variable: Any) -> Any:
         if self._overwrite_variable_with_gradient(variable):
             return None
-        start = keras.initializers.Constant(self._start(name)) if self._start(name) else "zeros"
+        start: Any = keras.initializers.Constant(self._start(name)) if self._start(name) else "zeros"
         return self.add_variable_from_reference(variable, name=self.variable_names.get(name, name), initializer=start)
 
     def _start(self, name: str) -> float:
@@ -74,7 +73,7 @@ class RuleOptimizer(keras.optimizers.Optimizer):
 
     def _hyperparameters(self, rate: Any, step: Any = None) -> dict[str, Any]:
         """The hyperparameters of the rule now, with schedules at a step, or as they are."""
-        found = {name: _at(getattr(self, name), step) for name in names(self.rule)}
+        found = {name: at(getattr(self, name), step) for name in names(self.rule)}
         called = rate_name(self.rule)
         return {**found, called: rate} if called else found
 
@@ -86,8 +85,8 @@ class RuleOptimizer(keras.optimizers.Optimizer):
     ) -> None:
         if IS_TORCH and self._step_fused(grads, trainable_variables, learning_rate):
             return
-        old = [ops.cast(ops.copy(number), _REAL) for number in self._numbers]
-        now = Now(self, learning_rate, old)
+        old = [ops.cast(ops.copy(number), REAL) for number in self._numbers]
+        now = Now(self, self._lines(), learning_rate, old)
         for number, value in zip(self._numbers, now.numbers(False), strict=True):
             self.assign(number, ops.cast(value, number.dtype))
         object.__setattr__(self, "_now", now)  # Keras would wrap and track it
@@ -149,45 +148,6 @@ class RuleOptimizer(keras.optimizers.Optimizer):
         return super().from_config({**config, **own}, custom_objects)
 
 
-class Now:
-    """The step that is being taken: what is the same for all variables is computed once."""
-
-    def __init__(self, optimizer: RuleOptimizer, learning_rate: Any, numbers: Sequence[Any]) -> None:
-        self.lines = optimizer._lines()
-        self._functions = traced(self.lines)
-        self._hyperparameters = optimizer._hyperparameters(ops.cast(learning_rate, _REAL), optimizer.iterations)
-        self._count = ops.cast(optimizer.iterations + 1, _REAL)
-        self._old, self._starts = numbers, optimizer.starts
-        self._is_first = optimizer.iterations == 0
-        self._scalars: tuple[Any, ...] | None = None
-        self._cast: dict[str, list[Any]] = {}
-
-    def numbers(self, is_new: Any) -> Sequence[Any]:
-        """What becomes of the states that are one number."""
-        return self._slots_and_numbers(is_new)[len(self.lines.slots) :]
-
-    def elements(self, p: Any, g: Any, states: Sequence[Any], is_new: Any, real: str) -> tuple[Any, ...]:
-        """The new parameter and states of one variable.  is_new: whether it was never stepped, if its rule asks."""
-        if is_new is not None:
-            slots = [_cast(one, real) for one in self._slots_and_numbers(is_new)[: len(self.lines.slots)]]
-        elif real in self._cast:
-            slots = self._cast[real]
-        else:
-            slots = [_cast(one, real) for one in self._slots_and_numbers(False)[: len(self.lines.slots)]]
-            self._cast[real] = slots
-        return self._functions.elements(p, g, states, slots)
-
-    def _slots_and_numbers(self, is_new: Any) -> tuple[Any, ...]:
-        if self._scalars is not None and is_new is False:
-            return self._scalars
-        fresh = {name: self._is_first if name in self.lines.numbers else is_new for name in self.lines.fresh}
-        fresh |= dict.fromkeys(self._starts, False)
-        found = self._functions.scalars(self._hyperparameters, self._count, fresh, self._old)
-        if is_new is False:
-            self._scalars = found
-        return found
-
-
 def _dense(gradient: Any) -> Any:
     """A gradient that TensorFlow keeps as some rows, as a whole."""
     if type(gradient).__name__ == "IndexedSlices":
@@ -197,28 +157,8 @@ def _dense(gradient: Any) -> Any:
     return ops.convert_to_tensor(gradient)
 
 
-def _cast(slot: Any, dtype: str) -> Any:
-    """A number of the step for elements of a dtype; Python's own numbers and truth stay what they are."""
-    if isinstance(slot, (bool, int, float)) or keras.backend.standardize_dtype(slot.dtype) == "bool":
-        return slot
-    return ops.cast(slot, dtype)
-
-
 def _switched_off(rule: Rule) -> dict[str, Any]:
     return dict.fromkeys((name for name, _ in deciding(rule)), 0.0)
-
-
-def _at(value: Any, step: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return tuple(_at(one, step) for one in value)
-    if not isinstance(value, Schedule) or step is None:
-        return value
-    return value(step) if isinstance(step, int) else ops.cast(value(ops.convert_to_tensor(step)), _REAL)
-
-
-def has_schedule(value: Any) -> bool:
-    """Whether a hyperparameter is a schedule, or several numbers with one among them."""
-    return any(isinstance(one, Schedule) for one in (value if isinstance(value, (tuple, list)) else (value,)))
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ import torch
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from torch import Tensor
 
-from steepest.keras.base import has_schedule
+from steepest.keras.numbers import has_schedule
 from steepest.torch.make import optimizer as torch_optimizer
 
 _tensor = attrgetter("_value")
@@ -72,8 +72,8 @@ class Fused:
             for number in self._numbers["step"]:
                 number.fill_(steps)
         for name, kept in zip(self._lines.numbers, self._owner._numbers, strict=True):
-            torch._foreach_zero_(self._numbers[name])
-            torch._foreach_add_(self._numbers[name], float(_tensor(kept)))
+            for number in self._numbers[name]:
+                number.copy_(_tensor(kept))
 
     def _started_by(self, places: Sequence[int], steps: int) -> list[tuple[str, int]]:
         """The states that this step starts in the rule's own way, and of which parameters."""

@@ -27,10 +27,10 @@ def _as_matrices(x, how):
     return x.reshape(-1, *x.shape[-2:]) if how == "batch" else x
 
 
-def orthogonal(matrix, coefficients, eps, steps):
-    """Nearly U V^T of the singular value decomposition, by Newton and Schulz's iteration in bfloat16."""
+def orthogonal(matrix, coefficients, eps, steps, in_bfloat16=True):
+    """Nearly U V^T of the singular value decomposition, by Newton and Schulz's iteration, in bfloat16 unless told."""
     a, b, c = coefficients
-    x = to_bfloat16(matrix)
+    x = to_bfloat16(matrix) if in_bfloat16 else matrix
     x = transpose(x) if x.shape[-2] > x.shape[-1] else x
     x = x / maximum(norm(x), eps)  # no singular value above one
     for _ in range(steps):

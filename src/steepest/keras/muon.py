@@ -1,0 +1,44 @@
+"""Keras's Muon: matrices by our Muon, all other variables by our Adam."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from steepest.dialects.keras import adam, muon
+from steepest.keras.numbers import REAL, cast
+from steepest.program import program
+from steepest.rule import read
+from steepest.traced import traced
+
+
+@keras.saving.register_keras_serializable(package="steepest")
+class Muon(keras.optimizers.Muon):
+    """Keras's Muon, with its arguments, which variables it takes for which rule, and its state."""
+
+    def _muon_update_step(self, gradient: Any, variable: Any, lr: Any, m: Any) -> None:
+        dtype = variable.dtype
+        options = {name: getattr(self, name) for name in read(muon).hyperparameters if name != "learning_rate"}
+        new_p, new_m = muon(
+            ops.convert_to_tensor(variable),
+            ops.cast(gradient, dtype),
+            ops.convert_to_tensor(m),
+            learning_rate=ops.cast(lr, dtype),
+            **options,
+        )
+        self.assign(m, new_m)
+        self.assign(variable, new_p)
+
+    def _adamw_update_step(self, gradient: Any, variable: Any, learning_rate: Any, m: Any, v: Any) -> None:
+        given = {"beta_1": self.adam_beta_1, "beta_2": self.adam_beta_2, "epsilon": self.epsilon, "amsgrad": False}
+        given["learning_rate"] = ops.cast(learning_rate, REAL)
+        functions = traced(program(read(adam), given))
+        taken: Any = self.iterations
+        slots = functions.scalars(given, ops.cast(taken + 1, REAL), {}, ())
+        tensors = [ops.cast(one, variable.dtype) for one in (variable, gradient, m, v)]
+        new_p, new_m, new_v = functions.elements(
+            tensors[0], tensors[1], tensors[2:], [cast(one, variable.dtype) for one in slots]
+        )
+        self.assign(m, new_m)
+        self.assign(v, new_v)
+        self.assign(variable, new_p)
