@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scheduled, start, steps, sweeps, whole
+from benchmarks import front_ends, scheduled, start, steps, sweeps, whole
 from benchmarks.shapes import MODELS
 
 
@@ -37,6 +37,8 @@ def main() -> None:
     _print(console, "Adam, tensors of 64 elements", sweeps.tensors(10**5 if most else 10**4))
     _print(console, "Schedules", scheduled.asked())
     _print(console, "optimizer.step() and scheduler.step()", scheduled.stepped())
+    _print(console, "optax under jax.jit", front_ends.under_jit())
+    _print(console, "Keras under model.fit", front_ends.under_fit())
     _print(console, "First step of a process", start.first_steps())
     console.print(f"import steepest: {start.import_ms():.1f} ms;  extra memory of ten steps: {memory:.0f} kB")
 

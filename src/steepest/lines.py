@@ -25,27 +25,46 @@ def deciding(rule: Rule) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     while more := {name for w in wanted for name in meaning.get(w, ())} - wanted:
         wanted |= more
     whole = {name for test in tests if not isinstance(test, ast.Name) for name in names_in(test)}
-    whole |= {name for w in wanted for name in meaning.get(w, ()) if name != w}
+    whole |= {name for w in wanted for name in meaning.get(w, ()) if name != w and name not in meaning[w].renamed}
+    while more := {name for w in whole for name in meaning.get(w, ())} - whole:
+        whole |= more
     return tuple((name, float if name in whole else bool) for name in rule.hyperparameters if name in wanted)
 
 
-def _tests_and_meanings(rule: Rule) -> tuple[list[ast.expr], dict[str, set[str]]]:
+class _Read(set[str]):
+    """The names that a value is made of; `renamed` are those that it is, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.renamed: set[str] = set()
+
+    def add_value(self, value: ast.expr) -> None:
+        found = names_in(value)
+        computed = self - self.renamed
+        self.update(found)
+        self.renamed |= found if isinstance(value, ast.Name) else set()
+        self.renamed -= computed | (set() if isinstance(value, ast.Name) else found)
+
+
+def _tests_and_meanings(rule: Rule) -> tuple[list[ast.expr], dict[str, _Read]]:
     tests: list[ast.expr] = []
-    meaning: dict[str, set[str]] = {}
+    meaning: dict[str, _Read] = {}
     for node in (node for statement in rule.body for node in ast.walk(statement)):
         if isinstance(node, (ast.If, ast.IfExp)) and none_test(node.test) is None:
             tests.append(node.test)
         if isinstance(node, ast.Assign):
             for target in names_in(node.targets[0]):
-                meaning.setdefault(target, set()).update(names_in(node.value))
+                meaning.setdefault(target, _Read()).add_value(node.value)
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Call):
             callee, arguments = _call(rule, node.value)
             inner_tests, inner_meaning = _tests_and_meanings(callee)
             tests += inner_tests
             for name, names in inner_meaning.items():
-                meaning.setdefault(name, set()).update(names)
+                ours = meaning.setdefault(name, _Read())
+                ours.renamed = (ours.renamed | names.renamed) - ((ours - ours.renamed) | (names - names.renamed))
+                ours.update(names)
             for name, value in arguments.items():
-                meaning.setdefault(name, set()).update(names_in(value))
+                meaning.setdefault(name, _Read()).add_value(value)
     return tests, meaning
 
 
@@ -133,7 +152,8 @@ def without_aliases(lines: list[Line], kept: set[str]) -> list[Line]:
     rest: list[Line] = []
     for index, (name, value) in enumerate(lines):
         renamed = _Renamed(called).visit(value)
-        called.pop(name, None)
+        for assigned in names_in(ast.parse(name)):
+            called.pop(assigned, None)
         stays = isinstance(renamed, ast.Name) and not _is_assigned(renamed.id, lines[index + 1 :])
         if stays and name.isidentifier() and name not in kept:
             called[name] = renamed.id

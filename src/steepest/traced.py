@@ -51,21 +51,16 @@ def chosen(rule: Rule, hyperparameters: Mapping[str, Any]) -> Program:
     """
     known = dict(hyperparameters)
     for name, look in deciding(rule):
-        if _is_number(known[name]):
-            continue
-        if look is not bool:
-            raise TypeError(
-                f"{name} chooses between lines of the rule {rule.name} by its value, so it must be a number: "
-                "it cannot be an array or a schedule."
-            )
-        known[name] = True
+        try:
+            known[name] = look(known[name])
+        except TypeError:  # what is traced has no value, a schedule none of its own
+            if look is not bool:
+                raise TypeError(
+                    f"{name} chooses between lines of the rule {rule.name} by its value, so it must be a number: "
+                    "it cannot be an array or a schedule."
+                ) from None
+            known[name] = True
     return program(rule, known)
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return all(map(_is_number, value))
-    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _host_source(lines: Program, slots: Sequence[str]) -> str:
@@ -105,9 +100,12 @@ class _ForArrays(ast.NodeTransformer):
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         test = node.test
+        first, second = node.body, node.orelse
         if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotEq):  # a slot that says `fresh`
             test = test.left
-        return _call("where", *(self.visit(one) for one in (test, node.body, node.orelse)))
+        if isinstance(test, ast.UnaryOp):  # not 'sum' in fresh
+            test, first, second = test.operand, second, first
+        return _call("where", *(self.visit(one) for one in (test, first, second)))
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         if isinstance(node.ops[0], ast.In):  # 'sum' in fresh

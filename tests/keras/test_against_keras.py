@@ -166,6 +166,7 @@ def test_every_other_name_is_keras() -> None:
     assert ours.schedules is keras.optimizers.schedules
     assert ours.Ftrl is keras.optimizers.Ftrl
     assert isinstance(ours.get("rmsprop"), ours.RMSprop)
+    assert isinstance(ours.get({"class_name": "Adam", "config": {"beta_1": 0.5}}), ours.Adam)
     assert isinstance(ours.get("ftrl"), keras.optimizers.Ftrl)
     with pytest.raises(AttributeError, match="and neither has"):
         _ = ours.Adem  # type: ignore[attr-defined]

@@ -129,3 +129,57 @@ def test_a_rule_of_whole_tensors_is_refused_with_the_way_out() -> None:
 def test_the_class_is_the_same_each_time() -> None:
     assert ours.optimizer(rules.adam) is ours.optimizer(rules.adam)
     assert issubclass(ours.optimizer(rules.adam), keras.optimizers.Optimizer)
+
+
+def test_a_state_that_is_set_back_starts_again(new_variables, gradients_of, values_of) -> None:
+    optimizer, stepped = ours.optimizer(averaged_from_the_first)(), new_variables()
+    optimizer.build(stepped)
+    start, store = values_of(stepped), {}
+    optimizer.save_own_variables(store)
+    optimizer.apply(gradients_of(1), stepped)
+    optimizer.apply(gradients_of(2), stepped)
+    optimizer.load_own_variables(store)
+    for variable, value in zip(stepped, start, strict=True):
+        variable.assign(value)
+    optimizer.apply(gradients_of(3), stepped)
+    for found, p, g in zip(values_of(stepped), start, values_of(gradients_of(3)), strict=True):
+        np.testing.assert_allclose(found, p - 0.1 * g, rtol=1e-5, atol=1e-6)
+
+
+def test_a_switch_turned_on_after_the_first_step_is_refused(new_variables, gradients_of) -> None:
+    optimizer, stepped = ours.SGD(0.1), new_variables()
+    optimizer.apply(gradients_of(1), stepped)
+    optimizer.momentum = 0.9
+    with pytest.raises(ValueError, match=r"built without momentum_buffer.*Make a new optimizer"):
+        optimizer.apply(gradients_of(2), stepped)
+
+
+def test_false_of_numpy_is_false(new_variables) -> None:
+    optimizer = ours.Adam(0.1, amsgrad=np.bool_(False))
+    optimizer.build(new_variables())
+    assert len(optimizer.variables) == 2 + 2 * 3
+
+
+def test_a_rules_own_decay_is_for_every_variable() -> None:
+    with pytest.raises(ValueError, match="The weight_decay of Adamw is part of its rule"):
+        ours.optimizer(rules.adamw)().exclude_from_weight_decay(var_names=["bias"])
+
+
+def test_a_rule_of_a_name_of_keras_is_another_class() -> None:
+    assert ours.optimizer(rules.adam) is not ours.Adam
+    made = keras.optimizers.deserialize(keras.optimizers.serialize(ours.Adam(0.1)))
+    assert type(made) is ours.Adam
+    other = keras.optimizers.deserialize(keras.optimizers.serialize(ours.optimizer(rules.adam)(0.1)))
+    assert type(other) is ours.optimizer(rules.adam)
+
+
+def without_rate(p, g, *, alpha=0.5):
+    """A rule whose step has no rate."""
+    p = p - alpha * g
+    return p
+
+
+def test_a_rule_without_rate_takes_none() -> None:
+    with pytest.raises(TypeError, match="'learning_rate'"):
+        ours.optimizer(without_rate)(learning_rate=0.1)
+    assert "learning_rate" not in inspect.signature(ours.optimizer(without_rate)).parameters

@@ -28,6 +28,13 @@ def first_steps_differ(p, g, square_avg, pace, *, lr=1e-2, alpha=0.9, eps=1e-8, 
     return p, square_avg, pace
 
 
+def starts_unless_it_has(p, g, pace, *, lr=1e-2):
+    """The test for a first step the other way round."""
+    pace = 0.5 * pace if pace is not None else 1.0
+    p = p - lr * pace * g
+    return p, pace
+
+
 CASES = [
     (first_steps_differ, {}),
     (rules.sgd, {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
@@ -136,3 +143,24 @@ def test_complex_gradients_are_refused_with_the_way_out() -> None:
 def test_what_is_no_rule_is_refused() -> None:
     with pytest.raises(RuleError, match="A rule starts with the parameter"):
         transformation(lambda x: x)
+
+
+@pytest.mark.parametrize("rule", [rules.adafactor, rules.muon, rules.adam])
+def test_bfloat16_parameters_keep_their_dtypes(rule) -> None:
+    made = transformation(rule)()
+    params = {"w": jnp.ones((3, 2), jnp.bfloat16)}
+    state = made.init(params)
+    updates, after = jax.jit(made.update)(params, state, params)
+    assert jax.tree.map(lambda x: x.dtype, after) == jax.tree.map(lambda x: x.dtype, state)
+    assert updates["w"].dtype == jnp.bfloat16
+    assert float(abs(updates["w"]).sum()) > 0
+
+
+def test_the_first_step_may_be_asked_the_other_way_round() -> None:
+    made, p = transformation(starts_unless_it_has)(lr=0.1), jnp.ones(1)
+    state = made.init(p)
+    moved = []
+    for _ in range(3):
+        updates, state = jax.jit(made.update)(jnp.ones(1), state, p)
+        moved.append(float(updates[0]))
+    assert moved == pytest.approx([-0.1, -0.05, -0.025])

@@ -95,6 +95,52 @@ def test_every_argument_may_be_injected(name: str, random_tree, difference) -> N
         assert difference(still, jax.tree.map(jnp.zeros_like, still)) == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "options"), [("sgd", {"momentum": 0.9}), ("rmsprop", {"momentum": 0.9}), ("adamw", {"weight_decay": 0.1})]
+)
+def test_other_numbers_may_be_injected_too(name: str, options: dict, random_tree, difference) -> None:
+    grads = [random_tree(seed) for seed in range(1, 6)]
+    made = optax.inject_hyperparams(getattr(ours, name))(learning_rate=1e-3, **options)
+    injected, _ = steps(made, random_tree(0), made.init(random_tree(0)), grads)
+    plain = getattr(optax, name)(1e-3, **options)
+    right, _ = steps(plain, random_tree(0), plain.init(random_tree(0)), grads)
+    assert difference(injected, right) < 1e-6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_updates_have_the_dtype_that_optax_gives_them(name: str) -> None:
+    """In float32 where the gradients alone are in half precision."""
+    if name == "rprop":
+        pytest.skip("optax's own is of the step before")
+    p, g = jnp.zeros(2), jnp.array([8.0, 0.25], jnp.float16)
+    for library in (ours, optax):
+        transformation = getattr(library, name)(0.1, **({"momentum": 0.9} if name == "sgd" else {}))
+        state = transformation.init(p)
+        for _ in range(3):
+            updates, state = transformation.update(g, state, p)
+        if library is ours:
+            found = updates
+    assert found.dtype == updates.dtype
+    np.testing.assert_allclose(np.asarray(found, float), np.asarray(updates, float), rtol=1e-2)
+
+
+def test_a_missing_gradient_is_a_missing_update() -> None:
+    params = {"a": jnp.ones(2), "b": jnp.ones(3)}
+    for made in (ours.sgd(0.1, momentum=0.9), ours.transformation(rules.sgd)(lr=0.1, momentum=0.9)):
+        state = made.init(params)
+        updates, state = made.update({"a": jnp.ones(2), "b": None}, state, params)
+        assert updates["b"] is None
+        updates, _ = made.update(params, state, params)
+        np.testing.assert_allclose(updates["a"], -0.19 * np.ones(2), rtol=1e-6)
+        np.testing.assert_allclose(updates["b"], -0.1 * np.ones(3), rtol=1e-6)
+
+
+def test_adagrad_stays_where_nothing_was_summed() -> None:
+    made, p = ours.adagrad(0.1, 0.0, 0.0), jnp.ones(2)
+    updates, _ = made.update(jnp.array([0.0, 1.0]), made.init(p), p)
+    np.testing.assert_allclose(updates, [0.0, -0.1], rtol=1e-6)
+
+
 def test_transformations_of_optax_take_it_in(random_tree, difference) -> None:
     labels = {"dense": {"kernel": "matrix", "bias": "rest"}, "rest": ["rest", "rest"]}
 

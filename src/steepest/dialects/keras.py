@@ -35,7 +35,7 @@ STARTS = {
 
 
 def sgd(p, g, momentum_buffer, *, learning_rate=0.01, momentum=0.0, nesterov=False):
-    """Its momentum is a sum of what was added to p, so with the rate that each step had."""
+    """Stochastic gradient descent; its momentum is a sum of steps, each with the rate that it had."""
     g = -learning_rate * g
     return _sgd(p, g, momentum_buffer, lr=-1.0, momentum=momentum, nesterov=nesterov)
 
@@ -44,16 +44,16 @@ def rmsprop(
     p, g, square_avg, momentum_buffer, grad_avg, step,
     *, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False,
 ):  # fmt: skip
-    """Its epsilon stands under the root, and its momentum is a sum of steps."""
+    """RMSprop with epsilon under the root, and a momentum that is a sum of steps."""
     return _rmsprop(
         p, g, square_avg, momentum_buffer, grad_avg, step,
         lr=learning_rate, alpha=rho, eps=epsilon, momentum=momentum, centered=centered,
-        eps_in_root=True, sums_steps=momentum > 0,
+        eps_in_root=True, sums_steps=True,
     )  # fmt: skip
 
 
 def adagrad(p, g, sum, step, *, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7):
-    """Its epsilon stands under the root."""
+    """Adagrad with epsilon under the root."""
     return _adagrad(
         p, g, sum, step,
         lr=learning_rate, initial_accumulator_value=initial_accumulator_value, eps=epsilon, eps_in_root=True,
@@ -61,7 +61,7 @@ def adagrad(p, g, sum, step, *, learning_rate=0.001, initial_accumulator_value=0
 
 
 def adadelta(p, g, square_avg, acc_delta, step, *, learning_rate=0.001, rho=0.95, epsilon=1e-7):
-    """As torch's, with another rate."""
+    """Adadelta, whose rate is a thousandth of the paper's."""
     return _adadelta(p, g, square_avg, acc_delta, step, lr=learning_rate, rho=rho, eps=epsilon)
 
 
@@ -69,7 +69,7 @@ def adam(
     p, g, exp_avg, exp_avg_sq, max_exp_avg_sq, step,
     *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False,
 ):  # fmt: skip
-    """Its epsilon is Kingma and Ba's epsilon hat, beside the root that is not corrected."""
+    """Adam with Kingma and Ba's epsilon hat, beside the root that is not corrected."""
     return _adam(
         p, g, exp_avg, exp_avg_sq, max_exp_avg_sq, step,
         lr=learning_rate, betas=(beta_1, beta_2), eps=epsilon / sqrt(1 - beta_2**step), amsgrad=amsgrad,
@@ -77,7 +77,7 @@ def adam(
 
 
 def adamax(p, g, exp_avg, exp_inf, step, *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-    """Its epsilon stands outside of the maximum."""
+    """Adamax with epsilon outside of the maximum."""
     return _adamax(
         p, g, exp_avg, exp_inf, step, lr=learning_rate, betas=(beta_1, beta_2), eps=0.0, eps_of_quotient=epsilon
     )  # fmt: skip
@@ -86,7 +86,7 @@ def adamax(p, g, exp_avg, exp_inf, step, *, learning_rate=0.001, beta_1=0.9, bet
 def nadam(
     p, g, mu_product, exp_avg, exp_avg_sq, step, *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7
 ):  # fmt: skip
-    """Its momentum is nearly beta_1 after a hundred steps, torch's after tens of thousands."""
+    """Nadam, whose momentum is nearly beta_1 after a hundred steps; torch's after tens of thousands."""
     return _nadam(
         p, g, mu_product, exp_avg, exp_avg_sq, step,
         lr=learning_rate, betas=(beta_1, beta_2), eps=epsilon, momentum_decay=1.0,
@@ -99,14 +99,14 @@ def muon(
     *, learning_rate=0.001, muon_a=3.4445, muon_b=-4.7750, muon_c=2.0315, momentum=0.95, ns_steps=5, nesterov=True,
     rms_rate=0.2,
 ):  # fmt: skip
-    """For matrices: its momentum is a sum, its iteration runs in the dtype of the matrix."""
+    """Muon: its momentum is a sum, its iteration runs in the dtype of the matrix."""
     momentum_buffer = momentum * momentum_buffer + g
     update = g + momentum * momentum_buffer if nesterov else momentum_buffer
-    step = orthogonal(update, (muon_a, muon_b, muon_c), 1e-7, ns_steps, in_bfloat16=False)
+    step = orthogonal(update, (muon_a, muon_b, muon_c), 1e-7, ns_steps)
     ratio = 1.0 if rms_rate is None else rms_rate * max(p.shape[-2:]) ** 0.5
     return p - learning_rate * ratio * step, momentum_buffer
 
 
 def lion(p, g, exp_avg, *, learning_rate=0.001, beta_1=0.9, beta_2=0.99):
-    """As everywhere."""
+    """Lion: step by the sign of a mix of gradient and momentum."""
     return _lion(p, g, exp_avg, lr=learning_rate, betas=(beta_1, beta_2))

@@ -41,11 +41,11 @@ if hasattr(_keras.optimizers, "Muon"):  # since Keras 3.10
 
 
 def get(identifier: Any) -> Any:
-    """The optimizer that `compile(optimizer=...)` would take this for: ours where a name is one of ours."""
-    if isinstance(identifier, str):
-        found = {name.lower(): name for name in __all__ if name[0].isupper() and name != "Scheduled"}
-        if identifier.lower() in found:
-            return globals()[found[identifier.lower()]]()
+    """The optimizer that this stands for, a name, a configuration or an optimizer: ours where it is one of ours."""
+    config = {"class_name": identifier, "config": {}} if isinstance(identifier, str) else identifier
+    ours = {name.lower(): globals()[name] for name in (*__all__, "Muon") if isinstance(globals().get(name), type)}
+    if isinstance(config, dict) and str(config.get("class_name")).lower() in ours:
+        return ours[str(config["class_name"]).lower()].from_config(config.get("config", {}))
     return _keras.optimizers.get(identifier)
 
 

@@ -26,7 +26,8 @@ def signature(rule: Rule, defaults: dict[str, Any]) -> inspect.Signature:
     defaults: of options of the base class; these stand behind the rate, as AdamW's weight_decay does.
     """
     rate = rate_name(rule)
-    own = {"learning_rate": rule.hyperparameters[rate] if rate else 1.0, **defaults}
+    own = {"learning_rate": rule.hyperparameters[rate]} if rate else {}
+    own |= defaults
     own |= {name: rule.hyperparameters[name] for name in names(rule)}
     base = {one.name: one.default for one in _base_options() if one.name not in own}
     return inspect.Signature([inspect.Parameter(name, _KEYWORD, default=value) for name, value in (own | base).items()])

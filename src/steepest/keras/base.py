@@ -34,8 +34,9 @@ class RuleOptimizer(keras.optimizers.Optimizer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(type(self).__name__, self.signature, args, kwargs)
         own = {name: _plain(arguments.pop(name)) for name in names(self.rule)}
-        rate = arguments.pop("learning_rate")
-        rule_rate = {rate_name(self.rule): rate} if rate_name(self.rule) else {}
+        rate = arguments.pop("learning_rate", 1.0)
+        called = rate_name(self.rule)
+        rule_rate = {called: rate} if called else {}
         check_values(f"{type(self).__name__}()", self.rule, own | rule_rate)
         super().__init__(Scheduled(rate) if isinstance(rate, Schedule) else rate, **arguments)
         for name, value in own.items():
@@ -45,8 +46,8 @@ class RuleOptimizer(keras.optimizers.Optimizer):
         """Make the variables of the optimizer, in Keras's order."""
         if self.built:
             return
-        super().build(variables)
         lines = self._lines()
+        super().build(variables)
         without = program(self.rule, {**self._hyperparameters(0.0), **_switched_off(self.rule)})
         together = [name for name in lines.state if name in without.state]
         self._states: dict[str, list[Any]] = {name: [] for name in lines.state}
@@ -78,7 +79,18 @@ class RuleOptimizer(keras.optimizers.Optimizer):
         return {**found, called: rate} if called else found
 
     def _lines(self) -> Program:
-        return chosen(self.rule, self._hyperparameters(0.0))
+        """The lines that these hyperparameters choose.
+
+        Raises ValueError where they need state that was not made when the optimizer was built.
+        """
+        lines = chosen(self.rule, self._hyperparameters(0.0))
+        missing = [name for name in lines.state if self.built and name not in self._states]
+        if missing:
+            raise ValueError(
+                f"{type(self).__name__} was built without {', '.join(missing)}, which its arguments need now: one was "
+                "switched on after the first step. Make a new optimizer with it, and compile the model again."
+            )
+        return lines
 
     def _backend_update_step(
         self, grads: Sequence[Any], trainable_variables: Sequence[Any], learning_rate: Any
@@ -115,6 +127,18 @@ class RuleOptimizer(keras.optimizers.Optimizer):
         self.assign(variable, ops.cast(new_p, variable.dtype))
         if is_new is not None:
             self.assign(is_new, ops.zeros(()))
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Exclude variables from the weight decay of Keras's base class, as Keras does.
+
+        Raises ValueError where the rule has a weight decay of its own, which is for all variables.
+        """
+        if "weight_decay" in self.rule.hyperparameters:
+            raise ValueError(
+                f"The weight_decay of {type(self).__name__} is part of its rule, for every variable. Take a rule "
+                "without, and Keras's own `weight_decay`, from which variables can be excluded."
+            )
+        super().exclude_from_weight_decay(var_list, var_names)
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         if "weight_decay" not in self.rule.hyperparameters:  # else it is the rule's own

@@ -1,12 +1,12 @@
 """From a rule to its class for Keras."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from steepest.keras.arguments import signature
 from steepest.keras.base import RuleOptimizer
-from steepest.rule import RuleError, read
+from steepest.rule import Rule, RuleError, read
 
 
 @functools.cache
@@ -20,6 +20,11 @@ def optimizer(rule: Callable[..., Any]) -> type[Any]:
     Raises RuleError for what is no rule, or a rule of whole tensors.
     """
     return made(rule, "".join(part.capitalize() for part in read(rule).name.split("_")), rule.__module__)
+
+
+def _documentation(rule: Rule, called: Mapping[str, str]) -> str:
+    kept = ", ".join(called.get(name, name) for name in rule.state) or "none"
+    return f"{rule.doc}\n\nArguments as in its signature; variables for each of the model's: {kept}."
 
 
 def made(rule: Callable[..., Any], name: str, module: str, **contents: Any) -> type[Any]:
@@ -37,7 +42,7 @@ def made(rule: Callable[..., Any], name: str, module: str, **contents: Any) -> t
         name,
         (RuleOptimizer,),
         {
-            "__doc__": f"{stated.doc}\n\nArguments as in its signature; state: {', '.join(stated.state) or 'none'}.",
+            "__doc__": _documentation(stated, contents.get("variable_names", {})),
             "__module__": module,
             "__signature__": own,
             "signature": own,
@@ -45,4 +50,4 @@ def made(rule: Callable[..., Any], name: str, module: str, **contents: Any) -> t
             **contents,
         },
     )
-    return keras.saving.register_keras_serializable(package="steepest")(cls)
+    return keras.saving.register_keras_serializable(package=module)(cls)

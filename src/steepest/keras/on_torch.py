@@ -39,7 +39,6 @@ class Fused:
                 numbers.append(torch.zeros((), dtype=torch.float64))
             self.inner.state[p] = {name: found[place] for name, found in {**self._arrays, **self._numbers}.items()}
         self._is_new = [_tensor(owner._is_new[index]) for index, _ in stepped] if owner._is_new else []
-        self._waiting = {place for place, flag in enumerate(self._is_new) if flag}
         self._steps = -1
 
     def fits(self) -> bool:
@@ -78,7 +77,8 @@ class Fused:
     def _started_by(self, places: Sequence[int], steps: int) -> list[tuple[str, int]]:
         """The states that this step starts in the rule's own way, and of which parameters."""
         names = [name for name in self._lines.fresh if name not in self._owner.starts]
-        arrays = [(name, place) for name in names if name in self._arrays for place in places if place in self._waiting]
+        new = [place for place in places if self._is_new[place]] if self._is_new else []  # asked: it may be loaded
+        arrays = [(name, place) for name in names if name in self._arrays for place in new]
         numbers = [(name, place) for name in names if name in self._numbers for place in places if steps == 0]
         return arrays + numbers
 
@@ -89,7 +89,6 @@ class Fused:
         kept.copy_(state[name])
         state[name] = kept
         if name in self._arrays:
-            self._waiting.discard(place)
             self._is_new[place].fill_(0)
 
     def _step_along(self, grads: dict[int, Any]) -> None:
@@ -100,7 +99,7 @@ class Fused:
         try:
             for place in changed:
                 p, g = self._parameters[place], wanted[place]
-                p.grad = g if g is None else g.detach().to(p.dtype)
+                p.grad = g if g is None else torch.as_tensor(g).detach().to(p.dtype)
             self.inner._step()
         finally:
             for place in changed:

@@ -178,5 +178,8 @@ def rprop(
     min_step_size: Any = 1e-6,
     max_step_size: Any = 50.0,
 ) -> GradientTransformationExtraArgs:
-    """Rprop."""
+    """Rprop along the gradient of now; optax 0.2.8 steps along the one before (its pull request 1725).
+
+    The state has optax's form, but `prev_updates` are gradients here: a run cannot go on with the other library.
+    """
     return chain(scale_by_rprop(learning_rate, eta_minus, eta_plus, min_step_size, max_step_size), optax.scale(-1.0))

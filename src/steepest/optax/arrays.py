@@ -34,7 +34,7 @@ def step(
     scalars = functions.scalars(hyperparameters, count, fresh, numbers)
     split = len(scalars) - len(lines.numbers)
     slots, new_numbers = scalars[:split], scalars[split:]
-    leaves, tree = jax.tree.flatten(updates)
+    leaves, tree = jax.tree.flatten(updates, is_leaf=lambda g: g is None)
     parameters = [None] * len(leaves) if params is None else tree.flatten_up_to(params)
     kept = [tree.flatten_up_to(states[name]) for name in lines.state]
     moved = [_leaf(functions.elements, p, g, own, slots) for p, g, *own in zip(parameters, leaves, *kept, strict=True)]
@@ -43,13 +43,15 @@ def step(
 
 
 def _leaf(elements: Any, p: Any, g: Any, states: Sequence[Any], slots: Sequence[Any]) -> list[Any]:
-    """The move, in the dtype of the gradient, and the states, in their own; computed in float32 at least."""
+    """The move, in the dtype of gradient and states, and the states, in their own; computed in float32 at least."""
+    if g is None:
+        return [None, *states]
     real = jnp.promote_types(jnp.result_type(g, *states, *(() if p is None else (p,))), jnp.float32)
     start = jnp.zeros((), real) if p is None else jnp.asarray(p, real)
     numbers = [one if isinstance(one, (bool, int, float)) else _as_real(one, real) for one in slots]
     moved, *kept = elements(start, jnp.asarray(g, real), [jnp.asarray(one, real) for one in states], numbers)
     return [
-        jnp.broadcast_to(moved, jnp.shape(g)).astype(jnp.result_type(g)),
+        jnp.broadcast_to(moved, jnp.shape(g)).astype(jnp.result_type(g, *states)),
         *(new.astype(jnp.result_type(old)) for new, old in zip(kept, states, strict=True)),
     ]
 

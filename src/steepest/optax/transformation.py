@@ -87,7 +87,7 @@ def _whole(rule: Rule, hyperparameters: Hyperparameters) -> optax.GradientTransf
     """Of a rule of whole tensors, whose first step makes the state in the shape that it needs."""
 
     def first(p: Any, g: Any, values: Hyperparameters) -> tuple[Any, dict[str, Any]]:
-        return reference.step(rule, p, g, {}, values, step=1.0)
+        return _in_dtype_of(p, *reference.step(rule, _wide(p), _wide(g), {}, values, step=1.0))
 
     def init(params: Any) -> RuleState:
         values = _at(hyperparameters, 0)
@@ -99,10 +99,13 @@ def _whole(rule: Rule, hyperparameters: Hyperparameters) -> optax.GradientTransf
         return RuleState(jnp.zeros((), jnp.int32), zeros)
 
     def one(p: Any, g: Any, own: dict[str, Any], count: Any, values: Hyperparameters) -> tuple[Any, dict[str, Any]]:
-        kept = {name: value for name, value in own.items() if value is not None}
-        later = lambda: reference.step(rule, p, g, kept, values, step=as_real(count))  # noqa: E731 - one of two branches
-        new_p, new = jax.lax.cond(count == 1, lambda: first(p, g, values), later) if kept else later()
-        return (new_p - p).astype(jnp.result_type(g)), {name: new.get(name) for name in own}
+        kept = {name: _wide(value) for name, value in own.items() if value is not None}
+
+        def later() -> tuple[Any, dict[str, Any]]:
+            return _in_dtype_of(p, *reference.step(rule, _wide(p), _wide(g), kept, values, step=as_real(count)))
+
+        moved, new = jax.lax.cond(count == 1, lambda: first(p, g, values), later) if kept else later()
+        return moved.astype(jnp.result_type(g, p)), {name: new.get(name) for name in own}
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, RuleState]:
         _check(rule, updates, params)
@@ -118,6 +121,15 @@ def _whole(rule: Rule, hyperparameters: Hyperparameters) -> optax.GradientTransf
         return tree.unflatten([moved for moved, _ in done]), RuleState(count, new_state)
 
     return optax.GradientTransformation(init, update)
+
+
+def _wide(value: Any) -> Any:
+    return jnp.asarray(value, jnp.promote_types(jnp.result_type(value), jnp.float32))
+
+
+def _in_dtype_of(p: Any, new_p: Any, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """How far the parameter moved, and the state in its dtype."""
+    return new_p - _wide(p), {name: value.astype(jnp.result_type(p)) for name, value in state.items()}
 
 
 def _zeros(made: Any) -> Any:

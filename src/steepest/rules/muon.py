@@ -16,7 +16,7 @@ def muon(
     momentum_buffer = (1 - momentum) * g if momentum_buffer is None else mix(momentum_buffer, g, 1 - momentum)
     update = mix(momentum_buffer, g, 1 - momentum) if nesterov else momentum_buffer
     matrix = _as_matrices(update, beyond_matrices)
-    step = orthogonal(matrix, ns_coefficients, eps, ns_steps).reshape(p.shape)
+    step = orthogonal(to_bfloat16(matrix), ns_coefficients, eps, ns_steps).reshape(p.shape)
     p = scaled_sum(p, step, 1 - lr * weight_decay, -lr * _ratio(matrix.shape[-2:], adjust_lr_fn))
     return p, momentum_buffer
 
@@ -27,11 +27,10 @@ def _as_matrices(x, how):
     return x.reshape(-1, *x.shape[-2:]) if how == "batch" else x
 
 
-def orthogonal(matrix, coefficients, eps, steps, in_bfloat16=True):
-    """Nearly U V^T of the singular value decomposition, by Newton and Schulz's iteration, in bfloat16 unless told."""
+def orthogonal(matrix, coefficients, eps, steps):
+    """Nearly U V^T of the singular value decomposition, by Newton and Schulz's iteration."""
     a, b, c = coefficients
-    x = to_bfloat16(matrix) if in_bfloat16 else matrix
-    x = transpose(x) if x.shape[-2] > x.shape[-1] else x
+    x = transpose(matrix) if matrix.shape[-2] > matrix.shape[-1] else matrix
     x = x / maximum(norm(x), eps)  # no singular value above one
     for _ in range(steps):
         gram = x @ transpose(x)

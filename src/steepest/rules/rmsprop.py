@@ -35,12 +35,11 @@ def _rmsprop(
         g = g / sqrt(variance + eps)
     else:
         g = g / (sqrt(variance) + eps)
-    if sums_steps:
-        momentum_buffer = momentum * momentum_buffer + lr * g
-        p = p - momentum_buffer
-    elif momentum:
+    if momentum:
+        if sums_steps:
+            g = lr * g
+            lr = 1.0
         momentum_buffer = momentum * momentum_buffer + g
-        p = p - lr * momentum_buffer
-    else:
-        p = p - lr * g
+        g = momentum_buffer
+    p = p - lr * g
     return p, square_avg, momentum_buffer, grad_avg
