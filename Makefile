@@ -27,7 +27,7 @@ check: .venv/developer      ## everything that CI looks at beside the tests
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q --doctest-modules src/steepest --doctest-glob='*.md' README.md docs
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -q --doctest-modules src/steepest --doctest-glob='*.md' README.md docs
 	$(BIN)/mkdocs build --quiet --strict
 
 bench: .venv/user           ## the table of docs/performance.md on this machine
