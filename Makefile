@@ -30,7 +30,7 @@ check: .venv/developer      ## everything that CI looks at beside the tests
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -q --doctest-modules src/steepest --doctest-glob='*.md' README.md docs
 	$(BIN)/mkdocs build --quiet --strict
 
-bench: .venv/user           ## the table of docs/performance.md on this machine
+bench: .venv/developer           ## the table of docs/performance.md on this machine
 	$(BIN)/python -m benchmarks
 
 docs: .venv/developer
