@@ -1,4 +1,4 @@
-"""The command line: `steepest compare`, `report`, `list`, `show`.  Nothing heavy is imported before a command."""
+"""The command line: `steepest compare`, `lr-range`, `report`, `list`, `show`; nothing heavy is imported early."""
 
 import sys
 from pathlib import Path
@@ -77,6 +77,34 @@ def compare(
             "Stopped at once. Runs that had ended are kept, and the same command goes on from there."
         ) from None
     announce(result.numbers, result.folder)
+
+
+@app.command("lr-range")
+def lr_range(
+    problem: Annotated[
+        str,
+        typer.Argument(metavar="PROBLEM|FILE.py:FUNCTION", help="A built-in problem, or a task function of yours."),
+    ],
+    optimizers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "sgd,momentum,rmsprop,adam",
+    seeds: Annotated[int, typer.Option(help="Runs with a rising rate, for each optimizer.")] = 3,
+    steps: Annotated[int | None, typer.Option(help="Length of a whole run; the problem's own if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Draw the curves into this PNG, SVG or HTML file.")] = None,
+) -> None:
+    """Find between which learning rates to search, and with which to begin, in a few short runs."""
+    from rich.console import Console
+
+    from steepest.workbench.rates import lr_range as find
+    from steepest.workbench.report import range_figure
+
+    errors = Console(stderr=True)
+    tell = (lambda said: errors.print(said, style="dim")) if errors.is_terminal else (lambda said: None)
+    if out is not None:
+        range_figure.check_name(out)
+    tested = find(problem, [name for name in optimizers.split(",") if name.strip()], seeds, steps=steps, tell=tell)
+    range_figure.show(tested, Console())
+    if out is not None:
+        tested.save(out)
+        print(f"\nThe curves are in {out}")
 
 
 @app.command()

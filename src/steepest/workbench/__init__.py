@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from steepest.workbench.comparison import Comparison as Comparison
     from steepest.workbench.optimizers import Candidate as Candidate
+    from steepest.workbench.rates import RangeTest as RangeTest
+    from steepest.workbench.rates import lr_range as lr_range
     from steepest.workbench.study import compare as compare
     from steepest.workbench.task import Task as Task
 
-_HOME = {"Task": "task", "Candidate": "optimizers", "compare": "study", "Comparison": "comparison"}
-__all__ = ["Candidate", "Comparison", "Task", "compare"]
+_HOME = {
+    "Task": "task",
+    "Candidate": "optimizers",
+    "compare": "study",
+    "Comparison": "comparison",
+    "lr_range": "rates",
+    "RangeTest": "rates",
+}
+__all__ = ["Candidate", "Comparison", "RangeTest", "Task", "compare", "lr_range"]
 
 
 def __getattr__(name: str) -> Any:

@@ -60,3 +60,20 @@ def threads_for(model: torch.nn.Module) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def given_back(model: torch.nn.Module) -> Iterator[None]:
+    """Give a model back its values, gradients and modes: a task may hand out the same one again."""
+    values = {name: value.clone() for name, value in model.state_dict().items()}
+    gradients = [p.grad for p in model.parameters()]
+    modes = [module.training for module in model.modules()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            model.load_state_dict(values)
+        for p, gradient in zip(model.parameters(), gradients, strict=True):
+            p.grad = gradient
+        for module, mode in zip(model.modules(), modes, strict=True):
+            module.training = mode

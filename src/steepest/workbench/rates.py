@@ -1,0 +1,181 @@
+"""`lr_range`: between which learning rates to search, and with which to begin, for each optimizer on one task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from steepest.workbench import range_test
+from steepest.workbench.errors import UsageError
+from steepest.workbench.loading import Source, load
+from steepest.workbench.optimizers import DEFAULT, Candidate, choose
+from steepest.workbench.range_test import Bracket, Curve
+from steepest.workbench.study import Explaining
+from steepest.workbench.task import TaskFunction
+
+TRIALS = 5
+"""Rates of the bracket that are tried in short runs."""
+PART = 5
+"""A short run is a fifth of a run."""
+LEAST = 50
+"""Steps of a short run, at least; of the whole run, where that has fewer."""
+EXTENSIONS = 2
+"""How often a bracket is lengthened at the end at which the best rate stands."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found for one optimizer.
+
+    Args:
+        candidate: The optimizer.
+        curves: Its rising runs.
+        suggested: What they suggest; None where no loss ever fell.
+        tried: (rate, metric) of the short runs; None for a metric that was not finite or worse than at first.
+        bracket: What was suggested, lengthened where the short runs asked for it, with the best of them as default.
+    """
+
+    candidate: Candidate
+    curves: list[Curve]
+    suggested: Bracket | None
+    tried: list[tuple[float, float | None]] = field(default_factory=list)
+    bracket: Bracket | None = None
+
+    def call(self) -> str:
+        """The line to paste."""
+        rate = f"{self.bracket.default:g}" if self.bracket else "..."
+        return self.candidate.call().replace("RATE", rate)
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """The finished tests of several optimizers on one task.
+
+    Args:
+        task: Its name.
+        metric: What the short runs were judged by.
+        found: One for each optimizer.
+    """
+
+    task: str
+    metric: str
+    found: list[Found]
+
+    def __getitem__(self, optimizer: str) -> Found:
+        return next(one for one in self.found if one.candidate.name == optimizer)
+
+    def summary(self) -> str:
+        """The table, as text."""
+        from steepest.workbench.report.range_figure import text
+
+        return text(self)
+
+    def save(self, path: str | Path) -> None:
+        """Draw the curves of all optimizers into a PNG, SVG or HTML file."""
+        from steepest.workbench.report.range_figure import save
+
+        save(self, Path(path))
+
+
+def lr_range(
+    task: str | TaskFunction,
+    optimizers: Sequence[str | Candidate | Callable[..., Any]] = DEFAULT,
+    seeds: int = 3,
+    *,
+    steps: int | None = None,
+    tell: Callable[[str], None] = lambda said: None,
+) -> RangeTest:
+    """Find between which rates each optimizer trains this task, and a rate to begin with.
+
+    Three runs with a rising rate say where the loss begins to fall, falls fastest and is lowest; short runs at rates
+    between confirm it.  Nothing of the caller's is changed: each run has a model, data order and random state of its
+    own, and a model that the task hands out again is given back its values.
+
+    Args:
+        task: A built-in problem's name, `FILE.py:function`, or a function `task(seed)` that returns a `Task`.
+        optimizers: Names, optimizer classes, or `Candidate`s.
+        seeds: Rising runs of each optimizer.
+        steps: Length of a whole run, of which the short ones are a fifth; the task's own if None.
+        tell: Is told what begins.
+
+    Raises:
+        UsageError: An argument cannot be used.
+        TaskError: The task raised.
+
+    >>> lr_range("digits-mlp", ["adam"], seeds=1)["adam"].call()
+    'steepest.Adam(model.parameters(), lr=0.01)'
+    """
+    if seeds < 1:
+        raise UsageError(f"seeds={seeds} leaves no run to learn from; give at least 1, better 3.")
+    if steps is not None and steps < 1:
+        raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
+    source, found, metric = load(task), [], ""
+    for candidate in choose(optimizers):
+        tell(candidate.name)
+        with Explaining(source.name, f"in the range test of {candidate.name}"):
+            curves = [range_test.curve(source.make, candidate, seed) for seed in range(seeds)]
+            suggested = range_test.bracket(curves)
+            trials = _Trials(source, candidate, seeds, steps)
+            tried = {} if suggested is None else trials.of(suggested)
+            metric = trials.metric
+        found.append(Found(candidate, curves, suggested, sorted(tried.items()), _confirmed(suggested, tried, trials)))
+    return RangeTest(source.name, metric, found)
+
+
+class _Trials:
+    """Short runs of one optimizer, with a seed that no rising run had."""
+
+    def __init__(self, source: Source, candidate: Candidate, seed: int, steps: int | None) -> None:
+        from steepest.workbench.isolation import own_randomness
+        from steepest.workbench.run import checked
+
+        with own_randomness(seed):
+            task = checked(source.make(seed))
+        whole = steps or task.steps
+        self.steps, self.metric, self.sign = (
+            min(whole, max(LEAST, whole // PART)),
+            task.metric,
+            -1 if task.higher_is_better else 1,
+        )
+        self._model = task.model
+        self._source, self._candidate, self._seed = source, candidate, seed
+
+    def of(self, suggested: Bracket) -> dict[float, float | None]:
+        """The metric at rates of the bracket, and beyond an end of it at which the best one stands."""
+        rates = sorted({*range_test.trial_rates(suggested, TRIALS), suggested.default})
+        tried = {rate: self.final(rate) for rate in rates}
+        factor = max(10**0.25, (rates[-1] / rates[0]) ** (1 / max(1, len(rates) - 1)))
+        for _ in range(EXTENSIONS):
+            best = self.best(tried)
+            ends = {min(tried): 1 / factor, max(tried): factor}
+            if best not in ends:
+                break
+            further = float(f"{best * ends[best]:.2g}")
+            tried[further] = self.final(further)
+        return tried
+
+    def best(self, tried: dict[float, float | None]) -> float | None:
+        """The rate that ended best; None where none trained."""
+        ended = [(self.sign * value, rate) for rate, value in tried.items() if value is not None]
+        return min(ended)[1] if ended else None
+
+    def final(self, rate: float) -> float | None:
+        """The metric at the end of a short run; None where it did not train."""
+        from steepest.workbench.isolation import given_back
+        from steepest.workbench.run import TRAINED, Run
+
+        run = Run(self._source.make, self._candidate, rate, self._seed, steps=self.steps)
+        with given_back(self._model):  # a task may hand out the same one again
+            outcome = run.train()
+        final = outcome.final(self.metric)
+        return final if outcome.status == TRAINED and final is not None and math.isfinite(final) else None
+
+
+def _confirmed(suggested: Bracket | None, tried: dict[float, float | None], trials: _Trials) -> Bracket | None:
+    best = trials.best(tried)
+    if suggested is None or best is None:
+        return None
+    return Bracket(min(suggested.low, best), max(suggested.high, best), best)
