@@ -91,9 +91,9 @@ def test_rates_to_try_have_both_ends() -> None:
 
 
 def test_digits_are_bracketed_around_what_a_full_sweep_finds() -> None:
-    """A sweep of whole runs at 15 rates, two seeds: 1 for SGD, 0.01 for Adam; within a factor of 3."""
+    """The middle of the rates within 5 % of the best, of whole runs with 5 seeds: see benchmarks/range_rules.py."""
     tested = lr_range("digits-mlp", ["sgd", "adam"])
-    for name, best in (("sgd", 1.0), ("adam", 0.01)):
+    for name, best in (("sgd", 0.75), ("adam", 0.0056)):
         found = tested[name].bracket
         assert found is not None
         assert best / 3 <= found.default <= best * 3

@@ -35,7 +35,9 @@ class Found:
         curves: Its rising runs.
         suggested: What they suggest; None where no loss ever fell.
         tried: (rate, metric) of the short runs; None for a metric that was not finite or worse than at first.
-        bracket: What was suggested, lengthened where the short runs asked for it, with the best of them as default.
+        bracket: What was suggested, lengthened where the short runs asked for it, with its default half way, on the
+            logarithmic scale, from its low end to the best of them: a short run is best at a rate that is too large
+            for a whole one.
     """
 
     candidate: Candidate
@@ -105,8 +107,9 @@ def lr_range(
         UsageError: An argument cannot be used.
         TaskError: The task raised.
 
-    >>> lr_range("digits-mlp", ["adam"], seeds=1)["adam"].call()
-    'steepest.Adam(model.parameters(), lr=0.01)'
+    >>> tested = lr_range("digits-mlp", ["adam"], seeds=1)
+    >>> 0.001 < tested["adam"].bracket.default < 0.1
+    True
     """
     if seeds < 1:
         raise UsageError(f"seeds={seeds} leaves no run to learn from; give at least 1, better 3.")
@@ -121,7 +124,8 @@ def lr_range(
             trials = _Trials(source, candidate, seeds, steps)
             tried = {} if suggested is None else trials.of(suggested)
             metric = trials.metric
-        found.append(Found(candidate, curves, suggested, sorted(tried.items()), _confirmed(suggested, tried, trials)))
+            confirmed = _confirmed(suggested, tried, trials)
+        found.append(Found(candidate, curves, suggested, sorted(tried.items()), confirmed))
     return RangeTest(source.name, metric, found)
 
 
@@ -178,4 +182,8 @@ def _confirmed(suggested: Bracket | None, tried: dict[float, float | None], tria
     best = trials.best(tried)
     if suggested is None or best is None:
         return None
-    return Bracket(min(suggested.low, best), max(suggested.high, best), best)
+    low, high = min(suggested.low, best), max(suggested.high, best)
+    middle = float(f"{math.sqrt(low * best):.2g}")
+    if middle not in tried:
+        tried[middle] = trials.final(middle)
+    return Bracket(low, high, best if tried[middle] is None else middle)
