@@ -7,7 +7,7 @@ itself, Lightning-AI/pytorch-lightning issue 21055), fastai's `valley`, pytorch-
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ NEAR = 1.05
 0.06, 0.1 and 0.18 differ by less than their standard errors, so the rate of the lowest one is drawn by lot."""
 
 
-def exponential(losses: Sequence[float], beta: float) -> np.ndarray:
+def exponential(losses: np.ndarray, beta: float) -> np.ndarray:
     """Lightning's and fastai's smoothing: an average with bias correction."""
     mean, found = 0.0, []
     for step, loss in enumerate(losses, 1):

@@ -22,6 +22,9 @@ PART = 5
 """A short run is a fifth of a run."""
 LEAST = 50
 """Steps of a short run, at least; of the whole run, where that has fewer."""
+WAY = 2 / 3
+"""How far, on the logarithmic scale, the default is from the low end to the best rate of short runs: half way is too
+little for SGD on `digits-mlp`, all the way too much for momentum and Adam there (benchmarks/range_rules.py)."""
 EXTENSIONS = 2
 """How often a bracket is lengthened at the end at which the best rate stands."""
 
@@ -35,9 +38,8 @@ class Found:
         curves: Its rising runs.
         suggested: What they suggest; None where no loss ever fell.
         tried: (rate, metric) of the short runs; None for a metric that was not finite or worse than at first.
-        bracket: What was suggested, lengthened where the short runs asked for it, with its default half way, on the
-            logarithmic scale, from its low end to the best of them: a short run is best at a rate that is too large
-            for a whole one.
+        bracket: What was suggested, lengthened where the short runs asked for it, with its default on the way from its
+            low end to the best of them: a short run is best at a rate that is too large for a whole one.
     """
 
     candidate: Candidate
@@ -183,7 +185,7 @@ def _confirmed(suggested: Bracket | None, tried: dict[float, float | None], tria
     if suggested is None or best is None:
         return None
     low, high = min(suggested.low, best), max(suggested.high, best)
-    middle = float(f"{math.sqrt(low * best):.2g}")
-    if middle not in tried:
-        tried[middle] = trials.final(middle)
-    return Bracket(low, high, best if tried[middle] is None else middle)
+    between = float(f"{low * (best / low) ** WAY:.2g}")
+    if between not in tried:
+        tried[between] = trials.final(between)
+    return Bracket(low, high, best if tried[between] is None else between)
