@@ -1,4 +1,4 @@
-"""The command line: `steepest compare`, `lr-range`, `report`, `list`, `show`; nothing heavy is imported early."""
+"""The command line: `new`, `lr-range`, `compare`, `report`, `list`, `show`; nothing heavy is imported early."""
 
 import sys
 from pathlib import Path
@@ -105,6 +105,17 @@ def lr_range(
     if out is not None:
         tested.save(out)
         print(f"\nThe curves are in {out}")
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE.py", help="The file to write; it must not be there yet.")],
+) -> None:
+    """Write a task to start from: it runs as it is, and says what to replace."""
+    from steepest.workbench.template import write
+
+    write(file)
+    print(f"{file} is written. It runs as it is:\n  steepest lr-range {file}:task\n  steepest compare {file}:task")
 
 
 @app.command()

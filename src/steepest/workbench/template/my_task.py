@@ -1,8 +1,9 @@
 """Your own model in the workbench: a task is a function of a seed.
 
-    steepest compare examples/my_task.py:task --budget trials=8 --seeds 3
+    steepest lr-range my_task.py:task                            seconds: where each optimizer trains
+    steepest compare my_task.py:task --budget trials=8 --seeds 3
 
-What you replace: the model, the data, the loss, and how the result is judged.
+What you replace: the model, the data, the loss, and how the result is judged.  Batches may be anything.
 """
 
 import torch
