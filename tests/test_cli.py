@@ -60,6 +60,44 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
 SMALL = ("--optimizers", "sgd,adam", "--budget", "trials=2", "--seeds", "2")
 
 
+def test_json_events_are_one_object_a_line(run) -> None:
+    code, out, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10", "--json")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [event["event"] for event in events[:3]] == ["begin", "run", "ended"]
+    assert events[0]["runs"] == sum(event["event"] == "ended" for event in events) == 2 * 2 + 2 * 2 * 2
+    assert events[-1]["event"] == "result"
+    assert {row["optimizer"] for row in events[-1]["rows"]} == {"sgd", "adam"}
+    again = [
+        json.loads(line)
+        for line in run("compare", "my_task.py:task", *SMALL, "--steps", "10", "--json")[1].splitlines()
+    ]
+    assert again[0]["done"] == again[0]["runs"]
+    assert again[-1] == events[-1]
+
+
+def test_quiet_says_nothing(run, tmp_path: Path) -> None:
+    assert run("compare", "my_task.py:task", *SMALL, "--steps", "10", "--quiet") == (0, "", "")
+    assert (tmp_path / "runs" / "my_task-task" / "report.html").is_file()
+    code, out, err = run("compare", "my_task.py:broken", "--quiet")
+    assert (code, out) == (1, "")
+    assert "my own mistake" in err
+
+
+def test_a_seed_decides_every_number_and_is_part_of_the_study(run) -> None:
+    def values(folder: str, seed: str) -> list:
+        given = (*SMALL, "--steps", "10", "--json", "--out", folder, "--seed", seed)
+        events = [json.loads(line) for line in run("compare", "my_task.py:task", *given)[1].splitlines()]
+        return [(event["seed"], event["value"]) for event in events if event["event"] == "ended"]
+
+    first, same, other = values("a", "7"), values("b", "7"), values("c", "8")
+    assert first == same != other
+    assert {seed for seed, _ in first} == {7, 8, 9}
+    code, _, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10", "--out", "a")
+    assert code == 1
+    assert "seed=7, not seed=0" in err
+
+
 def test_compare_then_report(run, tmp_path: Path) -> None:
     code, out, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10")
     folder = tmp_path / "runs" / "my_task-task"

@@ -51,7 +51,10 @@ def compare(
         str, typer.Option(help="Of the rate: constant, linear, cosine, warmup-cosine, wsd, one-cycle, inverse-sqrt.")
     ] = "constant",
     steps: Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the search; the fresh seeds follow it.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write events to stdout, one JSON object a line.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")] = False,
 ) -> None:
     """Train each optimizer at a range of learning rates, the best again with fresh seeds, and write a report.
@@ -60,6 +63,7 @@ def compare(
     """
     from rich.console import Console
 
+    from steepest.workbench.events import Events
     from steepest.workbench.folder import command_line
     from steepest.workbench.progress import Line
     from steepest.workbench.report.terminal import announce
@@ -67,16 +71,21 @@ def compare(
     from steepest.workbench.watcher import Watcher
 
     errors = Console(stderr=True)
-    watcher = Line(errors) if errors.is_terminal else Watcher()
+    events = Events(sys.stdout)
+    shown = Line(errors) if errors.is_terminal and not quiet else Watcher()
+    watcher = events if as_json else shown
     chosen = [name for name in optimizers.split(",") if name.strip()]
-    options: dict[str, Any] = {"schedules": schedules, "steps": steps, "out": out, "fresh": fresh}
+    options: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "fresh": fresh}
     try:
         result = conduct(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
     except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
         raise Interrupted(
             "Stopped at once. Runs that had ended are kept, and the same command goes on from there."
         ) from None
-    announce(result.numbers, result.folder)
+    if as_json:
+        events.result(result.numbers, str(result.folder))
+    elif not quiet:
+        announce(result.numbers, result.folder)
 
 
 @app.command("lr-range")

@@ -18,11 +18,12 @@ class Plan:
     steps: int
     metric: str
     higher_is_better: bool
+    seed: int = 0
 
     def difference(self, other: dict[str, Any]) -> str:
         """The first thing in which a stored plan differs, in words, or nothing."""
         for name, mine in asdict(self).items():
-            theirs = other.get(name)
+            theirs = other.get(name, getattr(type(self), name, None))  # a study of before may not have it
             if mine != theirs:
                 pair = [_listed(each or []) if name == "optimizers" else each for each in (theirs, mine)]
                 return f"{name}={pair[0]}, not {name}={pair[1]}"

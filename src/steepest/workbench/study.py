@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers
 
 SEARCH, FINALISTS = "search", "finalists"
-SEARCH_SEED = 0  # the finalists' seeds are 1, 2, ...
 RUNNERS = 2  # rates of each optimizer that are tried again
 
 
@@ -42,6 +41,7 @@ def compare(
     *,
     schedules: str | Sequence[str] = CONSTANT,
     steps: int | None = None,
+    seed: int = 0,
     out: str | Path | None = None,
     fresh: bool = False,
     command: Sequence[str] = (),
@@ -57,6 +57,7 @@ def compare(
         schedules: Of the rate: constant, linear, cosine, warmup-cosine, wsd, one-cycle, inverse-sqrt.  Every optimizer
             is tried with each of them.
         steps: Length of a run; the task's own if None.
+        seed: Of the search; the finalists have those that follow.  The same seed gives the same numbers.
         out: The folder; `runs/` and the task's name if None.
         fresh: Start over, discarding the study in the folder.
         command: What the user typed, for the manifest and for the line that says how to go on.
@@ -73,6 +74,8 @@ def compare(
         raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
     if steps is not None and steps < 1:
         raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
+    if seed < 0:
+        raise UsageError(f"seed={seed} cannot seed a generator; give 0 or more.")
     source = load(task)
     place = Path(out) if out is not None else Path("runs") / source.folder
     study = Study(
@@ -82,6 +85,7 @@ def compare(
         seeds,
         schedules=schedules,
         steps=steps,
+        seed=seed,
         folder=place,
         command=list(command),
         watcher=watcher or Watcher(),
@@ -101,6 +105,7 @@ class Study:
         *,
         schedules: str | Sequence[str],
         steps: int | None,
+        seed: int,
         folder: Path,
         command: list[str],
         watcher: Watcher,
@@ -111,12 +116,12 @@ class Study:
             from steepest.workbench.isolation import own_randomness
             from steepest.workbench.run import checked
 
-            with own_randomness(SEARCH_SEED):
-                self.task = checked(source.make(SEARCH_SEED))
+            with own_randomness(seed):
+                self.task = checked(source.make(seed))
         length, task = steps or self.task.steps, self.task
         self.candidates = scheduled(candidates, schedules, length)
         described = [candidate.described() for candidate in self.candidates]
-        self.plan = Plan(source.name, described, trials, seeds, length, task.metric, task.higher_is_better)
+        self.plan = Plan(source.name, described, trials, seeds, length, task.metric, task.higher_is_better, seed)
 
     def conduct(self, fresh: bool) -> Comparison:
         """Do what is left to do, and write the report."""
@@ -159,7 +164,7 @@ class Study:
     def _warm_up(self) -> None:
         """Take two steps with each optimizer, so that no run's time has compiling on first use in it."""
         for candidate in self.candidates:
-            key = Key(SEARCH, candidate.name, candidate.centre, SEARCH_SEED)
+            key = Key(SEARCH, candidate.name, candidate.centre, self.plan.seed)
             with Explaining(self.source.name, f"in its first two steps with {candidate.name}"):
                 self._run(key, steps=min(2, self.plan.steps)).train()
 
@@ -180,11 +185,11 @@ class Study:
         rates = {candidate.name: candidate.rates(self.plan.trials) for candidate in self.candidates}
         for trial in range(self.plan.trials):
             for name, tried in rates.items():
-                yield Key(SEARCH, name, tried[trial], SEARCH_SEED)
+                yield Key(SEARCH, name, tried[trial], self.plan.seed)
 
     def _finalists(self, record: Record) -> Iterator[Key]:
         best = {candidate.name: finalists(record, candidate.name) for candidate in self.candidates}
-        for seed in range(1, self.plan.seeds + 1):
+        for seed in range(self.plan.seed + 1, self.plan.seed + 1 + self.plan.seeds):
             for name, rates in best.items():
                 for rate in rates:
                     yield Key(FINALISTS, name, rate, seed)

@@ -1,0 +1,68 @@
+"""What happens in a study, for another program: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import IO, TYPE_CHECKING, Any
+
+from steepest.workbench.plan import Plan
+from steepest.workbench.watcher import Watcher
+
+if TYPE_CHECKING:
+    from steepest.workbench.record import Key
+    from steepest.workbench.report.records import Numbers
+
+SCHEMA = 1
+"""Raised when an event loses a field or means another thing by it."""
+
+
+class Events(Watcher):
+    """Writes `begin`, `run`, `ended` and `result`, each flushed at once.
+
+    begin: schema, plan, runs, done.  run: optimizer, rate, seed, phase, steps.  ended: the same, status, value (null
+    where the run failed).  result: folder, verdict, rows by rank, warnings.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def begin(self, plan: Plan, runs: int, done: int) -> None:
+        """The study starts, or goes on."""
+        self._write("begin", schema=SCHEMA, plan=asdict(plan), runs=runs, done=done)
+
+    def run(self, key: Key, steps: int) -> None:
+        """A run starts, or goes on."""
+        self._write("run", **_named(key), steps=steps)
+
+    def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
+        """A run has ended, or was found in the record."""
+        self._write("ended", **_named(key), status=status, value=_finite(value))
+
+    def result(self, found: Numbers, folder: str) -> None:
+        """The study is over."""
+        rows = [
+            {
+                "optimizer": row.name,
+                "rate": _finite(row.rate),
+                "mean": [_finite(one) for one in row.mean],
+                "trained": row.trained,
+                "seeds": len(row.values),
+                "call": row.call,
+            }
+            for row in found.rows
+        ]
+        self._write("result", folder=folder, verdict=found.verdict, rows=rows, warnings=found.warnings)
+
+    def _write(self, event: str, **fields: Any) -> None:
+        print(json.dumps({"event": event, **fields}), file=self._stream, flush=True)
+
+
+def _named(key: Key) -> dict[str, Any]:
+    return {"phase": key.phase, "optimizer": key.optimizer, "rate": key.rate, "seed": key.seed}
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity and no NaN."""
+    return value if value is not None and math.isfinite(value) else None
