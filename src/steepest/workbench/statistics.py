@@ -65,6 +65,20 @@ def sign_flip_p(a: Sequence[float], b: Sequence[float]) -> float:
     return float((1 + np.sum(np.abs(signs @ differences) >= observed - slack)) / 100_001)
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p values of several tests, adjusted by Holm's step-down method (1979), in their order; NaN stays NaN.
+
+    The k-th smallest of m is multiplied by m - k + 1, is no smaller than the one before, and no larger than 1.  Calling
+    a difference real where its adjusted p is under 0.05 errs in any of them at most 5 times in 100.
+    """
+    known = sorted((p, place) for place, p in enumerate(p_values) if not math.isnan(p))
+    adjusted, before = list(map(float, p_values)), 0.0
+    for rank, (p, place) in enumerate(known):
+        before = max(before, min(1.0, p * (len(known) - rank)))
+        adjusted[place] = before
+    return adjusted
+
+
 def _differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
     return [x - y for x, y in zip(a, b, strict=True) if math.isfinite(x) and math.isfinite(y)]
 

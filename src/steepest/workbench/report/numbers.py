@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -27,7 +28,7 @@ def numbers_of(record: Record) -> Numbers:
     target = record.get("target")
     view = View(plan, runs, curves, target)
     rows = sorted((view.row(each) for each in plan["optimizers"]), key=view.standing)
-    pairs = [view.pair(a, b) for i, a in enumerate(rows) for b in rows[i + 1 :]]
+    pairs = adjusted([view.pair(a, b) for i, a in enumerate(rows) for b in rows[i + 1 :]])
     return Numbers(
         task=plan["task"],
         metric=plan["metric"],
@@ -197,6 +198,12 @@ class View:
             chance,
             decided,
         )
+
+
+def adjusted(pairs: list[Pair]) -> list[Pair]:
+    """The pairs with p values that hold for all of them together."""
+    together = statistics.holm([pair.p for pair in pairs])
+    return [replace(pair, p=p) for pair, p in zip(pairs, together, strict=True)]
 
 
 def _edge(rate: float, rates: list[float]) -> str:

@@ -211,7 +211,7 @@ def methods(found: Numbers) -> str:
         "failed if its loss or a parameter was not finite, or if its final metric was no better than before "
         "training or than a constant prediction; failed runs are counted, rank as worst, and are not "
         "averaged. Intervals are Student's t at 95 % over seeds (proportions: Wilson). Differences are "
-        "paired by seed, with an exact sign-flip p, not corrected for the number of pairs. The probability "
+        "paired by seed, with an exact sign-flip p, adjusted for the number of pairs by Holm's method. The probability "
         "of superiority counts all pairs of runs, ties as half, with a percentile bootstrap over seeds; a "
         "win takes three seeds and a probability of at least 0.75 whose interval lies above 0.5. The "
         "near-optimal width is that of the range of rates that keep 95 % of the best rate's improvement, in "
