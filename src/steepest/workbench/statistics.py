@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-RESAMPLES = 4000
+PRIOR = 0.25  # seeds' worth of two equal optimizers, without which a share of 0 or 1 would have no spread
+ENOUGH = 0.75  # the probability that a win needs (Bouthillier et al., 2021)
 EXACT_PAIRS = 16  # up to here all 2^n sign flips are counted, 65 536 at most
 
 
@@ -89,46 +90,68 @@ def wilson(successes: int, count: int, level: float = 0.95) -> Interval:
 
     if count == 0:
         return Interval(math.nan, 0.0, 1.0)
-    z = float(stats.norm.ppf((1 + level) / 2))
-    share = successes / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
+    return _score(successes / count, count, float(stats.norm.ppf((1 + level) / 2)))
 
 
-def superiority(a: Sequence[float], b: Sequence[float]) -> Interval:
-    """The probability that a run of A is better than a run of B, with a percentile bootstrap over seeds.
+def _score(share: float, count: float, quantile: float) -> Interval:
+    """The shares from which the one found is no farther than the quantile times their own standard error."""
+    shrink = 1 + quantile**2 / count
+    middle = (share + quantile**2 / (2 * count)) / shrink
+    half = quantile * math.sqrt(share * (1 - share) / count + (quantile / (2 * count)) ** 2) / shrink
+    return Interval(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
 
-    All pairs are counted, a tie as half.  A seed is drawn together with both its values, because it gave both
-    optimizers the same start and the same order of the data.
+
+def superiority(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval:
+    """The probability that a run of A is better than a run of B: the share of all pairs of runs, a tie as half.
+
+    The interval is Wilson's for as many independent comparisons as the pairs are worth, with Student's t of
+    n² - 1 degrees of freedom.  On normal data of equal spread it covers 94 to 97 % at 5 and 10 seeds where A
+    and B are independent, and more, up to 100 %, where a seed moves both alike.  The percentile bootstrap over
+    seeds covers 50 to 97 %.  No three seeds tell A from B: with two equal optimizers one in ten draws is as apart.
+    See benchmarks/statistics_rows.py.
     """
+    from scipy import stats
+
     wins = _wins(np.asarray(a, float), np.asarray(b, float))
     count = len(wins)
     if count == 0:
         return Interval(math.nan, math.nan, math.nan)
-    drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
-    resampled = wins[drawn[:, :, None], drawn[:, None, :]].mean(axis=(1, 2))
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return Interval(float(wins.mean()), float(low), float(high))
+    share = float(wins.mean())
+    if count == 1:
+        return Interval(share, 0.0, 1.0)
+    return _score(share, _worth(wins), float(stats.t.ppf((1 + level) / 2, count**2 - 1)))
 
 
 def _wins(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a[:, None] < b[None, :]) + 0.5 * (a[:, None] == b[None, :])
 
 
+def _worth(wins: np.ndarray) -> float:
+    """How many independent comparisons the n² pairs are worth: their share's binomial variance over its own.
+
+    Its own is that of the seeds' wins, each seed as A and as B (Munzel, 1999, for paired data), which no
+    assumption about the spreads of A and B enters; drawn to (2n + 1) / 12n², that of two equal optimizers
+    (Mann and Whitney, 1947).
+    """
+    count, share = len(wins), float(wins.mean())
+    variance = float(np.var(wins.mean(axis=0) + wins.mean(axis=1), ddof=1)) / count
+    equal = (2 * count + 1) / (12 * count**2)
+    weight = PRIOR / (count - 1)
+    return (share * (1 - share) + weight / 4) / (variance + weight * equal)
+
+
 def decision(probability: Interval) -> str:
     """`win`, `leaning` or `tie`, of A against B; `loss` and `trailing` where B is ahead.
 
-    A win needs a probability of 0.75 with the whole interval above one half (Bouthillier et al., 2021).  It
-    leans where only one of the two holds.
+    A tie is what one half is within the interval of, whatever the estimate.  Beyond it a win needs a
+    probability of 0.75 (Bouthillier et al., 2021); what is surely ahead, but by less, leans.
     """
     estimate, low, high = probability
-    if estimate < 0.5:
-        mirrored = decision(Interval(1 - estimate, 1 - high, 1 - low))
-        return {"win": "loss", "leaning": "trailing"}.get(mirrored, mirrored)
-    if estimate >= 0.75 and low > 0.5:
-        return "win"
-    return "leaning" if estimate >= 0.75 or low > 0.5 else "tie"
+    if high < 0.5:
+        return "loss" if estimate <= 1 - ENOUGH else "trailing"
+    if low > 0.5:
+        return "win" if estimate >= ENOUGH else "leaning"
+    return "tie"
 
 
 def median(values: Sequence[float]) -> float:
