@@ -15,7 +15,8 @@ import numpy as np
 from steepest.workbench import lr_range
 from steepest.workbench.loading import load
 from steepest.workbench.optimizers import KNOWN
-from steepest.workbench.run import TRAINED, Run
+from steepest.workbench.run import Run
+from steepest.workbench.trace import TRAINED
 
 FACTOR = 3.0
 """An answer is good within this factor of the best rate of a sweep."""

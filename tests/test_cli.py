@@ -57,7 +57,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
     return program
 
 
-SMALL = ("--optimizers", "sgd,adam", "--budget", "trials=2", "--seeds", "2")
+SMALL = ("--optimizers", "sgd,adam", "--budget", "trials=2", "--seeds", "2", "--no-controls")
 
 
 def test_json_events_are_one_object_a_line(run) -> None:
@@ -65,7 +65,10 @@ def test_json_events_are_one_object_a_line(run) -> None:
     events = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
     assert [event["event"] for event in events[:3]] == ["begin", "run", "ended"]
-    assert events[0]["runs"] == sum(event["event"] == "ended" for event in events) == 2 * 2 + 2 * 2 * 2
+    ended = [event for event in events if event["event"] == "ended"]
+    phases = {phase: sum(event["phase"] == phase for event in ended) for phase in ("range", "search", "finalists")}
+    assert phases == {"range": 2 * 3, "search": 2 * 2, "finalists": 2 * 2 * 2}
+    assert events[0]["runs"] >= len(ended)  # how many rates fail is not known beforehand
     assert events[-1]["event"] == "result"
     assert {row["optimizer"] for row in events[-1]["rows"]} == {"sgd", "adam"}
     again = [
@@ -226,10 +229,11 @@ def test_a_single_rate_is_called_no_search(run, tmp_path: Path) -> None:
 def test_a_report_of_an_unfinished_study_gives_no_verdict(run, tmp_path: Path) -> None:
     assert run("compare", f"{tmp_path / 'my_task.py'}:task", *SMALL, "--out", "runs")[0] == 0
     with sqlite3.connect(tmp_path / "runs" / "study.db") as record:
-        record.execute("DELETE FROM runs WHERE phase = 'finalists'")
+        record.execute("DELETE FROM runs WHERE phase IN ('finalists', 'diagnosis')")
+        record.execute("UPDATE study SET value = 'false' WHERE key = 'finished'")
     code, out, _ = run("report", "runs")
     assert code == 0
-    assert "is not finished: 4 runs are done" in " ".join(out.split())
+    assert "is not finished: 10 runs are done" in " ".join(out.split())
     assert "edge" not in out
     assert "lowest" not in out
 

@@ -1,6 +1,7 @@
 """The command line: `new`, `lr-range`, `compare`, `report`, `list`, `show`; nothing heavy is imported early."""
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -44,20 +45,40 @@ def compare(
         str,
         typer.Argument(metavar="PROBLEM|FILE.py:FUNCTION", help="A built-in problem, or a task function of yours."),
     ],
-    optimizers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "sgd,momentum,rmsprop,adam",
-    budget: Annotated[str, typer.Option(help="trials=N: learning rates tried for each optimizer.")] = "trials=12",
-    seeds: Annotated[int, typer.Option(help="Fresh seeds for the best two rates of each.")] = 5,
+    optimizers: Annotated[
+        str | None,
+        typer.Option(
+            help="Names, separated by commas: ours, torch.NAME, FILE.py:NAME. By default sgd,momentum,rmsprop,adam."
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Of each optimizer's search: trials=16 (the default), steps=1e6 or time=2h.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Fresh seeds for the best two settings of each; 5 by default.")
+    ] = None,
     schedules: Annotated[
         str, typer.Option(help="Of the rate: constant, linear, cosine, warmup-cosine, wsd, one-cycle, inverse-sqrt.")
     ] = "constant",
+    rates: Annotated[
+        str | None, typer.Option(help="Try these with every optimizer: 0.1,0.01, or LOWEST:HIGHEST:COUNT.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What decides; the problem's own if not given.")] = None,
+    higher: Annotated[
+        bool | None, typer.Option("--higher-is-better/--lower-is-better", help="The direction of --metric.")
+    ] = None,
+    controls: Annotated[
+        bool, typer.Option(help="Also run AdamW with linear decay, usual rates, and an optimizer that does nothing.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="Of the search; the fresh seeds follow it.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that train at the same time.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write events to stdout, one JSON object a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")] = False,
 ) -> None:
-    """Train each optimizer at a range of learning rates, the best again with fresh seeds, and write a report.
+    """Search each optimizer's settings at equal cost, try the best again with fresh seeds, and write a report.
 
     The same command goes on with a study that was interrupted.
     """
@@ -74,10 +95,12 @@ def compare(
     events = Events(sys.stdout)
     shown = Line(errors) if errors.is_terminal and not quiet else Watcher()
     watcher = events if as_json else shown
-    chosen = [name for name in optimizers.split(",") if name.strip()]
-    options: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "fresh": fresh}
+    chosen = None if optimizers is None else [name for name in optimizers.split(",") if name.strip()]
+    options: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
+    options |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
     try:
-        result = conduct(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
+        with redirect_stdout(sys.stderr):  # what a task prints is not what this command says
+            result = conduct(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
     except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
         raise Interrupted(
             "Stopped at once. Runs that had ended are kept, and the same command goes on from there."

@@ -10,9 +10,11 @@ import pytest
 
 from steepest.workbench import Task
 from steepest.workbench.errors import WorkbenchError
+from steepest.workbench.key import Key
 from steepest.workbench.optimizers import KNOWN
-from steepest.workbench.record import DATABASE, Key, Record, is_study
-from steepest.workbench.run import Outcome, Run
+from steepest.workbench.record import DATABASE, Record, is_study
+from steepest.workbench.run import Run
+from steepest.workbench.trace import Outcome
 
 Make = Callable[[int], Task]
 KEY = Key("search", "sgd", 0.1, 0)

@@ -1,5 +1,6 @@
 """The report in a real browser: opened from a file, everything drawn, everything that can be clicked clicked."""
 
+import csv
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,11 +24,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def hopeless(p, g, *, lr=0.1):
+    """A rule whose every run diverges."""
+    p = p + lr * 1e30 * g
+    return p
+
+
 @pytest.fixture(scope="module")
 def report(tiny: Callable[[int], Task], tmp_path_factory: pytest.TempPathFactory) -> Path:
     candidates = ["sgd", *(Candidate(name, "Adam", 0.01, "") for name in NAMES[1:])]
-    # sgd at 1e28 and beyond diverges, so that the figure has failed runs to show
-    candidates.append(Candidate("hopeless", "SGD", 1e28, ""))
+    # rates without bound diverge, so that the figure has failed runs to show
+    candidates.append(hopeless)
     found = compare(tiny, candidates, "trials=3", 2, out=tmp_path_factory.mktemp("page") / "study")
     return found.folder / "report.html"
 
@@ -82,10 +89,35 @@ def axis(browser: Chrome) -> list[str]:
     return browser.execute_script(script, group)
 
 
-@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists"])
+@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "rates", "gauges"])
 def test_every_figure_draws(page: Chrome, figure: str) -> None:
     assert page.execute_script(f"return !!document.querySelector('#{figure} svg')")
     assert marks(page, figure) > 3
+
+
+def test_each_step_can_be_looked_at_for_each_optimizer(page: Chrome) -> None:
+    def drawn() -> str:
+        return page.execute_script("return document.querySelector('#gradients .mark-line path').getAttribute('d')")
+
+    first = drawn()
+    click(page, ".legend .one", 1)
+    assert drawn() != first
+    click(page, ".legend .one", 0)
+    assert drawn() == first
+
+
+@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "gauges"])
+def test_every_figure_can_be_downloaded(page: Chrome, figure: str, tmp_path: Path) -> None:
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    for kind in ("csv", "svg"):
+        click(page, f'.downloads[data-figure="{figure}"] [data-as="{kind}"]')
+        WebDriverWait(page, 15).until(lambda _, kind=kind: (tmp_path / f"{figure}.{kind}").exists())
+    with (tmp_path / f"{figure}.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["optimizer"] for row in rows} >= {"sgd", NAMES[1]}
+    drawn = (tmp_path / f"{figure}.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<svg")
+    assert "currentColor" not in drawn
 
 
 def test_nothing_is_reported_to_the_console(page: Chrome) -> None:
@@ -103,8 +135,10 @@ def test_the_legend_hides_an_optimizer_in_every_figure_and_shows_it_again(page: 
     click(page, ".legend button", 1)
     hidden = [marks(page, name) for name in names]
     assert all(fewer < all_of_them for fewer, all_of_them in zip(hidden, before, strict=True))
-    pressed = "return [...document.querySelectorAll('.legend button')].map(b => b.getAttribute('aria-pressed'))"
-    assert page.execute_script(pressed).count("false") == 2  # the same optimizer in both legends
+    pressed = (
+        "return [...document.querySelectorAll('.legend [data-optimizer]')].map(b => b.getAttribute('aria-pressed'))"
+    )
+    assert page.execute_script(pressed).count("false") == 3  # the same optimizer in each legend
     click(page, ".legend button", 1)
     assert [marks(page, name) for name in names] == before
 

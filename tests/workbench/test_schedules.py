@@ -11,7 +11,8 @@ import torch
 import steepest
 from steepest.workbench import Task, compare
 from steepest.workbench.errors import UsageError, WorkbenchError
-from steepest.workbench.optimizers import KNOWN, choose, scheduled
+from steepest.workbench.following import scheduled
+from steepest.workbench.optimizers import KNOWN, choose
 from steepest.workbench.report.figures import for_page
 from steepest.workbench.run import Run
 
@@ -19,7 +20,14 @@ Make = Callable[[int], Task]
 
 
 def study(task: Make, out: Path, **changes: Any) -> Any:
-    arguments: dict[str, Any] = {"optimizers": ["adam"], "budget": "trials=3", "seeds": 2, "out": out, "steps": 40}
+    arguments: dict[str, Any] = {
+        "optimizers": ["adam"],
+        "budget": "trials=3",
+        "seeds": 2,
+        "out": out,
+        "steps": 40,
+        "controls": False,
+    }
     return compare(task, **(arguments | changes))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steepest.workbench.optimizers import Candidate
+from steepest.workbench.candidate import Candidate
+from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.record import Record
 
 if TYPE_CHECKING:
@@ -49,22 +50,32 @@ class Comparison:
             return record.runs()
 
     def best(self) -> Best:
-        """The recommended optimizer and rate."""
+        """The recommended optimizer, rate and settings.
+
+        Raises:
+            WorkbenchError: No optimizer trained.
+        """
         row = self.numbers.rows[0]
+        if not row.trained:
+            raise WorkbenchError(
+                f"None of the optimizers trained on {self.numbers.task}, so there is no best; the report says how "
+                "each failed."
+            )
         candidate = next(c for c in self.candidates if c.name == row.name)
-        return Best(candidate, row.rate)
+        return Best(candidate, row.rate, row.settings)
 
 
 @dataclass(frozen=True)
 class Best:
-    """An optimizer at a rate."""
+    """An optimizer at a rate, with the other hyperparameters that were searched."""
 
     candidate: Candidate
     rate: float
+    settings: Mapping[str, float]
 
     def build(self, parameters: Iterable[Any]) -> Any:
         """A fresh optimizer for these parameters."""
-        return self.candidate.build(parameters, self.rate)
+        return self.candidate.build(parameters, self.rate, self.settings)
 
     def __str__(self) -> str:
-        return self.candidate.call().replace("RATE", f"{self.rate:g}")
+        return self.candidate.call(self.settings).replace("RATE", f"{self.rate:g}")

@@ -32,7 +32,7 @@ class TaskError(WorkbenchError):
         return f"{self.details}{self.args[0]}"
 
 
-EXTRA = ("sklearn", "scipy", "polars", "altair", "vl_convert", "jinja2", "typer", "rich")
+EXTRA = ("sklearn", "scipy", "opda", "polars", "altair", "vl_convert", "jinja2", "typer", "rich")
 
 
 def missing_extra(error: ImportError) -> str:

@@ -11,7 +11,7 @@ from steepest.workbench.plan import Plan
 from steepest.workbench.watcher import Watcher
 
 if TYPE_CHECKING:
-    from steepest.workbench.record import Key
+    from steepest.workbench.key import Key
     from steepest.workbench.report.records import Numbers
 
 SCHEMA = 1
@@ -21,20 +21,21 @@ SCHEMA = 1
 class Events(Watcher):
     """Writes `begin`, `run`, `ended` and `result`, each flushed at once.
 
-    begin: schema, plan, runs, done.  run: optimizer, rate, seed, phase, steps.  ended: the same, status, value (null
-    where the run failed).  result: folder, verdict, rows by rank, warnings.
+    begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
+    seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
+    result: folder, verdict, rows by rank, warnings.
     """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
-    def begin(self, plan: Plan, runs: int, done: int) -> None:
+    def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """The study starts, or goes on."""
-        self._write("begin", schema=SCHEMA, plan=asdict(plan), runs=runs, done=done)
+        self._write("begin", schema=SCHEMA, plan=asdict(plan), runs=runs, done=done, workers=workers)
 
-    def run(self, key: Key, steps: int) -> None:
+    def run(self, key: Key, steps: int, worker: int = 0) -> None:
         """A run starts, or goes on."""
-        self._write("run", **_named(key), steps=steps)
+        self._write("run", **_named(key), steps=steps, worker=worker)
 
     def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
         """A run has ended, or was found in the record."""
@@ -46,6 +47,7 @@ class Events(Watcher):
             {
                 "optimizer": row.name,
                 "rate": _finite(row.rate),
+                "settings": row.settings,
                 "mean": [_finite(one) for one in row.mean],
                 "trained": row.trained,
                 "seeds": len(row.values),
@@ -60,7 +62,7 @@ class Events(Watcher):
 
 
 def _named(key: Key) -> dict[str, Any]:
-    return {"phase": key.phase, "optimizer": key.optimizer, "rate": key.rate, "seed": key.seed}
+    return {"phase": key.phase, "optimizer": key.optimizer, "rate": key.rate, "settings": key.values, "seed": key.seed}
 
 
 def _finite(value: float | None) -> float | None:

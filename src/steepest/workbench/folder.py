@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from steepest.workbench.candidate import DECADES, Candidate
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.optimizers import DECADES, Candidate
 from steepest.workbench.record import SCHEMA_VERSION, Record, is_study
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ PACKAGES = (
     "polars",
     "altair",
     "vl-convert-python",
+    "opda",
 )
 
 
@@ -72,10 +73,19 @@ def manifest(plan: Plan, candidates: Sequence[Candidate], command: Sequence[str]
         candidate.name: {
             "class": candidate.described()["cls"],
             "options": dict(candidate.options),
-            "rates": candidate.rates(plan.trials),
-            "centre": candidate.centre,
-            "decades": DECADES,
+            "usual_rate": candidate.centre,
             "source": candidate.source,
+            "decades": 0 if plan.rates else DECADES,
+            "also_searched": [
+                {
+                    "name": one.name,
+                    "low": one.low,
+                    "high": one.high,
+                    "of": "1 - value" if one.from_one else "value",
+                    "from_trials": one.trials,
+                }
+                for one in candidate.space
+            ],
         }
         for candidate in candidates
     }
@@ -84,7 +94,10 @@ def manifest(plan: Plan, candidates: Sequence[Candidate], command: Sequence[str]
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": list(command),
         "task": plan.task,
-        "trials": plan.trials,
+        "budget": plan.budget,
+        "rates": list(plan.rates),
+        "controls": plan.controls,
+        "seed": plan.seed,
         "seeds": plan.seeds,
         "steps": plan.steps,
         "search_space": space,

@@ -5,13 +5,14 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from types import ModuleType
+from typing import Any, cast
 
 from steepest.workbench import problems
 from steepest.workbench.errors import TaskError, UsageError, nearest
-from steepest.workbench.task import TaskFunction
+from steepest.workbench.task import Task, TaskFunction
 
 _OURS = Path(__file__).parent
 _THEIRS = Path(problems.__file__).parent
@@ -19,11 +20,31 @@ _THEIRS = Path(problems.__file__).parent
 
 @dataclass(frozen=True)
 class Source:
-    """A task function, its name, and the digest of its file, which tells whether it was edited."""
+    """A task function, its name, and the digest of its file, which tells whether it was edited.
+
+    Args:
+        name: What the report calls it.
+        made_by: The function `task(seed)`.
+        digest: Of its file.
+        metric, higher_is_better: What decides, in place of the task's own metric.
+    """
 
     name: str
-    make: TaskFunction
+    made_by: TaskFunction
     digest: str
+    metric: str | None = None
+    higher_is_better: bool = False
+
+    def make(self, seed: int) -> Task:
+        """The task for a seed, judged as was asked for."""
+        task = self.made_by(seed)
+        return self.judged_by_order(task) if isinstance(task, Task) else task
+
+    def judged_by_order(self, task: Task) -> Task:
+        """The task with another deciding metric, if one was asked for; its baseline and target are of its own."""
+        if self.metric in (None, task.metric):
+            return task
+        return replace(task, metric=self.metric, higher_is_better=self.higher_is_better, baseline=None, target=None)
 
     @property
     def folder(self) -> str:
@@ -39,18 +60,37 @@ def load(wanted: str | TaskFunction) -> Source:
     if ".py" not in wanted:
         return Source(wanted, make := problems.load(wanted), _digest(make))
     file, _, function = wanted.rpartition(":") if not wanted.endswith(".py") else (wanted, "", "")
-    make = _function(Path(file), function, wanted)
+    make = _task_function(Path(file), function, wanted)
     return Source(f"{Path(file).name}:{function}", make, _digest(make))
 
 
-def _function(file: Path, function: str, wanted: str) -> TaskFunction:
+def _task_function(file: Path, function: str, wanted: str) -> TaskFunction:
     if not function:
         raise UsageError(f"{wanted} names a file but no function in it; write {file}:task for its function `task`.")
+    return cast(TaskFunction, from_file(file, function))
+
+
+def from_file(path: str | Path, name: str) -> Any:
+    """The function or class of that name in a Python file, which is imported."""
+    file = Path(path)
     if not file.is_file():
         raise UsageError(
-            f"There is no file {file}, so {function!r} cannot be taken from it; give the path of a Python file."
+            f"There is no file {file}, so {name!r} cannot be taken from it; give the path of a Python file."
         )
-    spec = importlib.util.spec_from_file_location(f"steepest_task_{file.stem}", file)
+    module = _imported(file)
+    found = getattr(module, name, None)
+    if found is None or isinstance(found, str | int | float):
+        known = [key for key, value in vars(module).items() if inspect.isfunction(value) or inspect.isclass(value)]
+        own = [key for key in known if getattr(module, key).__module__ == module.__name__]
+        raise UsageError(f"{file} has no function {name!r}{nearest(name, own)}; it has {', '.join(own) or 'none'}.")
+    return found
+
+
+def _imported(file: Path) -> ModuleType:
+    name, digest = f"steepest_task_{file.stem}", _bytes_digest(file)
+    if getattr(sys.modules.get(name), "steepest_digest", None) == (str(file), digest):
+        return sys.modules[name]  # an optimizer of the task's own file is the task's own class
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -62,21 +102,19 @@ def _function(file: Path, function: str, wanted: str) -> TaskFunction:
         raise TaskError(
             f"{file} raised {summary(error)} while it was imported; repair it.", users_traceback(error)
         ) from error
-    found = getattr(module, function, None)
-    if not callable(found):
-        functions = [name for name, value in vars(module).items() if inspect.isfunction(value)]
-        raise UsageError(
-            f"{file} has no function {function!r}{nearest(function, functions)}; it has "
-            f"{', '.join(functions) or 'none'}."
-        )
-    return cast(TaskFunction, found)
+    vars(module)["steepest_digest"] = (str(file), digest)
+    return module
 
 
 def _digest(make: TaskFunction) -> str:
     try:
-        return hashlib.sha256(Path(inspect.getfile(make)).read_bytes()).hexdigest()[:16]
+        return _bytes_digest(Path(inspect.getfile(make)))
     except (OSError, TypeError):  # typed at a prompt, or not a plain function
         return ""
+
+
+def _bytes_digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def summary(error: BaseException) -> str:

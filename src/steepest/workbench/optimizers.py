@@ -1,141 +1,55 @@
-"""The optimizers that can be compared, and where the search for each one's learning rate is centred.
-
-Every optimizer is searched over the same number of decades around a rate that is known to suit it.  One range
-for all would decide by itself who wins: a rate of 0.1 is ordinary for SGD and hopeless for Adam.
-"""
+"""The optimizers that are known by name, and how others are named: torch's, a file's, classes and rules."""
 
 import inspect
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
+from steepest.workbench.candidate import Candidate, Dimension
 from steepest.workbench.errors import UsageError, nearest
+from steepest.workbench.following import scheduled
+from steepest.workbench.loading import from_file
 
-DECADES = 4.0
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An optimizer under the name that the report uses, and the centre of its range of rates.
-
-    Args:
-        name: What the report calls it.
-        cls: The name of a class of steepest, or any class or function called as `cls(parameters, lr=...,
-            **options)`.
-        centre: The rate in the middle of its range.
-        source: Where that number comes from.
-        options: Further arguments.
-        schedule: Of its rate over a run, as text with RATE where the rate belongs; none if empty.
-    """
-
-    name: str
-    cls: str | Callable[..., Any]
-    centre: float
-    source: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    schedule: str = ""
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.centre) and self.centre > 0):
-            raise UsageError(
-                f"The range of rates of {self.name} is centred on {self.centre!r}, but it is searched on a "
-                "logarithmic scale; give a positive number."
-            )
-
-    def rates(self, count: int) -> list[float]:
-        """`count` rates evenly spaced on a log scale, the centres of equal parts of the range.
-
-        They are rounded to three digits: what is printed and pasted is exactly what was run.
-        """
-        parts = [(position + 0.5) / count - 0.5 for position in range(count)]
-        return [float(f"{self.centre * 10 ** (DECADES * part):.3g}") for part in parts]
-
-    def build(self, parameters: Iterable[Any], rate: float) -> Any:
-        """A fresh optimizer; one of steepest follows its schedule by itself."""
-        if callable(self.cls):
-            return self.cls(parameters, lr=rate, **self.options)
-        import steepest
-
-        return getattr(steepest, self.cls)(parameters, lr=self.curve(rate) or rate, **self.options)
-
-    def curve(self, rate: float) -> Any:
-        """The rate at each step of a run; None where it stays."""
-        from steepest import schedules
-
-        return schedules.parse(self.schedule.replace("RATE", repr(rate))) if self.schedule else None
-
-    def call(self) -> str:
-        """The line to paste into a program, with RATE where the rate belongs."""
-        cls = f"steepest.{self.cls}" if isinstance(self.cls, str) else self.cls.__name__
-        options = "".join(f", {key}={value!r}" for key, value in self.options.items())
-        follows = self.schedule and isinstance(self.cls, str)
-        rate = f"steepest.schedules.{self.schedule}" if follows else "RATE"
-        driven = f"  # at step t its rate was steepest.schedules.{self.schedule}(t)" if self.schedule else ""
-        return f"{cls}(model.parameters(), lr={rate}{options}){'' if follows else driven}"
-
-    def described(self) -> dict[str, Any]:
-        """What the record keeps of it, to tell one comparison from another."""
-        cls = self.cls if isinstance(self.cls, str) else f"{self.cls.__module__}.{self.cls.__qualname__}"
-        return {
-            "name": self.name,
-            "cls": cls,
-            "options": dict(self.options),
-            "centre": self.centre,
-            "call": self.call(),
-        } | ({"schedule": self.schedule} if self.schedule else {})
-
+# From how many trials on a hyperparameter is searched: Godbole, Dahl, Gilmer, Shallue, Nado, "Deep Learning Tuning
+# Playbook", 2023 ("fewer than 10 trials: only the learning rate; 10 to 25: beta1 too; 25 and more: epsilon; many more:
+# beta2").  The ranges are ours: they lie around the usual value, on a logarithmic scale.
+_BETA1 = Dimension("beta1", "betas", 0.03, 0.3, trials=10, place=0, from_one=True)
+_BETA2 = Dimension("beta2", "betas", 3e-4, 0.03, trials=100, place=1, from_one=True)
+_EPS = Dimension("eps", "eps", 1e-10, 1e-4, trials=26)
+_MOMENTUM = Dimension("momentum", "momentum", 0.01, 0.3, trials=10, from_one=True)
+_ALPHA = Dimension("alpha", "alpha", 0.003, 0.3, trials=10, from_one=True)
+_OF_ADAM = (_BETA1, _EPS, _BETA2)
 
 _HEAVY_BALL = "a tenth of plain SGD's: at momentum 0.9 a steady gradient moves ten times as far"
 _KNOWN = [
     Candidate("sgd", "SGD", 0.1, "Goodfellow, Bengio, Courville, Deep Learning, 2016, section 11.4.1: 0.1 to 1e-6"),
-    Candidate("momentum", "SGD", 0.01, _HEAVY_BALL, {"momentum": 0.9}),
-    Candidate("nesterov", "SGD", 0.01, _HEAVY_BALL, {"momentum": 0.9, "nesterov": True}),
-    Candidate("rmsprop", "RMSprop", 0.001, "Hinton, 2012, lecture 6e: 0.001"),
-    Candidate("adagrad", "Adagrad", 0.01, "the default of torch.optim"),
-    Candidate("adam", "Adam", 0.001, "Kingma and Ba, 2015, algorithm 1: 0.001"),
-    Candidate("adamw", "AdamW", 0.001, "Loshchilov and Hutter, 2019: Adam's 0.001"),
-    Candidate("amsgrad", "Adam", 0.001, "Adam's, of which it is a variant", {"amsgrad": True}),
+    Candidate("momentum", "SGD", 0.01, _HEAVY_BALL, {"momentum": 0.9}, space=(_MOMENTUM,)),
+    Candidate("nesterov", "SGD", 0.01, _HEAVY_BALL, {"momentum": 0.9, "nesterov": True}, space=(_MOMENTUM,)),
+    Candidate("rmsprop", "RMSprop", 0.001, "Hinton, 2012, lecture 6e: 0.001", space=(_ALPHA, _EPS)),
+    Candidate("adagrad", "Adagrad", 0.01, "the default of torch.optim", space=(_EPS,)),
+    Candidate("adam", "Adam", 0.001, "Kingma and Ba, 2015, algorithm 1: 0.001", space=_OF_ADAM),
+    Candidate("adamw", "AdamW", 0.001, "Loshchilov and Hutter, 2019: Adam's 0.001", space=_OF_ADAM),
+    Candidate("amsgrad", "Adam", 0.001, "Adam's, of which it is a variant", {"amsgrad": True}, space=_OF_ADAM),
 ]
 KNOWN = {candidate.name: candidate for candidate in _KNOWN}
 DEFAULT = ("sgd", "momentum", "rmsprop", "adam")
+NOT_SEARCHED = {"LBFGS", "Optimizer", "SparseAdam"}
+"""Classes that a task of one loss a step and dense gradients cannot use."""
 
 
-CONSTANT = "constant"
-_SHAPES: dict[str, Callable[[int], str]] = {
-    "linear": lambda steps: f"linear(RATE, 0.0, {steps})",
-    "cosine": lambda steps: f"cosine(RATE, {steps})",
-    "warmup-cosine": lambda steps: f"cosine(RATE, {steps}, warmup_steps={max(1, steps // 20)})",
-    "wsd": lambda steps: f"wsd(RATE, {steps}, {steps // 20}, {steps // 5})",
-    "one-cycle": lambda steps: f"one_cycle(RATE, {steps})",
-    "inverse-sqrt": lambda steps: f"inverse_sqrt(RATE, {max(1, steps // 20)})",
-}
-"""Schedules over a whole run, ended at its last step: a schedule that is cut off is another one."""
+def reference(steps: int) -> Candidate:
+    """What every comparison is held against: AdamW whose rate falls to zero in a straight line."""
+    return scheduled([KNOWN["adamw"]], "linear", steps)[0]
 
 
-def scheduled(candidates: Iterable[Candidate], schedules: str | Iterable[str], steps: int) -> list[Candidate]:
-    """Each candidate with each schedule, named after both where the rate does not stay."""
-    names = [name.strip() for name in (schedules.split(",") if isinstance(schedules, str) else schedules)]
-    known = [CONSTANT, *_SHAPES]
-    for name in names:
-        if name not in known:
-            raise UsageError(
-                f"There is no schedule called {name!r}{nearest(name, known)}; choose from {', '.join(known)}."
-            )
-    if not names or len(set(names)) < len(names):
-        raise UsageError(f"The schedules {', '.join(names) or 'are none'}: name each once, from {', '.join(known)}.")
-    return [_following(candidate, name, steps) for candidate in candidates for name in names]
+def nothing(parameters: Iterable[Any], lr: float) -> Any:
+    """The control: an optimizer that leaves the parameters as they are."""
+    import torch
+
+    return torch.optim.SGD(parameters, lr=0.0)
 
 
-def _following(candidate: Candidate, name: str, steps: int) -> Candidate:
-    if name == CONSTANT:
-        return candidate
-    followed = replace(candidate, name=f"{candidate.name}-{name}", schedule=_SHAPES[name](steps))
-    try:
-        followed.curve(1.0)
-    except ValueError as error:
-        raise UsageError(f"The schedule {name!r} does not fit into {steps} steps: {error} Give more steps.") from None
-    return followed
+NOTHING = Candidate("nothing", nothing, 1.0, "the control")
 
 
 def choose(wanted: str | Iterable[str | Candidate | Callable[..., Any]]) -> list[Candidate]:
@@ -158,12 +72,49 @@ def _one(wanted: str | Candidate | Callable[..., Any]) -> Candidate:
         return _of_class(_made_of_a_rule(wanted) if _is_rule(wanted) else wanted)
     if not isinstance(wanted, str):
         raise UsageError(f"{wanted!r} is no optimizer; give a name, an optimizer class, a rule, or a Candidate.")
-    name = wanted.strip().lower()
-    if name not in KNOWN:
-        raise UsageError(
-            f"There is no optimizer called {wanted!r}{nearest(name, KNOWN)}; choose from {', '.join(KNOWN)}."
-        )
-    return KNOWN[name]
+    name = wanted.strip()
+    if name.lower() in KNOWN:
+        return KNOWN[name.lower()]
+    return _in_a_file(name) if ".py:" in name else _of_torch(name) if name.startswith("torch.") else _of_ours(name)
+
+
+def _in_a_file(name: str) -> Candidate:
+    file, _, attribute = name.rpartition(":")
+    found = from_file(file, attribute)
+    return found if isinstance(found, Candidate) else _one(found)
+
+
+def _of_torch(name: str) -> Candidate:
+    import torch
+
+    classes = _classes_of(torch.optim)
+    cls = classes.get(name.rpartition(".")[2].lower())
+    if cls is None:
+        known = [f"torch.{one.__name__}" for one in classes.values()]
+        raise UsageError(f"torch.optim has no {name!r}{nearest(name, known)}; it has {', '.join(sorted(known))}.")
+    twin = next((one for one in _KNOWN if one.cls == cls.__name__ and not one.options), None)
+    made = replace(twin, cls=cls) if twin else _of_class(cls)
+    return replace(made, name=f"torch.{cls.__name__}")
+
+
+def _of_ours(name: str) -> Candidate:
+    import steepest
+
+    classes = _classes_of(steepest)
+    if name.lower() in classes:
+        cls = classes[name.lower()]
+        return replace(_of_class(cls), name=name.lower(), cls=cls.__name__)
+    known = [*KNOWN, *sorted(set(classes) - set(KNOWN))]
+    raise UsageError(
+        f"There is no optimizer called {name!r}{nearest(name, known)}; choose from {', '.join(known)}; or "
+        "torch.NAME for one of torch.optim, FILE.py:NAME for one of yours."
+    )
+
+
+def _classes_of(module: Any) -> dict[str, Any]:
+    names = getattr(module, "__all__", None) or dir(module)
+    found = {name: getattr(module, name) for name in names if name[:1].isupper() and name not in NOT_SEARCHED}
+    return {name.lower(): cls for name, cls in found.items() if inspect.isclass(cls) and hasattr(cls, "step")}
 
 
 def _is_rule(wanted: Callable[..., Any]) -> bool:

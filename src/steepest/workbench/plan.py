@@ -1,6 +1,11 @@
 """What a study is to do, told apart from another by its plan."""
 
+from __future__ import annotations
+
+import json
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,38 +14,83 @@ from steepest.workbench.errors import UsageError
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study will do.  Equal plans may share a folder."""
+    """What a study will do.  Equal plans may share a folder.
+
+    Args:
+        task: Its name.
+        optimizers: What the record keeps of each candidate.
+        budget: Of each one's search, as text.
+        seeds: Fresh ones.
+        steps: Of a run.
+        metric, higher_is_better: What decides.
+        seed: Of the search.
+        rates: Tried with every optimizer in place of each one's own range; none if empty.
+        controls: Whether the do-nothing optimizer and the reference run too.
+    """
 
     task: str
     optimizers: list[dict[str, Any]]
-    trials: int
+    budget: str
     seeds: int
     steps: int
     metric: str
     higher_is_better: bool
     seed: int = 0
+    rates: tuple[float, ...] = ()
+    controls: bool = True
 
-    def difference(self, other: dict[str, Any]) -> str:
+    def difference(self, stored: dict[str, Any]) -> str:
         """The first thing in which a stored plan differs, in words, or nothing."""
-        for name, mine in asdict(self).items():
-            theirs = other.get(name, getattr(type(self), name, None))  # a study of before may not have it
+        for name, mine in json.loads(json.dumps(asdict(self))).items():  # as the record gives it back
+            theirs = stored.get(name)
             if mine != theirs:
-                pair = [_listed(each or []) if name == "optimizers" else each for each in (theirs, mine)]
-                return f"{name}={pair[0]}, not {name}={pair[1]}"
+                return _difference_of_optimizers(theirs, mine) if name == "optimizers" else _not(name, theirs, mine)
         return ""
 
 
-def _listed(optimizers: list[dict[str, Any]]) -> str:
-    """Names where they tell the difference; otherwise the reader looks into the manifest."""
-    return ",".join(f"{each['name']}@{each['centre']:g}" for each in optimizers)
+def _difference_of_optimizers(theirs: Any, mine: Any) -> str:
+    """Their names; where these are equal, what is different in the first that differs."""
+    names = [",".join(f"{each['name']}@{each['centre']:g}" for each in those) for those in (theirs or [], mine)]
+    if names[0] != names[1]:
+        return _not("optimizers", *names)
+    for one, other in zip(theirs, mine, strict=True):
+        for field in other:
+            if one.get(field) != other[field]:
+                return f"{_not(field, one.get(field), other[field])}, for {other['name']}"
+    return "other optimizers"
 
 
-def parsed(budget: str | int) -> int:
-    """The number of trials in `trials=N`."""
-    found = re.fullmatch(r"(?:trials=)?(\d+)", str(budget).strip())
-    if not found or int(found[1]) < 1:
+def _not(name: str, theirs: Any, mine: Any) -> str:
+    if name == "budget":
+        return f"{theirs}, not {mine}"
+    if name == "rates":
+        theirs, mine = (",".join(f"{rate:g}" for rate in those) or "each optimizer's own" for those in (theirs, mine))
+    return f"{name}={theirs}, not {name}={mine}"
+
+
+def rates_of(wanted: str | Sequence[float] | None) -> tuple[float, ...]:
+    """The rates that were asked for: numbers, `0.1,0.01`, or `1e-5:1e2:36`, which are 36 on a logarithmic scale.
+
+    Raises:
+        UsageError: They are none, not positive, or not finite.
+    """
+    if wanted is None or (isinstance(wanted, str) and not wanted.strip()):
+        return ()
+    try:
+        rates = _listed(wanted) if isinstance(wanted, str) else [float(rate) for rate in wanted]
+    except ValueError:
+        rates = []
+    if not rates or not all(0 < rate < math.inf for rate in rates):
         raise UsageError(
-            f"The budget {str(budget)!r} cannot be used; write trials=N, with N the number of learning rates "
-            "to try for each optimizer, at least 1."
+            f"The rates {wanted!r} cannot be tried; write positive numbers (0.1,0.01) or LOWEST:HIGHEST:COUNT "
+            "(1e-5:1e2:36, evenly spaced on a logarithmic scale)."
         )
-    return int(found[1])
+    return tuple(sorted(set(rates)))
+
+
+def _listed(text: str) -> list[float]:
+    if found := re.fullmatch(r"([^:]+):([^:]+):(\d+)", text.strip()):
+        low, high, count = float(found[1]), float(found[2]), int(found[3])
+        exponents = [k / max(1, count - 1) for k in range(count)]
+        return [float(f"{low * (high / low) ** exponent:.4g}") for exponent in exponents]
+    return [float(part) for part in text.split(",")]

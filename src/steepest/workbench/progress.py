@@ -12,7 +12,7 @@ from steepest.workbench.plan import Plan
 from steepest.workbench.watcher import Watcher
 
 if TYPE_CHECKING:
-    from steepest.workbench.record import Key
+    from steepest.workbench.key import Key
 
 
 class Line(Watcher):
@@ -29,36 +29,49 @@ class Line(Watcher):
             transient=True,
         )
         self.bar = TaskID(0)
+        self.bars: list[TaskID] = []
+        self.reached: dict[int, int] = {}
         self.steps = self.runs = self.ended_runs = self.failed = 0
         self.best: tuple[float, str] | None = None
 
-    def begin(self, plan: Plan, runs: int, done: int) -> None:
-        """Show the line."""
+    def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
+        """Show the line, and one for each worker where there are several."""
         self.steps, self.runs = plan.steps, runs
         if done:
-            self.progress.console.print(f"Going on with {done} of {runs} runs done.", style="dim")
+            self.progress.console.print(f"Going on with {done} of about {runs} runs done.", style="dim")
         self.bar = self.progress.add_task(escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", news="")
+        if workers > 1:
+            self.bars = [self.progress.add_task(f"  worker {place + 1}", run="", news="") for place in range(workers)]
         self.progress.start()
 
-    def run(self, key: Key, steps: int) -> None:
+    def run(self, key: Key, steps: int, worker: int = 0) -> None:
         """Name the run."""
-        self.progress.update(
-            self.bar,
-            run=f"{self.ended_runs + 1}/{self.runs}",
-            news=self._news(f"{key.optimizer} {key.rate:g}"),
-        )
+        self.reached[worker] = 0
+        news = f"{key.phase}: {key.optimizer} {key.rate:g}"
+        if self.bars:
+            self.progress.update(self.bars[worker], total=steps, completed=0, news=escape(news))
+        self._show("" if self.bars else news)
 
-    def tick(self, step: int) -> None:
+    def tick(self, step: int, worker: int = 0) -> None:
         """Move the bar."""
-        self.progress.update(self.bar, completed=self.ended_runs * self.steps + step)
+        self.reached[worker] = step
+        if self.bars:
+            self.progress.update(self.bars[worker], completed=step)
+        done = self.ended_runs * self.steps + sum(self.reached.values())
+        self.progress.update(self.bar, completed=done)
 
     def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
         """Count the run.  One that stopped early moves the bar to its end."""
         self.ended_runs += 1
+        self.runs = max(self.runs, self.ended_runs)
         self.failed += status != "trained"
         if status == "trained" and value is not None and self._is_best(value, higher_is_better):
             self.best = value, key.optimizer
-        self.progress.update(self.bar, completed=self.ended_runs * self.steps, news=self._news(""))
+        self.progress.update(self.bar, completed=self.ended_runs * self.steps, total=self.runs * self.steps)
+        self._show("")
+
+    def _show(self, now: str) -> None:
+        self.progress.update(self.bar, run=f"{self.ended_runs}/{self.runs}", news=self._news(now))
 
     def _is_best(self, value: float, higher_is_better: bool) -> bool:
         return self.best is None or (value > self.best[0] if higher_is_better else value < self.best[0])

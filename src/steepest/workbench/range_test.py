@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from steepest.workbench.optimizers import Candidate
+from steepest.workbench.candidate import Candidate
 
 STEPS = 200
 """Of a rising run: 25 a decade."""
@@ -64,16 +64,25 @@ def rising(centre: float, steps: int = STEPS) -> list[float]:
     return [float(centre * 10**exponent) for exponent in exponents]
 
 
-def curve(make: Callable[[int], Any], candidate: Candidate, seed: int, steps: int = STEPS) -> Curve:
-    """Train with a rising rate; the loss at a rate is that of the next batch, before the next step."""
+def curve(
+    make: Callable[[int], Any],
+    candidate: Candidate,
+    seed: int,
+    steps: int = STEPS,
+    stop: Callable[[], bool] = lambda: False,
+) -> Curve:
+    """Train with a rising rate; the loss at a rate is that of the next batch, before the next step.
+
+    Where `stop()` is true it ends early, and what it has is of no use.
+    """
     from steepest.workbench.batches import Batches
     from steepest.workbench.isolation import given_back, own_randomness, threads_for
-    from steepest.workbench.run import checked
+    from steepest.workbench.judged import checked
 
     with own_randomness(seed):
         task = checked(make(seed))
         batches, rates = Batches(task.train), rising(candidate.centre, steps)
-        optimizer = candidate.build(task.model.parameters(), rates[0])
+        optimizer = replace(candidate, schedule="").build(task.model.parameters(), rates[0])
         factors = [group["lr"] / rates[0] for group in optimizer.param_groups]
         losses: list[float] = []
         with given_back(task.model), threads_for(task.model.train()):
@@ -88,6 +97,8 @@ def curve(make: Callable[[int], Any], candidate: Candidate, seed: int, steps: in
                 loss = task.loss(task.model, next(batches))
                 losses.append(loss.item())
                 if not losses[-1] < TOO_HIGH * max(first, 1e-12):  # also where it is no number
+                    break
+                if stop():
                     break
     return Curve(seed, rates[: len(losses)], losses)
 

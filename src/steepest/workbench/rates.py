@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from steepest.workbench import range_test
+from steepest.workbench.candidate import Candidate
 from steepest.workbench.errors import UsageError
+from steepest.workbench.explaining import Explaining
 from steepest.workbench.loading import Source, load
-from steepest.workbench.optimizers import DEFAULT, Candidate, choose
+from steepest.workbench.optimizers import DEFAULT, choose
 from steepest.workbench.range_test import Bracket, Curve
-from steepest.workbench.study import Explaining
 from steepest.workbench.task import TaskFunction
 
 TRIALS = 5
@@ -136,7 +137,7 @@ class _Trials:
 
     def __init__(self, source: Source, candidate: Candidate, seed: int, steps: int | None) -> None:
         from steepest.workbench.isolation import own_randomness
-        from steepest.workbench.run import checked
+        from steepest.workbench.judged import checked
 
         with own_randomness(seed):
             task = checked(source.make(seed))
@@ -171,7 +172,8 @@ class _Trials:
     def final(self, rate: float) -> float | None:
         """The metric at the end of a short run; None where it did not train."""
         from steepest.workbench.isolation import given_back
-        from steepest.workbench.run import TRAINED, Run
+        from steepest.workbench.run import Run
+        from steepest.workbench.trace import TRAINED
 
         run = Run(self._source.make, self._candidate, rate, self._seed, steps=self.steps)
         with given_back(self._model):  # a task may hand out the same one again

@@ -7,30 +7,35 @@ way.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import WorkbenchError
+from steepest.workbench.key import COLUMNS, THIS, Key
 
 if TYPE_CHECKING:
     import polars
 
-    from steepest.workbench.run import Outcome
+    from steepest.workbench.candidate import Candidate
+    from steepest.workbench.range_test import Curve
+    from steepest.workbench.trace import Outcome
 
 DATABASE = "study.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION = 0x57EE9E57  # marks the file as ours, so that nothing else is ever taken for a study
 
 SCHEMA = """
 CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL);           -- configuration and task, as JSON
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
-    phase TEXT NOT NULL,            -- search or finalists
+    phase TEXT NOT NULL,            -- range, control, search, finalists, default, diagnosis
     optimizer TEXT NOT NULL,
     rate REAL NOT NULL,
+    settings TEXT NOT NULL,         -- other hyperparameters that were searched, as JSON; empty for none
     seed INTEGER NOT NULL,
     status TEXT NOT NULL,           -- trained, failed to train, diverged
     reason TEXT NOT NULL,
@@ -39,25 +44,17 @@ CREATE TABLE runs (
     initial REAL,                   -- the deciding metric before the first step
     final REAL,                     -- and at the end; NULL where it was not a number
     finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
-    UNIQUE (phase, optimizer, rate, seed)
-); CREATE TABLE curve (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, loss REAL); CREATE
-TABLE metrics (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, name TEXT, value REAL);
+    UNIQUE (phase, optimizer, rate, settings, seed)
+);
+CREATE TABLE curve (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, loss REAL);
+CREATE TABLE metrics (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, name TEXT, value REAL);
 CREATE TABLE interrupted (
-    phase TEXT, optimizer TEXT, rate REAL, seed INTEGER, state BLOB,
-    PRIMARY KEY (phase, optimizer, rate, seed)
+    phase TEXT, optimizer TEXT, rate REAL, settings TEXT, seed INTEGER, state BLOB,
+    PRIMARY KEY (phase, optimizer, rate, settings, seed)
 );
 CREATE INDEX curve_of_run ON curve (run);
 CREATE INDEX metrics_of_run ON metrics (run);
 """
-
-
-class Key(NamedTuple):
-    """What identifies a run within a study."""
-
-    phase: str
-    optimizer: str
-    rate: float
-    seed: int
 
 
 def is_study(folder: Path) -> bool:
@@ -158,36 +155,62 @@ class Record:
         trace = outcome.trace
         ends = (trace.first(metric), outcome.final(metric))
         row = (*key, outcome.status, outcome.reason, trace.step, trace.seconds, *ends)
+        columns = f"{COLUMNS}, status, reason, steps, seconds, initial, final"
+        places = ", ".join("?" * len(row))
         with self._transaction() as db:
-            run = db.execute(
-                "INSERT INTO runs (phase, optimizer, rate, seed, status, reason, steps, seconds, initial, "
-                "final)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            ).lastrowid
+            run = db.execute(f"INSERT INTO runs ({columns}) VALUES ({places})", row).lastrowid
             db.executemany("INSERT INTO curve VALUES (?, ?, ?, ?)", [(run, *point) for point in trace.curve])
             db.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", [(run, *point) for point in trace.metrics])
-            db.execute("DELETE FROM interrupted")
+            db.execute(f"DELETE FROM interrupted WHERE {THIS}", key)
 
     def interrupt(self, key: Key, state: bytes) -> None:
         """Keep the run under way, to be continued."""
         with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO interrupted VALUES (?, ?, ?, ?, ?)", (*key, state))
+            places = ", ".join("?" * (len(key) + 1))
+            db.execute(f"INSERT OR REPLACE INTO interrupted ({COLUMNS}, state) VALUES ({places})", (*key, state))
 
     def interrupted(self, key: Key) -> bytes | None:
         """What an interrupted run left, if it is this one."""
-        where = "phase = ? AND optimizer = ? AND rate = ? AND seed = ?"
-        row = self.connection.execute(f"SELECT state FROM interrupted WHERE {where}", key).fetchone()
+        row = self.connection.execute(f"SELECT state FROM interrupted WHERE {THIS}", key).fetchone()
         return None if row is None else row[0]
 
     def done(self) -> set[Key]:
         """The runs that have ended."""
-        return {Key(*row) for row in self.connection.execute("SELECT phase, optimizer, rate, seed FROM runs")}
+        return {Key(*row) for row in self.connection.execute(f"SELECT {COLUMNS} FROM runs")}
 
     def holds_work(self) -> bool:
         """Whether any run has ended or was interrupted."""
         tables = ("runs", "interrupted")
         return any(self.connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
+
+    def cost(self, phase: str, optimizer: str) -> tuple[float, int]:
+        """Seconds of training and steps in a phase."""
+        query = "SELECT total(seconds), coalesce(sum(steps), 0) FROM runs WHERE phase = ? AND optimizer = ?"
+        return self.connection.execute(query, (phase, optimizer)).fetchone()
+
+    def ended(self, phase: str, optimizer: str) -> list[tuple[Key, str, float | None]]:
+        """Key, status and final metric of an optimizer's runs in a phase, in the order of the keys."""
+        query = f"SELECT {COLUMNS}, status, final FROM runs WHERE phase = ? AND optimizer = ? ORDER BY {COLUMNS}"
+        rows = self.connection.execute(query, (phase, optimizer))
+        return [(Key(*row[:-2]), row[-2], row[-1]) for row in rows]
+
+    def all_ended(self) -> list[tuple[Key, str, float | None]]:
+        """Key, status and final metric of every run, in the order in which they ended."""
+        rows = self.connection.execute(f"SELECT {COLUMNS}, status, final FROM runs ORDER BY id")
+        return [(Key(*row[:-2]), row[-2], row[-1]) for row in rows]
+
+    def rising(self, candidate: Candidate, steps: int) -> list[Curve]:
+        """The runs with a rising rate."""
+        from steepest.workbench.range_test import Curve, rising
+
+        rates, curves = rising(candidate.centre, steps), []
+        for run, seed in self.connection.execute(
+            "SELECT id, seed FROM runs WHERE phase = 'range' AND optimizer = ? ORDER BY seed", (candidate.name,)
+        ).fetchall():
+            rows = self.connection.execute("SELECT loss FROM curve WHERE run = ? ORDER BY step", (run,))
+            losses = [math.nan if loss is None else loss for (loss,) in rows]
+            curves.append(Curve(seed, rates[: len(losses)], losses))
+        return curves
 
     def runs(self) -> polars.DataFrame:
         """One row for each run."""
@@ -195,11 +218,10 @@ class Record:
 
     def curves(self) -> polars.DataFrame:
         """Training losses and metrics, one row for each value; the training loss is named `train_loss`."""
-        key = "phase, optimizer, rate, seed"
         return self._frame(
-            f"SELECT run, {key}, step, curve.seconds, 'train_loss' AS name, loss AS value"
+            f"SELECT run, {COLUMNS}, step, curve.seconds, 'train_loss' AS name, loss AS value"
             " FROM curve JOIN runs ON runs.id = run"
-            f" UNION ALL SELECT run, {key}, step, metrics.seconds, name, value"
+            f" UNION ALL SELECT run, {COLUMNS}, step, metrics.seconds, name, value"
             " FROM metrics JOIN runs ON runs.id = run ORDER BY run, name, step"
         )
 
@@ -208,7 +230,7 @@ class Record:
 
         cursor = self.connection.execute(query)
         columns = [column[0] for column in cursor.description]
-        texts = {"phase", "optimizer", "status", "reason", "finished", "name"}
+        texts = {"phase", "optimizer", "settings", "status", "reason", "finished", "name"}
         whole = {"id", "run", "seed", "steps", "step"}
         types = {
             name: polars.String if name in texts else polars.Int64 if name in whole else polars.Float64

@@ -8,67 +8,20 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 import torch
 
 from steepest.workbench.batches import Batches
+from steepest.workbench.candidate import Candidate, Settings
 from steepest.workbench.errors import TaskError, UsageError
+from steepest.workbench.gauge import Gauge
 from steepest.workbench.isolation import own_randomness, random_states, set_random_states, threads_for
-from steepest.workbench.optimizers import Candidate
-from steepest.workbench.task import Task, TaskFunction
+from steepest.workbench.judged import checked, evaluated, judged, what
+from steepest.workbench.task import TaskFunction
+from steepest.workbench.trace import INTERRUPTED, Outcome, Trace
 
 POINTS = 100  # of a loss curve: each is the mean over the steps since the last, so none is lost
-
-TRAINED, FAILED, DIVERGED, INTERRUPTED = "trained", "failed to train", "diverged", "interrupted"
-
-
-@dataclass
-class Trace:
-    """What a run has measured so far.
-
-    Args:
-        step: Steps taken.
-        seconds: Time spent in them, without evaluations.
-        curve: (step, seconds, mean training loss since the point before).
-        metrics: (step, seconds, name, value).
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    curve: list[tuple[int, float, float]] = field(default_factory=list)
-    metrics: list[tuple[int, float, str, float]] = field(default_factory=list)
-
-    def first(self, metric: str) -> float:
-        """The metric before the first step."""
-        return next(value for _, _, name, value in self.metrics if name == metric)
-
-    def last(self, metric: str) -> float:
-        """The metric when it was last measured."""
-        return next(value for _, _, name, value in reversed(self.metrics) if name == metric)
-
-
-@dataclass
-class Outcome:
-    """How a run ended.
-
-    Args:
-        status: trained, failed to train, diverged, or interrupted.
-        reason: Why it is not trained, in words; empty where it is.
-        trace: What it measured.
-        saved: All that is needed to go on, where it was interrupted.
-    """
-
-    status: str
-    reason: str
-    trace: Trace
-    saved: bytes | None = None
-
-    def final(self, metric: str) -> float | None:
-        """The metric at the end; None where the run did not get there with finite numbers."""
-        return None if self.status == DIVERGED else self.trace.last(metric)
 
 
 class Run:
@@ -81,6 +34,8 @@ class Run:
         seed: Of initialisation, data order and everything else that is drawn.
         steps: How many; the task's own number if None.
         saved: What an interrupted run left, to continue it.
+        settings: Values of its other hyperparameters that are searched.
+        gauge: Looks at the steps that end at a point of the curve; it changes nothing.
     """
 
     def __init__(
@@ -92,9 +47,11 @@ class Run:
         *,
         steps: int | None = None,
         saved: bytes | None = None,
+        settings: Settings | None = None,
+        gauge: Gauge | None = None,
     ) -> None:
         self.make, self.candidate, self.rate, self.seed = make, candidate, rate, seed
-        self.steps, self.saved = steps, saved
+        self.steps, self.saved, self.settings, self.gauge = steps, saved, settings, gauge
         self.trace = Trace()
 
     def train(
@@ -115,7 +72,7 @@ class Run:
         self.task = checked(self.make(self.seed))
         self.steps = self.steps or self.task.steps
         self.model = self.task.model.train()
-        self.optimizer = self.candidate.build(self.model.parameters(), self.rate)
+        self.optimizer = self.candidate.build(self.model.parameters(), self.rate, self.settings)
         self.initial_rates = [group["lr"] for group in self.optimizer.param_groups]
         follows_by_itself = any("schedules" in group for group in self.optimizer.param_groups)
         self.schedule = None if follows_by_itself else self.candidate.curve(self.rate)
@@ -157,13 +114,16 @@ class Run:
         loss = self.task.loss(self.model, next(self.batches))
         if not (isinstance(loss, torch.Tensor) and loss.numel() == 1):
             raise TaskError(
-                f"`loss(model, batch)` returned {_what(loss)}, but a run minimises one number; "
+                f"`loss(model, batch)` returned {what(loss)}, but a run minimises one number; "
                 "return a tensor with a single element, such as a mean over the batch."
             )
         loss.backward()
         if self.schedule is not None:
             self._set_rates(self.schedule(self.trace.step) / self.rate)
-        self.optimizer.step()
+        if self.gauge is not None and self.trace.step + 1 in self.curve_steps:
+            self.trace.metrics += self.gauge.watched(self.model, self.optimizer.step, self.trace)
+        else:
+            self.optimizer.step()
         # Left on its device and not read here: reading it would make every step of a GPU wait.
         self.total += loss.detach().reshape(()).to(self.total.device)
         self.count += 1
@@ -217,64 +177,8 @@ class Run:
         set_random_states(state["random"])
 
 
-def judged(task: Task, trace: Trace, steps: int, model: torch.nn.Module) -> tuple[str, str]:
-    """A finished run's status, and the reason where it is not `trained`."""
-    if trace.curve and not math.isfinite(trace.curve[-1][2]):
-        return DIVERGED, f"the training loss was not finite at step {trace.step}"
-    if not all(bool(p.isfinite().all()) for p in model.parameters()):
-        return DIVERGED, f"a parameter was not finite at step {trace.step}"
-    first, last = trace.first(task.metric), trace.last(task.metric)
-    if not math.isfinite(last):
-        return DIVERGED, f"{task.metric} was not finite at step {trace.step}"
-    if not task.better(last, first):
-        return FAILED, f"{task.metric} ended at {last:.4g}, no better than {first:.4g} before the first step"
-    if task.baseline is not None and not task.better(last, task.baseline):
-        return (
-            FAILED,
-            f"{task.metric} ended at {last:.4g}, no better than a constant prediction's {task.baseline:.4g}",
-        )
-    return TRAINED, ""
-
-
-def checked(task: Any) -> Task:
-    """The task itself, if it is one and has something to train."""
-    if not isinstance(task, Task):
-        raise TaskError(f"The task function returned {_what(task)}; return a steepest.workbench.Task.")
-    if not any(parameter.requires_grad for parameter in task.model.parameters()):
-        raise TaskError("The task's model has no parameter that requires a gradient, so there is nothing to train.")
-    if task.steps < 1 or task.evaluations < 1:
-        raise TaskError(
-            f"The task asks for steps={task.steps} and evaluations={task.evaluations}; both are at least 1."
-        )
-    return task
-
-
-def evaluated(task: Task) -> dict[str, float]:
-    """The metrics of the model as it is, measured without touching its gradients or the random state."""
-    task.model.eval()
-    states = random_states()
-    with torch.no_grad():
-        metrics = task.evaluate(task.model)
-    set_random_states(states)
-    if not (isinstance(metrics, Mapping) and task.metric in metrics):
-        named = f"the names {', '.join(map(repr, metrics))}" if isinstance(metrics, Mapping) else _what(metrics)
-        raise TaskError(
-            f"`evaluate(model)` returned {named}, but the task's metric is {task.metric!r}; "
-            f"return a dictionary with that name, or give the task another `metric`."
-        )
-    return {str(name): float(value) for name, value in metrics.items()}
-
-
 def _spread(count: int, steps: int) -> set[int]:
     """`count` steps from 1 to `steps`, evenly; all of them if there are fewer."""
     if steps < 1:
         raise UsageError(f"A run of {steps} steps trains nothing; give a number of steps of at least 1.")
     return {math.ceil(steps * (point + 1) / count) for point in range(count)}
-
-
-def _what(thing: Any) -> str:
-    shape = getattr(thing, "shape", None)
-    name = type(thing).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}" + (
-        f" of shape {tuple(shape)}" if shape is not None else ""
-    )

@@ -1,47 +1,56 @@
-"""A study: every optimizer searched over its own range of rates with the same budget, the best two tried again.
+"""A study: what was asked for is made a plan, the plan a record, the record a report.
 
-1. Search: `trials` rates for each optimizer, one run each, all with the same seed.
-2. Finalists: the best two rates of each optimizer, again with fresh seeds.  Within a repetition every optimizer
-   starts from the same initialisation and sees the data in the same order, so that differences are taken in pairs.
-
-The seed of the search never enters an estimate: the run that was picked because it was the best flatters its rate.
+`protocol` says which runs come when, `crew` makes them, `record` keeps them.
 """
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench import folder as folders
+from steepest.workbench.budget import Budget, parsed
+from steepest.workbench.candidate import Candidate
 from steepest.workbench.comparison import Comparison
-from steepest.workbench.errors import Interrupted, TaskError, UsageError, WorkbenchError, missing_extra
-from steepest.workbench.loading import Source, load, summary, users_traceback
-from steepest.workbench.optimizers import CONSTANT, DEFAULT, Candidate, choose, scheduled
-from steepest.workbench.plan import Plan, parsed
-from steepest.workbench.record import Key, Record
+from steepest.workbench.crew import Alone, Crew, Workers
+from steepest.workbench.errors import Interrupted, TaskError, UsageError, WorkbenchError
+from steepest.workbench.following import CONSTANT
+from steepest.workbench.jobs import Job, Workshop
+from steepest.workbench.key import Key
+from steepest.workbench.optimizers import DEFAULT, choose
+from steepest.workbench.order import Order
+from steepest.workbench.plan import Plan, rates_of
+from steepest.workbench.problems import settings_of
+from steepest.workbench.protocol import Protocol
+from steepest.workbench.record import Record
 from steepest.workbench.signals import Stop
 from steepest.workbench.task import TaskFunction
+from steepest.workbench.trace import INTERRUPTED
 from steepest.workbench.watcher import Watcher
 
 if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers
 
-SEARCH, FINALISTS = "search", "finalists"
-RUNNERS = 2  # rates of each optimizer that are tried again
+BUDGET, SEEDS = "trials=16", 5
 
 
 def compare(
     task: str | TaskFunction,
-    optimizers: Sequence[str | Candidate | Callable[..., Any]] = DEFAULT,
-    budget: str | int = "trials=12",
-    seeds: int = 5,
+    optimizers: Sequence[str | Candidate | Callable[..., Any]] | None = None,
+    budget: str | int | None = None,
+    seeds: int | None = None,
     *,
     schedules: str | Sequence[str] = CONSTANT,
+    rates: str | Sequence[float] | None = None,
     steps: int | None = None,
+    metric: str | None = None,
+    higher_is_better: bool | None = None,
+    controls: bool = True,
     seed: int = 0,
+    workers: int = 1,
     out: str | Path | None = None,
     fresh: bool = False,
     command: Sequence[str] = (),
@@ -51,13 +60,18 @@ def compare(
 
     Args:
         task: A built-in problem's name, `FILE.py:function`, or a function `task(seed)` that returns a `Task`.
-        optimizers: Names, optimizer classes, or `Candidate`s.
-        budget: `trials=N`: rates tried for each optimizer.
-        seeds: Fresh seeds for the best two rates of each.
+        optimizers: Names (ours, `torch.NAME`, `FILE.py:NAME`), optimizer classes, rules, or `Candidate`s.
+        budget: Of each optimizer's search: `trials=16`, `steps=1e6` or `time=2h`.
+        seeds: Fresh seeds for the best two settings of each.
         schedules: Of the rate: constant, linear, cosine, warmup-cosine, wsd, one-cycle, inverse-sqrt.  Every optimizer
             is tried with each of them.
+        rates: Tried with every optimizer, in place of a search: numbers, or LOWEST:HIGHEST:COUNT.
         steps: Length of a run; the task's own if None.
+        metric: What decides, of the numbers that the task's `evaluate` gives; the task's own if None.
+        higher_is_better: The direction of `metric`.
+        controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.
         seed: Of the search; the finalists have those that follow.  The same seed gives the same numbers.
+        workers: Processes that train at the same time.
         out: The folder; `runs/` and the task's name if None.
         fresh: Start over, discarding the study in the folder.
         command: What the user typed, for the manifest and for the line that says how to go on.
@@ -69,28 +83,32 @@ def compare(
         WorkbenchError: The folder cannot be used.
         Interrupted: Ctrl-C or SIGTERM.  Everything is saved.
     """
-    candidates, trials = choose(optimizers), parsed(budget)
+    usual = settings_of(task)
+    if rates is not None and budget is not None:
+        raise UsageError(f"The rates say already how many trials there are; leave out the budget {budget!r}.")
+    if metric is None and higher_is_better is not None:
+        raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
+    if rates is None and budget is None:
+        rates = usual.get("rates")
+    chosen = usual.get("optimizers", DEFAULT) if optimizers is None else optimizers
+    count = usual.get("seeds", SEEDS) if seeds is None else seeds
+    spend, tried = parsed(BUDGET if budget is None else budget), rates_of(rates)
+    _check(seeds=count, steps=steps, seed=seed, workers=workers)
+    choose(chosen)
+    order = Order(task, chosen, schedules, steps, controls, metric, higher_is_better)
+    study = Study(order, spend, tried, count, seed, watcher or Watcher(), list(command), out)
+    return study.conduct(fresh, workers)
+
+
+def _check(seeds: int, steps: int | None, seed: int, workers: int) -> None:
     if seeds < 1:
         raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
     if steps is not None and steps < 1:
         raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
     if seed < 0:
         raise UsageError(f"seed={seed} cannot seed a generator; give 0 or more.")
-    source = load(task)
-    place = Path(out) if out is not None else Path("runs") / source.folder
-    study = Study(
-        source,
-        candidates,
-        trials,
-        seeds,
-        schedules=schedules,
-        steps=steps,
-        seed=seed,
-        folder=place,
-        command=list(command),
-        watcher=watcher or Watcher(),
-    )
-    return study.conduct(fresh)
+    if workers < 1:
+        raise UsageError(f"workers={workers} trains nothing; give at least 1.")
 
 
 class Study:
@@ -98,32 +116,37 @@ class Study:
 
     def __init__(
         self,
-        source: Source,
-        candidates: list[Candidate],
-        trials: int,
+        order: Order,
+        budget: Budget,
+        rates: tuple[float, ...],
         seeds: int,
-        *,
-        schedules: str | Sequence[str],
-        steps: int | None,
         seed: int,
-        folder: Path,
-        command: list[str],
         watcher: Watcher,
+        command: list[str],
+        out: str | Path | None,
     ) -> None:
-        self.source, self.folder = source, folder
+        self.source, self.budget = order.source(), budget
         self.command, self.watcher = command, watcher
-        with Explaining(source.name, "when it was first made"):
-            from steepest.workbench.isolation import own_randomness
-            from steepest.workbench.run import checked
+        self.task = order.first(self.source, seed)
+        length = order.steps or self.task.steps
+        self.order = replace(order, steps=length)
+        self.folder = Path(out) if out is not None else Path("runs") / self.source.folder
+        self.candidates = self.order.candidates()
+        self.plan = Plan(
+            self.source.name,
+            [candidate.described() for candidate in self.candidates],
+            f"{len(rates)} rates" if rates else str(budget),
+            seeds,
+            length,
+            self.task.metric,
+            self.task.higher_is_better,
+            seed,
+            rates,
+            order.controls,
+        )
+        budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
 
-            with own_randomness(seed):
-                self.task = checked(source.make(seed))
-        length, task = steps or self.task.steps, self.task
-        self.candidates = scheduled(candidates, schedules, length)
-        described = [candidate.described() for candidate in self.candidates]
-        self.plan = Plan(source.name, described, trials, seeds, length, task.metric, task.higher_is_better, seed)
-
-    def conduct(self, fresh: bool) -> Comparison:
+    def conduct(self, fresh: bool, workers: int) -> Comparison:
         """Do what is left to do, and write the report."""
         folders.prepare(self.folder)
         with Record(self.folder, write=True) as record, Stop() as stop:
@@ -131,8 +154,7 @@ class Study:
                 record.clear()
             self._agree(record)
             try:
-                self._warm_up()
-                self._runs(record, stop)
+                self._runs(record, stop, workers)
             except TaskError:
                 record.set(task_failed=True)  # its repair may go on with what was computed
                 raise
@@ -145,7 +167,7 @@ class Study:
         stored = record.get("plan") if record.holds_work() else None
         if stored is None:
             manifest = folders.manifest(self.plan, self.candidates, self.command)
-            record.set(plan=asdict(self.plan), manifest=manifest, digests=[])
+            record.set(plan=asdict(self.plan), manifest=manifest, digests=[], finished=False)
         elif difference := self.plan.difference(stored):
             raise WorkbenchError(
                 f"{self.folder} holds a comparison with {difference}; repeat it as it was to go on with it, "
@@ -161,101 +183,53 @@ class Study:
         record.set(task_failed=False)
         record.set(digests=list(digests), baseline=self.task.baseline, target=self.task.target)
 
-    def _warm_up(self) -> None:
-        """Take two steps with each optimizer, so that no run's time has compiling on first use in it."""
-        for candidate in self.candidates:
-            key = Key(SEARCH, candidate.name, candidate.centre, self.plan.seed)
-            with Explaining(self.source.name, f"in its first two steps with {candidate.name}"):
-                self._run(key, steps=min(2, self.plan.steps)).train()
-
-    def _runs(self, record: Record, stop: Stop) -> None:
-        done = record.done()
-        search = list(self._search())
-        expected = len(search) + len(self.candidates) * min(RUNNERS, self.plan.trials) * self.plan.seeds
-        self.watcher.begin(self.plan, expected, len(done))
-        for row in record.runs().iter_rows(named=True):
-            key = Key(row["phase"], row["optimizer"], row["rate"], row["seed"])
-            self.watcher.ended(key, row["status"], row["final"], self.task.higher_is_better)
-        for key in search:
-            self._one(record, key, done, stop)
-        for key in self._finalists(record):
-            self._one(record, key, done, stop)
-
-    def _search(self) -> Iterator[Key]:
-        rates = {candidate.name: candidate.rates(self.plan.trials) for candidate in self.candidates}
-        for trial in range(self.plan.trials):
-            for name, tried in rates.items():
-                yield Key(SEARCH, name, tried[trial], self.plan.seed)
-
-    def _finalists(self, record: Record) -> Iterator[Key]:
-        best = {candidate.name: finalists(record, candidate.name) for candidate in self.candidates}
-        for seed in range(self.plan.seed + 1, self.plan.seed + 1 + self.plan.seeds):
-            for name, rates in best.items():
-                for rate in rates:
-                    yield Key(FINALISTS, name, rate, seed)
-
-    def _one(self, record: Record, key: Key, done: set[Key], stop: Stop) -> None:
-        if key in done:
+    def _runs(self, record: Record, stop: Stop, workers: int) -> None:
+        if record.get("finished"):
+            self.watcher.begin(self.plan, len(record.done()), len(record.done()))
             return
-        if stop.wanted():
-            raise self._interrupted()
-        self.watcher.run(key, self.plan.steps)
-        with self._explaining(key):
-            outcome = self._run(key, saved=record.interrupted(key)).train(stop.wanted, self.watcher.tick)
-        if outcome.saved is not None:
-            record.interrupt(key, outcome.saved)
-            raise self._interrupted()
-        record.add(key, outcome, self.task.metric)
-        final = outcome.final(self.task.metric)
-        self.watcher.ended(key, outcome.status, final, self.task.higher_is_better)
+        kept = f" The runs before are kept in {self.folder}, and the same command goes on from there."
+        workshop = Workshop(self.source, self.candidates, kept)
+        record.set(memory={one.name: workshop.warm_up(one, self.plan.seed) for one in self.candidates})
+        protocol = Protocol(self.plan, self.budget, self.candidates, record)
+        self._tell_what_is_there(record, protocol, workers)
+        crew = Alone(workshop, stop.wanted, self.watcher)
+        if workers > 1:
+            crew = Workers(self.order, workers, kept, stop.wanted, self.watcher)
+        try:
+            for stage in protocol.stages():
+                self._stage(record, crew, self._jobs(record, protocol, stage))
+                if stop.wanted():
+                    raise self._interrupted()
+        finally:
+            crew.close()
+        record.set(finished=True)
 
-    def _run(self, key: Key, steps: int | None = None, saved: bytes | None = None) -> Any:
-        from steepest.workbench.run import Run
+    def _tell_what_is_there(self, record: Record, protocol: Protocol, workers: int) -> None:
+        done = record.all_ended()
+        self.watcher.begin(self.plan, protocol.expected(), len(done), workers)
+        for key, status, final in done:
+            self.watcher.ended(key, status, final, self.task.higher_is_better)
 
-        candidate = next(each for each in self.candidates if each.name == key.optimizer)
-        return Run(self.source.make, candidate, key.rate, key.seed, steps=steps or self.plan.steps, saved=saved)
+    def _jobs(self, record: Record, protocol: Protocol, stage: Iterator[Key]) -> Iterator[Job]:
+        done = record.done()
+        for key in stage:
+            if key not in done:
+                yield Job(key, protocol.steps(key), record.interrupted(key))
+
+    def _stage(self, record: Record, crew: Crew, jobs: Iterator[Job]) -> None:
+        for job, outcome in crew.make(jobs):
+            if outcome.status == INTERRUPTED:
+                if outcome.saved is not None:
+                    record.interrupt(job.key, outcome.saved)
+                continue
+            record.add(job.key, outcome, self.task.metric)
+            final = outcome.final(self.task.metric)
+            self.watcher.ended(job.key, outcome.status, final, self.task.higher_is_better)
 
     def _interrupted(self) -> Interrupted:
         words = [word for word in self.command if word != "--fresh"]
         again = shlex.join(words) if words else "the same call of compare()"
         return Interrupted(f"Stopped between two steps; everything is saved in {self.folder}. To go on:\n  {again}")
-
-    def _explaining(self, key: Key) -> Explaining:
-        where = f"with {key.optimizer} at {key.rate:g}, seed {key.seed}"
-        kept = f" The runs before are kept in {self.folder}, and the same command goes on from there."
-        return Explaining(self.source.name, where, kept)
-
-
-class Explaining:
-    """Turns what a task raises into a TaskError with the user's own traceback.
-
-    Args:
-        task: The task's name.
-        where: At what moment.
-        kept: What has become of the runs before.
-    """
-
-    def __init__(self, task: str, where: str, kept: str = "") -> None:
-        self.task, self.where, self.kept = task, where, kept
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, WorkbenchError):
-            return
-        if isinstance(error, ImportError) and missing_extra(error):
-            return
-        sentence = f"{self.task} raised {summary(error)} {self.where}; repair it.{self.kept}"
-        raise TaskError(sentence, users_traceback(error)) from error
-
-
-def finalists(record: Record, optimizer: str) -> list[float]:
-    """The best two rates of an optimizer's search, best first; fewer where fewer trained."""
-    runs = [row for row in record.runs().iter_rows(named=True) if row["phase"] == SEARCH]
-    trained = [row for row in runs if row["optimizer"] == optimizer and row["status"] == "trained"]
-    sign = -1 if record.get("plan")["higher_is_better"] else 1
-    return [row["rate"] for row in sorted(trained, key=lambda row: (sign * row["final"], row["rate"]))[:RUNNERS]]
 
 
 def finish(record: Record) -> Numbers:

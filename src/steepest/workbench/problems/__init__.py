@@ -3,6 +3,8 @@
 import ast
 import importlib
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.task import TaskFunction
@@ -17,6 +19,17 @@ def names() -> dict[str, str]:
     return found
 
 
+def settings_of(task: object) -> dict[str, Any]:
+    """What a built-in problem's comparison is made with where nobody asks for anything else; its `COMPARISON`."""
+    if not isinstance(task, str) or task not in names():
+        return {}
+    return getattr(_module(task), "COMPARISON", {})
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
 def load(name: str) -> TaskFunction:
     """The function `task(seed)` of a problem, by the problem's name."""
     known = list(names())
@@ -25,4 +38,4 @@ def load(name: str) -> TaskFunction:
             f"There is no problem called {name!r}{nearest(name, known)}; the problems are "
             f"{', '.join(known)}, and a task of your own is given as FILE.py:function."
         )
-    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}").task
+    return _module(name).task

@@ -4,6 +4,9 @@ Loss 0.5 (theta - x)' Q (theta - x), averaged over a batch of x.  Q has 90 eigen
 (30, 60), rotated at random; x ~ N(0, 0.6^2 I); theta starts at 1.  Gradient descent is unstable above the
 rate 2 / 53.13 = 0.0376.
 
+`steepest compare quadratic-deep` repeats the published protocol: 36 rates from 1e-5 to 1e2, evenly spaced on a
+logarithmic scale, and ten fresh seeds at the best ones.
+
 Schneider, Balles, Hennig, "DeepOBS: a deep learning optimizer benchmark suite", 2019.
 """
 
@@ -13,10 +16,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from steepest.workbench.candidate import Candidate
 from steepest.workbench.task import Shuffled, Task
 
 DIMENSIONS = 100
 BATCH = 128
+_DEFAULT = "the default of DeepOBS"
+COMPARISON = {
+    "optimizers": [
+        Candidate("sgd", "SGD", 1e-2, _DEFAULT),
+        Candidate("momentum", "SGD", 1e-2, _DEFAULT, {"momentum": 0.99}),
+        Candidate("adam", "Adam", 1e-3, _DEFAULT),
+    ],
+    "rates": "1e-5:1e2:36",
+    "seeds": 10,
+}
 
 
 def rotation(rng: np.random.RandomState, dimensions: int) -> np.ndarray:

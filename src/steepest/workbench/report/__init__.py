@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 
 def write(found: Numbers, folder: Path) -> None:
-    """Write `report.html`, and every figure as PNG and SVG, into the folder."""
+    """Write `report.html`, and every figure as PNG, SVG and CSV, into the folder."""
+    import polars
+
     from steepest.workbench.report import figures
     from steepest.workbench.report.page import page
 
@@ -18,3 +20,5 @@ def write(found: Numbers, folder: Path) -> None:
     for name, chart in figures.for_paper(found).items():
         chart.save(folder / f"{name}.png", scale_factor=2)
         chart.save(folder / f"{name}.svg")
+        rows = polars.DataFrame(figures.rows_of(chart.to_dict()), infer_schema_length=None)
+        rows.write_csv(folder / f"{name}.csv")

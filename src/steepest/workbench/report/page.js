@@ -10,32 +10,68 @@ function draw(name) {
 }
 
 function set(names, signal, value) {
-  for (const name of names) views[name]?.signal(signal, value).runAsync();
+  for (const name of names) {
+    if (charts[name]?.params.some((param) => param.name === signal)) views[name]?.signal(signal, value).runAsync();
+  }
 }
 
 function press(buttons, chosen) {
   for (const button of buttons) button.setAttribute("aria-pressed", String(button === chosen));
 }
 
-for (const button of document.querySelectorAll(".legend button")) {
+for (const button of document.querySelectorAll(".legend [data-optimizer]")) {
   button.addEventListener("click", () => {
     const name = button.dataset.optimizer;
     if (!hidden.delete(name)) hidden.add(name);
-    for (const twin of document.querySelectorAll(".legend button")) {
+    for (const twin of document.querySelectorAll(".legend [data-optimizer]")) {
       twin.setAttribute("aria-pressed", String(!hidden.has(twin.dataset.optimizer)));
     }
     set(Object.keys(views), "hidden", [...hidden]);
   });
 }
 
-for (const group of document.querySelectorAll(".switch")) {
-  const buttons = group.querySelectorAll("button");
+function switches(buttons, of) {
   for (const button of buttons) {
     button.addEventListener("click", () => {
       press(buttons, button);
-      set(["curves"], group.dataset.signal, button.dataset.value);
+      const { signal, figures } = of(button).dataset;
+      set(figures.split(" "), signal, button.dataset.value);
     });
   }
+}
+
+for (const group of document.querySelectorAll(".switch")) switches(group.querySelectorAll("button"), () => group);
+switches(document.querySelectorAll(".legend .one"), (button) => button);
+
+function save(name, text, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function cell(value) {
+  const text = value == null ? "" : String(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function csv(chart) {
+  const places = [chart, ...chart.layer].map((part) => part.data ?? {}).filter((data) => data.name && data.values);
+  const named = [...new Map(places.map((data) => [data.name, data.values]))];
+  const rows = named.flatMap(([data, values]) => values.map((row) => (named.length > 1 ? { data, ...row } : row)));
+  const columns = [...new Set(rows.flatMap(Object.keys))];
+  return [columns, ...rows.map((row) => columns.map((column) => row[column]))].map((row) => row.map(cell).join(",")).join("\n") + "\n";
+}
+
+for (const place of document.querySelectorAll(".downloads")) {
+  const name = place.dataset.figure;
+  place.querySelector("[data-as=csv]").addEventListener("click", () => save(`${name}.csv`, csv(charts[name]), "text/csv"));
+  place.querySelector("[data-as=svg]").addEventListener("click", async () => {
+    const ink = getComputedStyle(document.body).color;  // outside the page nothing gives currentColor a meaning
+    const drawn = (await views[name].toSVG()).replaceAll("currentColor", ink);
+    save(`${name}.svg`, drawn, "image/svg+xml");
+  });
 }
 
 document.querySelector(".snippet button")?.addEventListener("click", (event) => {

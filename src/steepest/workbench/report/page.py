@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from steepest.workbench.report import figures, terminal, words
+from steepest.workbench.report.methods import methods
 
 if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers
@@ -26,16 +27,24 @@ def page(found: Numbers) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=words.number, interval=words.interval, duration=words.duration, listed=words.listed
+        number=words.number,
+        interval=words.interval,
+        duration=words.duration,
+        listed=words.listed,
+        size=words.size,
+        untuned=words.untuned,
     )
     charts = {name: chart.to_dict() for name, chart in figures.for_page(found).items()}
     return environment.get_template("template.html").render(
         found=found,
         best=found.rows[0],
         verdict=found.verdict,
-        methods=words.methods(found),
+        methods=methods(found),
         colours=figures.colours(found.order),
         width=terminal.width,
+        has_default=any(row.default_seeds for row in found.rows),
+        varied=any(point.settings for point in found.points),
+        looked=list(dict.fromkeys(one.optimizer for one in found.diagnoses)),
         charts=_script(charts),
         library=Markup(_library()),
     )

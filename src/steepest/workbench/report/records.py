@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, NamedTuple
 
 from steepest.workbench.report import words
@@ -16,6 +18,7 @@ class Point(NamedTuple):
     optimizer: str
     phase: str
     rate: float
+    settings: str
     seed: int
     value: float | None
     status: str
@@ -31,6 +34,78 @@ class CurvePoint(NamedTuple):
     median: float
     low: float
     high: float
+
+
+class LinePoint(NamedTuple):
+    """The metric that goes with a rate."""
+
+    optimizer: str
+    rate: float
+    value: float
+
+
+class TuningPoint(NamedTuple):
+    """The best of so many trials: what is to be expected, and the band of its median."""
+
+    trials: int
+    expected: float
+    low: float
+    high: float
+
+
+class GaugePoint(NamedTuple):
+    """The norm of the whole gradient, or update over weight of one layer, at a step."""
+
+    step: int
+    layer: str
+    is_gradient: bool
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One run that was looked at closely.
+
+    Args:
+        best: Whether it is the best setting; otherwise the first rate above it that failed.
+        first_not_finite: The first step that was looked at with a gradient that was not finite.
+        points: The measurements.
+    """
+
+    optimizer: str
+    rate: float
+    status: str
+    reason: str
+    best: bool
+    first_not_finite: int | None
+    points: list[GaugePoint]
+
+    @property
+    def gradient_first(self) -> float:
+        """The norm of the gradient where it was first looked at."""
+        return self._gradients()[0]
+
+    @property
+    def gradient_last(self) -> float:
+        """And where it was last."""
+        return self._gradients()[-1]
+
+    @property
+    def update(self) -> float:
+        """Update over weight, the median over layers and steps."""
+        values = [p.value for p in self.points if not p.is_gradient and p.value is not None]
+        return median(values) if values else math.nan
+
+    def _gradients(self) -> list[float]:
+        return [math.nan if p.value is None else p.value for p in self.points if p.is_gradient] or [math.nan]
+
+
+class Control(NamedTuple):
+    """The run in which nothing was learned: what was made of it, its metric before and after."""
+
+    status: str
+    initial: float | None
+    final: float | None
 
 
 @dataclass(frozen=True)
@@ -53,11 +128,19 @@ class Row:
         falling: The part of the whole improvement that was made in the last tenth of the run.
         steps_to_target, seconds_to_target: Medians; infinite where missed, NaN where there is no target.
         step_seconds: Of one training step.
+        schedule: Of its rate.
+        default_rate: Its usual rate, untuned.
+        default, default_trained, default_seeds: Mean with interval at that rate; how many trained, of how many.
+        state_bytes, parameter_bytes: Of the optimizer's state and of the model; None where they were not measured.
+        tuning_cost: Steps and seconds of training before the fresh seeds.
+        tuning: The best of k trials.
+        line: The metric against the rate, in the search.
     """
 
     name: str
     call: str
     rate: float
+    settings: dict[str, float]
     values: list[float]
     mean: Interval
     median: float
@@ -71,7 +154,16 @@ class Row:
     steps_to_target: float
     seconds_to_target: float
     step_seconds: float
-    schedule: str = ""
+    schedule: str
+    default_rate: float
+    default: Interval
+    default_trained: int
+    default_seeds: int
+    state_bytes: int | None
+    parameter_bytes: int | None
+    tuning_cost: tuple[int, float]
+    tuning: list[TuningPoint]
+    line: list[LinePoint]
 
     def rate_at(self, step: int) -> float:
         """The rate of a step of the runs at the best rate."""
@@ -95,7 +187,7 @@ class Pair:
     def outcome(self) -> str:
         """The decision, with the optimizer that it favours."""
         favoured = self.b if self.decision in ("loss", "trailing") else self.a
-        verb = {"win": "wins", "loss": "wins", "leaning": "leads, unproven", "trailing": "leads, unproven"}
+        verb = {"win": "wins", "loss": "wins", "leaning": "is ahead, narrowly", "trailing": "is ahead, narrowly"}
         return f"{favoured} {verb[self.decision]}" if self.decision in verb else "tie"
 
 
@@ -108,15 +200,18 @@ class Numbers:
     higher_is_better: bool
     target: float | None
     seeds: int
-    trials: int
+    budget: str
     steps: int
     rows: list[Row]
     pairs: list[Pair]
     points: list[Point]
     curves: list[CurvePoint]
+    diagnoses: list[Diagnosis]
+    control: Control | None
     runs: int
     failed: int
     seconds: float
+    finished: bool
     digests: list[str]
     manifest: dict[str, Any]
 
@@ -124,6 +219,11 @@ class Numbers:
     def has_schedules(self) -> bool:
         """Whether any rate changes during a run."""
         return any(row.schedule for row in self.rows)
+
+    @property
+    def has_tuning(self) -> bool:
+        """Whether there were trials enough to say what another one is worth; rates that were given are no trials."""
+        return any(len(row.tuning) > 1 for row in self.rows) and not self.manifest.get("rates")
 
     @property
     def order(self) -> list[str]:

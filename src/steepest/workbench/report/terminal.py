@@ -17,7 +17,7 @@ from steepest.workbench.report import words
 if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers, Row
 
-WIDTH = 100
+WIDTH = 110
 
 
 def text(found: Numbers) -> str:
@@ -43,18 +43,19 @@ def show(found: Numbers, console: Console) -> None:
 
 def table(found: Numbers) -> Table:
     """One row for each optimizer, best first."""
-    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    shown.add_column("optimizer")
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    shown.add_column("optimizer", no_wrap=True)
     target = [] if found.target is None else [f"steps to {found.target:g}"]
-    columns = ["best rate", Text(found.metric), "95 % interval", "trained", "width", *target, "ms/step"]
+    untuned = ["untuned"] if any(row.default_seeds for row in found.rows) else []
+    columns = ["best rate", Text(found.metric), "95 % interval", *untuned, "trained", "width", *target, "ms/step"]
     for title in columns:
         shown.add_column(title, justify="right", no_wrap=True)
     for row in found.rows:
-        shown.add_row(*(Text(cell) for cell in _cells(row, found.target is not None)))
+        shown.add_row(*(Text(cell) for cell in _cells(row, found.target is not None, bool(untuned))))
     return shown
 
 
-def _cells(row: Row, target: bool) -> list[str]:
+def _cells(row: Row, target: bool, untuned: bool) -> list[str]:
     estimate, bounds = words.interval(row.mean)
     reached = [words.number(row.steps_to_target) if math.isinf(row.steps_to_target) else f"{row.steps_to_target:.0f}"]
     return [
@@ -62,6 +63,7 @@ def _cells(row: Row, target: bool) -> list[str]:
         f"{row.rate:g}",
         estimate,
         bounds,
+        *([words.untuned(row)] if untuned else []),
         f"{row.trained} of {len(row.values)}",
         width(row),
         *(reached if target else []),

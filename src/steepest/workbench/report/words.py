@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from steepest.workbench.optimizers import DECADES
-
 if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers, Row
     from steepest.workbench.statistics import Interval
@@ -52,9 +50,24 @@ def duration(seconds: float) -> str:
     return f"{number(seconds * 1e6, 2)} µs"
 
 
+def size(count: int | None) -> str:
+    """Bytes in the unit that suits them."""
+    if count is None:
+        return "\u2013"
+    for large, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if count >= large:
+            return f"{number(count / large, 3)} {unit}"
+    return f"{count} B"
+
+
 def percent(share: float) -> str:
     """A share of one as a percentage."""
     return f"{100 * share:.0f} %"
+
+
+def untuned(row: Row) -> str:
+    """The mean at the usual rate; `failed` where none trained there."""
+    return number(row.default.estimate) if row.default_trained or not row.default_seeds else "failed"
 
 
 def listed(names: list[str]) -> str:
@@ -74,8 +87,7 @@ _GO_ON = "The same command goes on with it."
 
 def unfinished(found: Numbers) -> bool:
     """Whether runs are still to be made, so that nothing can be said yet."""
-    missing = found.trials * len(found.rows) - sum(row.searched for row in found.rows)
-    return bool(missing) or any(row.searched_trained and len(row.values) < found.seeds for row in found.rows)
+    return not found.finished
 
 
 def _winner(found: Numbers) -> str:
@@ -106,9 +118,13 @@ def _evidence(found: Numbers) -> list[str]:
         return []
     estimate, bounds = interval(best.mean)
     within = f" (95 % interval {bounds})" if math.isfinite(best.mean.low) else ""
+    others = "".join(f", {name} {value:g}" for name, value in best.settings.items())
     sentences = [
-        f"At a learning rate of {best.rate:g}, {best.name} ends with a mean {found.metric} of {estimate}{within}."
+        f"At a learning rate of {best.rate:g}{others}, {best.name} ends with a mean {found.metric} of "
+        f"{estimate}{within}."
     ]
+    if best.default_trained and best.default_rate != best.rate:
+        sentences.append(f"Untuned, at {best.default_rate:g}, it ends with {number(best.default.estimate)}.")
     beaten = [pair for pair in found.pairs if pair.a == best.name and pair.decision == "win"]
     if beaten:
         chance = min(pair.superiority.estimate for pair in beaten)
@@ -159,7 +175,7 @@ def _many_failed(row: Row) -> str:
     if failed <= MANY_FAILED * row.searched:
         return ""
     return (
-        f"{row.name}: {failed} of {row.searched} rates failed, so its part of the budget was mostly spent "
+        f"{row.name}: {failed} of {row.searched} trials failed, so its part of the budget was mostly spent "
         "outside its useful range."
     )
 
@@ -183,10 +199,10 @@ def _falling(row: Row) -> str:
 
 
 def _of_the_study(found: Numbers) -> list[str]:
-    texts = []
-    if found.trials == 1:
+    texts = [_control(found), _budgets(found)]
+    if all(row.searched == 1 for row in found.rows):
         texts.append(
-            "Only one rate of each optimizer was tried: nothing was searched, so this compares rates as much as "
+            "Only one setting of each optimizer was tried: nothing was searched, so this compares settings as much as "
             "optimizers."
         )
     if found.seeds < FEW_SEEDS:
@@ -195,26 +211,27 @@ def _of_the_study(found: Numbers) -> list[str]:
         texts.append(
             "The file that defines the task was changed during the study, so the runs may not be of one problem."
         )
-    return texts
+    return [text for text in texts if text]
 
 
-def methods(found: Numbers) -> str:
-    """A paragraph for a paper."""
-    versions = found.manifest["versions"]
+def _control(found: Numbers) -> str:
+    """An optimizer that does nothing should not get anywhere."""
+    if found.control is None or found.control.status != "trained" or found.control.final is None:
+        return ""
     return (
-        f"Each optimizer was given {found.trials} learning rates, evenly spaced on a log scale over "
-        f"{DECADES:g} decades centred on a rate known to suit it, one run of {found.steps} steps each with "
-        f"one common seed. The two rates with the best final {found.metric} were run again with "
-        f"{found.seeds} fresh seeds; the initialisation and the order of the data were equal across "
-        "optimizers within a seed. Each fresh seed is scored at the one of the two rates that the other "
-        "fresh seeds prefer, so that no seed enters both the choice of a rate and its estimate. A run "
-        "failed if its loss or a parameter was not finite, or if its final metric was no better than before "
-        "training or than a constant prediction; failed runs are counted, rank as worst, and are not "
-        "averaged. Intervals are Student's t at 95 % over seeds (proportions: Wilson). Differences are "
-        "paired by seed, with an exact sign-flip p, adjusted for the number of pairs by Holm's method. The probability "
-        "of superiority counts all pairs of runs, ties as half, with a percentile bootstrap over seeds; a "
-        "win takes three seeds and a probability of at least 0.75 whose interval lies above 0.5. The "
-        "near-optimal width is that of the range of rates that keep 95 % of the best rate's improvement, in "
-        f"the search. Training time leaves evaluation out. steepest {versions.get('steepest', '')}, torch "
-        f"{versions.get('torch', '')}."
+        f"An optimizer that does nothing also trains {found.task}: {found.metric} ends at "
+        f"{number(found.control.final)} after {number(found.control.initial or 0.0)}. The metric moves without "
+        "learning (batch normalisation, noise in evaluate), or the task's baseline is too low; no result here is safe."
+    )
+
+
+def _budgets(found: Numbers) -> str:
+    """Equal time is not an equal number of trials."""
+    counts = [row.searched for row in found.rows]
+    if max(counts) <= 1.5 * min(counts):
+        return ""
+    few, many = (pick(found.rows, key=lambda row: row.searched) for pick in (min, max))
+    return (
+        f"The searches were not of equal size: {many.name} had {many.searched} trials and {few.name} {few.searched} "
+        f"for the same {found.budget}."
     )

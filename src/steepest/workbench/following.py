@@ -1,0 +1,43 @@
+"""Schedules as a dimension of a study: each candidate with each of them, ended where the run ends."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from steepest.workbench.candidate import Candidate
+from steepest.workbench.errors import UsageError, nearest
+
+CONSTANT = "constant"
+_SHAPES: dict[str, Callable[[int], str]] = {
+    "linear": lambda steps: f"linear(RATE, 0.0, {steps})",
+    "cosine": lambda steps: f"cosine(RATE, {steps})",
+    "warmup-cosine": lambda steps: f"cosine(RATE, {steps}, warmup_steps={max(1, steps // 20)})",
+    "wsd": lambda steps: f"wsd(RATE, {steps}, {steps // 20}, {steps // 5})",
+    "one-cycle": lambda steps: f"one_cycle(RATE, {steps})",
+    "inverse-sqrt": lambda steps: f"inverse_sqrt(RATE, {max(1, steps // 20)})",
+}
+"""Schedules over a whole run, ended at its last step: a schedule that is cut off is another one."""
+
+
+def scheduled(candidates: Iterable[Candidate], schedules: str | Iterable[str], steps: int) -> list[Candidate]:
+    """Each candidate with each schedule, named after both where the rate does not stay."""
+    names = [name.strip() for name in (schedules.split(",") if isinstance(schedules, str) else schedules)]
+    known = [CONSTANT, *_SHAPES]
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"There is no schedule called {name!r}{nearest(name, known)}; choose from {', '.join(known)}."
+            )
+    if not names or len(set(names)) < len(names):
+        raise UsageError(f"The schedules {', '.join(names) or 'are none'}: name each once, from {', '.join(known)}.")
+    return [_following(candidate, name, steps) for candidate in candidates for name in names]
+
+
+def _following(candidate: Candidate, name: str, steps: int) -> Candidate:
+    if name == CONSTANT:
+        return candidate
+    followed = replace(candidate, name=f"{candidate.name}-{name}", schedule=_SHAPES[name](steps))
+    try:
+        followed.curve(1.0)
+    except ValueError as error:
+        raise UsageError(f"The schedule {name!r} does not fit into {steps} steps: {error} Give more steps.") from None
+    return followed

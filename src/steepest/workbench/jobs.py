@@ -1,0 +1,112 @@
+"""One run of a study, wherever it is made: in this process or in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steepest.workbench.candidate import Candidate
+from steepest.workbench.explaining import Explaining
+from steepest.workbench.key import CONTROL, DIAGNOSIS, RANGE, Key
+from steepest.workbench.loading import Source
+from steepest.workbench.optimizers import NOTHING
+
+if TYPE_CHECKING:
+    from steepest.workbench.trace import Outcome
+
+Stop = Callable[[], bool]
+Tick = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to make: its key, how many steps, and what an interrupted one left."""
+
+    key: Key
+    steps: int
+    saved: bytes | None = None
+
+
+class Workshop:
+    """Makes runs of one task with given optimizers.
+
+    Args:
+        source: The task.
+        candidates: The optimizers.
+        kept: What has become of the runs before, said where one raises.
+    """
+
+    def __init__(self, source: Source, candidates: Sequence[Candidate], kept: str = "") -> None:
+        self.source, self.kept = source, kept
+        self.candidates: Mapping[str, Candidate] = {one.name: one for one in [*candidates, NOTHING]}
+
+    def warm_up(self, candidate: Candidate, seed: int) -> Mapping[str, int]:
+        """Take two steps, so that no run's time has compiling in it; the bytes of state and of parameters."""
+        from steepest.workbench.run import Run
+
+        with Explaining(self.source.name, f"in its first two steps with {candidate.name}"):
+            run = Run(self.source.make, candidate, candidate.centre, seed, steps=2)
+            run.train()
+        return {
+            "state": _bytes(run.optimizer.state_dict()["state"]),
+            "parameters": _bytes(list(run.model.parameters())),
+        }
+
+    def make(self, job: Job, stop: Stop, tick: Tick) -> Outcome:
+        """The run's outcome; interrupted where `stop()` was true before its end.
+
+        Raises:
+            TaskError: The task raised, or broke its contract.
+        """
+        with Explaining(self.source.name, f"with {job.key}", self.kept):
+            return self._rising(job, stop) if job.key.phase == RANGE else self._run(job).train(stop, tick)
+
+    def _run(self, job: Job):
+        from steepest.workbench.gauge import Gauge
+        from steepest.workbench.run import Run
+
+        key = job.key
+        return Run(
+            self.source.make,
+            NOTHING if key.phase == CONTROL else self.candidates[key.optimizer],
+            key.rate,
+            key.seed,
+            steps=job.steps,
+            saved=job.saved,
+            settings=key.values,
+            gauge=Gauge() if key.phase == DIAGNOSIS else None,
+        )
+
+    def _rising(self, job: Job, stop: Stop) -> Outcome:
+        import time
+
+        from steepest.workbench.range_test import curve
+        from steepest.workbench.trace import INTERRUPTED, TRAINED, Outcome, Trace
+
+        started = time.perf_counter()
+        found = curve(self.source.make, self.candidates[job.key.optimizer], job.key.seed, job.steps, stop)
+        seconds = time.perf_counter() - started
+        steps = len(found.losses)
+        points = [(step, seconds * step / steps, loss) for step, loss in enumerate(found.losses, 1)]
+        return Outcome(INTERRUPTED if stop() else TRAINED, "", Trace(steps, seconds, points))
+
+
+def _bytes(of: object) -> int:
+    """The bytes of all tensors in a nest of containers, shared memory counted once."""
+    import torch
+
+    storages: dict[int, int] = {}
+
+    def visit(one: object) -> None:
+        if isinstance(one, torch.Tensor):
+            storages[one.untyped_storage().data_ptr()] = one.untyped_storage().nbytes()
+        elif isinstance(one, Mapping):
+            for part in one.values():
+                visit(part)
+        elif isinstance(one, list | tuple):
+            for part in one:
+                visit(part)
+
+    visit(of)
+    return sum(storages.values())

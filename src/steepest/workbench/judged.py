@@ -1,0 +1,84 @@
+"""What a task must keep to, how it is measured, and whether a run trained."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from steepest.workbench.errors import TaskError
+from steepest.workbench.isolation import random_states, set_random_states
+from steepest.workbench.task import Task
+from steepest.workbench.trace import DIVERGED, FAILED, TRAINED, Trace
+
+
+def judged(task: Task, trace: Trace, steps: int, model: torch.nn.Module) -> tuple[str, str]:
+    """A finished run's status, and the reason where it is not `trained`."""
+    if trace.curve and not math.isfinite(trace.curve[-1][2]):
+        return DIVERGED, f"the training loss was not finite at step {trace.step}"
+    if not all(bool(p.isfinite().all()) for p in model.parameters()):
+        return DIVERGED, f"a parameter was not finite at step {trace.step}"
+    first, last = trace.first(task.metric), trace.last(task.metric)
+    if not math.isfinite(last):
+        return DIVERGED, f"{task.metric} was not finite at step {trace.step}"
+    if not task.better(last, first):
+        return FAILED, f"{task.metric} ended at {last:.4g}, no better than {first:.4g} before the first step"
+    if task.baseline is not None and not task.better(last, task.baseline):
+        return (
+            FAILED,
+            f"{task.metric} ended at {last:.4g}, no better than a constant prediction's {task.baseline:.4g}",
+        )
+    return TRAINED, ""
+
+
+def checked(task: Any) -> Task:
+    """The task itself, if it is one and has something to train."""
+    if not isinstance(task, Task):
+        raise TaskError(f"The task function returned {what(task)}; return a steepest.workbench.Task.")
+    if not callable(task.evaluate) or not callable(task.loss):
+        raise TaskError(
+            f"The task's loss is {what(task.loss)} and its evaluate {what(task.evaluate)}; both are functions: "
+            "loss(model, batch) gives a scalar, evaluate(model) a dictionary of numbers."
+        )
+    if not any(parameter.requires_grad for parameter in task.model.parameters()):
+        raise TaskError("The task's model has no parameter that requires a gradient, so there is nothing to train.")
+    if task.steps < 1 or task.evaluations < 1:
+        raise TaskError(
+            f"The task asks for steps={task.steps} and evaluations={task.evaluations}; both are at least 1."
+        )
+    return task
+
+
+def evaluated(task: Task) -> dict[str, float]:
+    """The metrics of the model as it is; the deciding one is among them."""
+    metrics = metrics_of(task)
+    if task.metric not in metrics:
+        raise TaskError(
+            f"`evaluate(model)` returned the names {', '.join(map(repr, metrics))}, but the task's metric is "
+            f"{task.metric!r}; return a dictionary with that name, or give the task another `metric`."
+        )
+    return metrics
+
+
+def metrics_of(task: Task) -> dict[str, float]:
+    """All that `evaluate` gives, measured without touching gradients or the random state."""
+    task.model.eval()
+    states = random_states()
+    with torch.no_grad():
+        metrics = task.evaluate(task.model)
+    set_random_states(states)
+    if not isinstance(metrics, Mapping):
+        raise TaskError(
+            f"`evaluate(model)` returned {what(metrics)}, but the task's metric is {task.metric!r}; return a "
+            "dictionary with that name, or give the task another `metric`."
+        )
+    return {str(name): float(value) for name, value in metrics.items()}
+
+
+def what(thing: Any) -> str:
+    """A thing as a sentence names it."""
+    shape = getattr(thing, "shape", None)
+    name = type(thing).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}" + (
+        f" of shape {tuple(shape)}" if shape is not None else ""
+    )

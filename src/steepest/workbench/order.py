@@ -1,0 +1,85 @@
+"""What was asked for, in words that another process can make the same task and optimizers from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from steepest.workbench.candidate import Candidate
+from steepest.workbench.errors import UsageError, nearest
+from steepest.workbench.explaining import Explaining
+from steepest.workbench.following import scheduled
+from steepest.workbench.loading import Source, load
+from steepest.workbench.optimizers import choose, reference
+from steepest.workbench.task import Task, TaskFunction
+
+if TYPE_CHECKING:
+    from steepest.workbench.jobs import Workshop
+
+Wanted = Sequence[str | Candidate | Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """A task and optimizers.
+
+    Args:
+        task: A problem's name, `FILE.py:function`, or the function.
+        optimizers: As the user named them.
+        schedules: Of the rate.
+        steps: Of a run, where schedules end; the task's own if None.
+        controls: Whether the reference stands beside them.
+        metric, higher_is_better: What decides in place of the task's own metric.
+    """
+
+    task: str | TaskFunction
+    optimizers: Wanted
+    schedules: str | Sequence[str]
+    steps: int | None = None
+    controls: bool = True
+    metric: str | None = None
+    higher_is_better: bool | None = None
+
+    def source(self) -> Source:
+        """The task."""
+        return replace(load(self.task), metric=self.metric, higher_is_better=bool(self.higher_is_better))
+
+    def first(self, source: Source, seed: int) -> Task:
+        """The task for a seed, if it and what was asked of it can be used.
+
+        Raises:
+            TaskError: It raised, or is no task.
+            UsageError: It has no such metric, or it is not known which direction of it is better.
+        """
+        from steepest.workbench.isolation import own_randomness
+        from steepest.workbench.judged import checked, metrics_of
+
+        with Explaining(source.name, "when it was first made"), own_randomness(seed):
+            own = checked(source.made_by(seed))
+            names = [] if self.metric in (None, own.metric) else sorted(metrics_of(own))
+        if self.metric in (None, own.metric):
+            return own
+        if self.metric not in names:
+            raise UsageError(
+                f"{source.name} has no metric {self.metric!r}{nearest(self.metric, names)}; its evaluate gives "
+                f"{', '.join(names)}."
+            )
+        if self.higher_is_better is None:
+            raise UsageError(
+                f"Is a higher or a lower {self.metric} better?  The task says so of {own.metric} alone; add "
+                "--higher-is-better or --lower-is-better (higher_is_better=True or False)."
+            )
+        return source.judged_by_order(own)
+
+    def candidates(self) -> list[Candidate]:
+        """The optimizers, the reference last where it was not named."""
+        assert self.steps is not None
+        found, against = scheduled(choose(self.optimizers), self.schedules, self.steps), reference(self.steps)
+        return [*found, against] if self.controls and against.name not in [one.name for one in found] else found
+
+    def workshop(self, kept: str) -> Workshop:
+        """Where its runs are made."""
+        from steepest.workbench.jobs import Workshop
+
+        return Workshop(self.source(), self.candidates(), kept)

@@ -1,0 +1,60 @@
+"""The fresh seeds of each optimizer, with their mean and its interval."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import altair as alt
+
+from steepest.workbench.report.figures import style
+
+if TYPE_CHECKING:
+    from steepest.workbench.report.records import Numbers
+
+
+def finalists(found: Numbers) -> alt.LayerChart:
+    """The fresh seeds at each optimizer's best rate: a dot each, the mean and its interval."""
+    dots = [
+        {"optimizer": row.name, "value": value, "seed": seed + 1}
+        for row in found.rows
+        for seed, value in enumerate(row.values)
+        if math.isfinite(value)
+    ]
+    bars = [
+        {"optimizer": row.name, "mean": row.mean.estimate, "low": row.mean.low, "high": row.mean.high}
+        for row in found.rows
+        if math.isfinite(row.mean.low)
+    ]
+    order = [row.name for row in found.rows]
+    y = alt.Y(
+        "optimizer:N",
+        sort=order,
+        axis=alt.Axis(title=None, ticks=False, domain=False, labelFontSize=13, labelPadding=10),
+    )
+    ends = [v for bar in bars for v in (bar["low"], bar["high"])] + [dot["value"] for dot in dots]
+    scale, axis = style.value_scale(ends), alt.Axis(title=found.metric, tickCount=6)
+    colour = style.colour(found, False)
+    base = style.data(bars, "means")
+    tips = [alt.Tooltip(f"{field}:Q", format=".4~g") for field in ("mean", "low", "high")]
+    rules = base.mark_rule(strokeWidth=2.5).encode(
+        y=y, x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=colour
+    )
+    means = base.mark_tick(thickness=3, size=22).encode(
+        y=y, x=alt.X("mean:Q", scale=scale), color=colour, tooltip=["optimizer:N", *tips]
+    )
+    seeds = (
+        style.data(dots, "fresh seeds")
+        .mark_circle(size=46, opacity=0.55, yOffset=14)
+        .encode(
+            y=y,
+            x=alt.X("value:Q", scale=scale),
+            color=colour,
+            tooltip=["optimizer:N", "seed:Q", alt.Tooltip("value:Q", format=".4~g")],
+        )
+    )
+    return (
+        alt.LayerChart(layer=[rules, means, seeds])
+        .add_params(style.hidden())
+        .properties(height=58 * len(found.rows) + 10)
+    )

@@ -1,0 +1,147 @@
+"""What all figures share: colours, axes, the switch that hides an optimizer, and the style of page and paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+if TYPE_CHECKING:
+    from steepest.workbench.report.records import Numbers
+
+# Told apart by people with any colour blindness, and on white as well as on black: Okabe and Ito, 2008, with
+# the blue lightened, the yellow (invisible on white) left out, and grey and violet added.
+PALETTE = {
+    "sgd": "#e69f00",
+    "momentum": "#009e73",
+    "rmsprop": "#cc79a7",
+    "adam": "#1f83c6",
+    "adagrad": "#d55e00",
+    "adamw": "#56b4e9",
+    "nesterov": "#8a8a8a",
+    "amsgrad": "#8f6fd0",
+}
+LOG_FROM = 5.0  # ratio of the largest to the smallest value from which an axis is logarithmic
+TEXT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+HEIGHT = 340
+QUIET = {"domainOpacity": 0.35, "tickOpacity": 0.35, "gridOpacity": 0.11, "labelOpacity": 0.75}
+SHOWN = "indexof(hidden, datum.optimizer) < 0"
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each optimizer: the known ones always have the same, so that reports can be compared."""
+    names = list(names)
+    spare = [colour for name, colour in PALETTE.items() if name not in names]
+    chosen = {}
+    for position, name in enumerate(names):
+        chosen[name] = PALETTE.get(name) or (spare.pop() if spare else list(PALETTE.values())[position % len(PALETTE)])
+    return chosen
+
+
+def data(rows: list[dict[str, Any]], name: str = "") -> alt.Chart:
+    """Rows without those of hidden optimizers; rows with a name are what the figure's CSV holds."""
+    named = alt.InlineData(values=rows, name=name) if name else alt.InlineData(values=rows)
+    return alt.Chart(named).transform_filter(SHOWN)
+
+
+def short(value: float | None) -> float | None:
+    """Five digits draw the same line and take half the room."""
+    return value if value is None else float(f"{value:.5g}")
+
+
+def value_scale(values: list[float]) -> alt.Scale:
+    """Room for all values; logarithmic where one optimizer is far from the others."""
+    if not values:
+        return alt.Scale(domain=[0, 1])
+    low, high = min(values), max(values)
+    if low > 0 and high > 20 * low:
+        return alt.Scale(type="log", domain=[low / 1.1, high * 1.1], nice=False)
+    room = 0.04 * (high - low) or 0.1 * abs(high) or 1.0
+    return alt.Scale(domain=[low - room, high + room], zero=False, nice=False)
+
+
+def hidden() -> alt.Parameter:
+    """Which optimizers the page's legend has switched off."""
+    return alt.param("hidden", value=[])
+
+
+def colour(found: Numbers, legend: bool) -> alt.Color:
+    """By optimizer; with a legend on paper, which the page has outside the figure."""
+    table = colours(found.order)
+    scale = alt.Scale(domain=list(table), range=list(table.values()))
+    shown = alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3) if legend else None
+    return alt.Color("optimizer:N", scale=scale, legend=shown)
+
+
+def axis_x(field: str, title: str, values: list[float]) -> alt.X:
+    """A logarithmic axis of rates."""
+    low, high = min(values) / 1.25, max(values) * 1.25
+    powers = [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+    axis = alt.Axis(title=title, values=powers or alt.Undefined, format=".0e", labelExpr=_POWER, grid=True)
+    return alt.X(field, scale=alt.Scale(type="log", domain=[low, high], nice=False), axis=axis)
+
+
+# 0.001, 0.01, ... 100 as people write them, the rest as powers
+_POWER = "datum.value >= 0.001 && datum.value <= 1000 ? format(datum.value, '~g') : format(datum.value, '.0e')"
+
+
+def axis_y(field: str, title: str, values: list[float], strip: int) -> alt.Y:
+    """An axis that ends below a strip of so many pixels at the top of the figure."""
+    if not values:
+        return alt.Y(field, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title=title, values=[]))
+    low, high = min(values), max(values)
+    room = strip / (HEIGHT - strip)
+    if low > 0 and high > LOG_FROM * low:
+        low, high = low / 1.1, high * 1.1
+        top = high * (high / low) ** room
+        scale = alt.Scale(type="log", domain=[low, top], nice=False)
+        return alt.Y(field, scale=scale, axis=log_axis(title, below=high))
+    margin = 0.05 * (high - low) or abs(high) * 0.05 or 1.0
+    low, high = low - margin, high + margin
+    scale = alt.Scale(domain=[low, high + (high - low) * room], nice=False)
+    seen = f"datum.value <= {high!r}"
+    return alt.Y(
+        field,
+        scale=scale,
+        axis=alt.Axis(title=title, tickCount=6, **_where(seen), labelExpr=f"{seen} ? datum.label : ''"),
+    )
+
+
+def log_axis(title: str | None, below: float = math.inf) -> alt.Axis:
+    """Lines and labels at 1, 2, 5 of each decade: Vega labels either all nine or only the powers."""
+    leading = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
+    seen = f"indexof([1, 2, 5], {leading}) >= 0" + (f" && datum.value <= {below!r}" if math.isfinite(below) else "")
+    label = f"{seen} ? format(datum.value, '.1~g') : ''"
+    return alt.Axis(title=title, labelExpr=label, labelOverlap=True, **_where(seen))
+
+
+def _where(test: str) -> dict[str, Any]:
+    """Lines and ticks of an axis only where a test holds.  This multiplies the opacity that `QUIET` sets."""
+    return {f"{part}Opacity": {"condition": {"test": test, "value": 1}, "value": 0} for part in ("grid", "tick")}
+
+
+def fluid(chart: alt.LayerChart) -> alt.LayerChart:
+    """As wide as the page lets it, in the page's own colour of text."""
+    return _styled(chart.properties(width="container", background="transparent"))
+
+
+def fixed(chart: alt.LayerChart) -> alt.LayerChart:
+    """On a white ground, at a fixed width."""
+    return _styled(chart.properties(width=640, background="white", padding=14))
+
+
+def _styled(chart: alt.LayerChart) -> alt.LayerChart:
+    if chart.height is alt.Undefined:
+        chart = chart.properties(height=HEIGHT)
+    ink = dict.fromkeys(("domainColor", "tickColor", "gridColor", "labelColor", "titleColor"), "currentColor")
+    text = {"labelFontSize": 12, "titleFontSize": 12.5, "titleFontWeight": "normal", "titlePadding": 10}
+    return (
+        chart.configure(font=TEXT, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+        .configure_axis(**QUIET, **ink, **text)  # type: ignore[arg-type]
+        .configure_view(stroke=None)
+        .configure_legend(
+            labelColor="currentColor", labelFontSize=13, symbolSize=220, symbolOpacity=1, columnPadding=18
+        )
+    )

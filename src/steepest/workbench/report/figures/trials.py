@@ -1,0 +1,57 @@
+"""The expected best of k trials: what more tuning buys, and which optimizer needs it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import altair as alt
+
+from steepest.workbench.report.figures import style
+
+if TYPE_CHECKING:
+    from steepest.workbench.report.records import Numbers
+
+
+def trials(found: Numbers, legend: bool = False) -> alt.LayerChart:
+    """The estimate without bias, and the band of the median, against the number of trials."""
+    seen = [point.expected for row in found.rows for point in row.tuning]
+    if not seen:
+        return alt.LayerChart(layer=[style.data([]).mark_line()]).add_params(style.hidden())
+    scale, log = _scale(seen)
+    floor, ceiling = scale
+    rows = [
+        {
+            "optimizer": row.name,
+            "trials": point.trials,
+            "expected": style.short(point.expected),
+            "low": style.short(max(point.low, floor)),
+            "high": style.short(min(point.high, ceiling)),
+        }
+        for row in found.rows
+        for point in row.tuning
+    ]
+    most = max(point["trials"] for point in rows)
+    axis = alt.Axis(title="trials", grid=False, tickMinStep=1, format="d")
+    x = alt.X("trials:Q", axis=axis, scale=alt.Scale(domain=[1, max(2, most)], nice=False))
+    kind = alt.Scale(type="log" if log else "linear", domain=list(scale), nice=False, clamp=True)
+    y_axis = style.log_axis(found.metric) if log else alt.Axis(title=found.metric, tickCount=6)
+    base = style.data(rows, "trials").encode(x=x, color=style.colour(found, legend))
+    tips = [
+        "optimizer:N",
+        "trials:Q",
+        *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("expected", "low", "high")),
+    ]
+    band = base.mark_area(opacity=0.1, clip=True).encode(y=alt.Y("low:Q", scale=kind), y2="high:Q")
+    line = base.mark_line(strokeWidth=2, clip=True).encode(y=alt.Y("expected:Q", scale=kind, axis=y_axis))
+    hover = base.mark_point(size=120, opacity=0, filled=True).encode(y=alt.Y("expected:Q", scale=kind), tooltip=tips)
+    return alt.LayerChart(layer=[band, line, hover]).add_params(style.hidden())
+
+
+def _scale(values: list[float]) -> tuple[tuple[float, float], bool]:
+    """Room for the expected values; the bands go beyond it where so few trials say nothing."""
+    low, high = min(values), max(values)
+    if low > 0 and high > style.LOG_FROM * low:
+        return (low / 1.3, high * 1.1), True
+    room = 0.12 * (high - low) or abs(high) * 0.05 or 1.0
+    return (low - room, high + room), math.isinf(low)
