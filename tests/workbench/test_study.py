@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
-import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Callable
@@ -22,29 +19,9 @@ from steepest.workbench.budget import parsed
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
 from steepest.workbench.optimizers import KNOWN
 from steepest.workbench.record import DATABASE, Record
+from support.study import KEY, OPTIONS, SLOW, intact, launch, results, wait_for, write_task
 
 Make = Callable[[int], Task]
-KEY = ["phase", "optimizer", "rate", "settings", "seed"]
-
-SLOW = """
-    import time, torch
-    from torch import nn
-    from steepest.workbench import Task
-    from steepest.workbench.task import Shuffled
-
-    def task(seed):
-        torch.manual_seed(seed)
-        x = torch.linspace(-1, 1, 64)[:, None]
-        model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Dropout(0.1), nn.Linear(4, 1))
-
-        def loss(model, batch):
-            time.sleep(0.001)
-            return ((model(batch[0]) - batch[0].sin()) ** 2).mean()
-
-        evaluate = lambda model: {"val_loss": ((model(x) - x.sin()) ** 2).mean().item()}
-        return Task(model, loss, Shuffled(x, size=16, seed=seed), evaluate, steps=120, evaluations=4)
-"""
-OPTIONS = ["--optimizers", "sgd,adam", "--budget", "trials=3", "--seeds", "2", "--no-controls"]
 
 
 def small(task: Make | str, out: Path, **changes: Any) -> Comparison:
@@ -328,52 +305,13 @@ def test_a_class_and_a_name_side_by_side(tiny: Make, tmp_path: Path) -> None:
     assert {row.name for row in found.numbers.rows} == {"sgd", "Adamax"}
 
 
-def results(folder: Path) -> pl.DataFrame:
-    """All that must be the same however often the study was stopped."""
-    with Record(folder) as record:
-        runs = record.runs().sort(KEY).select(*KEY, "status", "steps", "initial", "final")
-        curves = record.curves().sort(*KEY, "name", "step").select(*KEY, "name", "step", "value")
-    return pl.concat([runs, curves], how="diagonal")
-
-
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A task file, and beside it the folder of an undisturbed study."""
     folder = tmp_path_factory.mktemp("slow")
-    (folder / "slow.py").write_text(textwrap.dedent(SLOW), encoding="utf-8")
+    write_task(folder)
     compare(f"{folder / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=folder / "undisturbed", controls=False)
     return folder
-
-
-def launch(slow: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "steepest.cli", "compare", f"{slow / 'slow.py'}:task", *OPTIONS, "--out", str(out)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(process: subprocess.Popen[str], out: Path, runs: int) -> None:
-    """Until so many runs are in the record."""
-    limit = time.monotonic() + 60
-    while time.monotonic() < limit:
-        assert process.poll() is None, process.communicate()
-        try:
-            database = sqlite3.connect(f"file:{out / DATABASE}?mode=ro", uri=True)
-            try:
-                if database.execute("SELECT count(*) FROM runs").fetchone()[0] >= runs:
-                    return
-            finally:
-                database.close()
-        except sqlite3.OperationalError:
-            pass
-        time.sleep(0.02)
-    raise AssertionError("the study does not get on")
-
-
-def intact(out: Path) -> bool:
-    database = sqlite3.connect(out / DATABASE)
-    try:
-        return database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    finally:
-        database.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

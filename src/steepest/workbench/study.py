@@ -234,10 +234,18 @@ class Study:
 
 def finish(record: Record) -> Numbers:
     """Write everything that is made from the record: exports, figures, the page."""
+    import polars
+
     from steepest.workbench.report import write
     from steepest.workbench.report.numbers import numbers_of
 
     found = numbers_of(record)
-    folders.export(record)
-    write(found, record.folder)
+    try:
+        folders.export(record)
+        write(found, record.folder)
+    except (OSError, polars.exceptions.ComputeError) as error:  # polars says so where the disk is full
+        raise WorkbenchError(
+            f"All runs are kept in {record.folder}, but its report could not be written ({error}).  Make room or give "
+            f"permission, and type: steepest report {record.folder}"
+        ) from error
     return found

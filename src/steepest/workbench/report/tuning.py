@@ -12,6 +12,9 @@ from steepest.workbench.report.view import View
 
 CONFIDENCE = 0.8
 """Of the band, for all numbers of trials at once."""
+METHOD = "ks"
+"""Of the band: Kolmogorov and Smirnov's, exact and the same each time.  opda's own default draws 100,000 samples, and
+forks a pool of processes for it: that hung one report in three, because a fork has none of polars' threads."""
 
 
 def tuning_curve(view: View, search: list[dict[str, Any]]) -> list[TuningPoint]:
@@ -32,7 +35,7 @@ def tuning_curve(view: View, search: list[dict[str, Any]]) -> list[TuningPoint]:
     counts = np.arange(1, len(values) + 1)
     expected = EmpiricalDistribution(values).u_tuning_curve(counts, minimize=True)
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # equal values (failures) only widen it
-        bands = EmpiricalDistribution.confidence_bands(values, CONFIDENCE, b=worst, method="ld_equal_tailed")
+        bands = EmpiricalDistribution.confidence_bands(values, CONFIDENCE, b=worst, method=METHOD)
     ends = [band.quantile_tuning_curve(counts, minimize=True) for band in (bands[2], bands[0])]
     points = []
     for count, middle, low, high in zip(counts, expected, *ends, strict=True):

@@ -1,0 +1,86 @@
+"""A study in another process, over a task slow enough to be disturbed, and what must be the same however it was."""
+
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import polars as pl
+
+from steepest.workbench.record import DATABASE, Record
+
+SLOW = """
+    import time, torch
+    from torch import nn
+    from steepest.workbench import Task
+    from steepest.workbench.task import Shuffled
+
+    def task(seed):
+        torch.manual_seed(seed)
+        x = torch.linspace(-1, 1, 64)[:, None]
+        model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Dropout(0.1), nn.Linear(4, 1))
+
+        def loss(model, batch):
+            time.sleep(0.001)
+            return ((model(batch[0]) - batch[0].sin()) ** 2).mean()
+
+        evaluate = lambda model: {"val_loss": ((model(x) - x.sin()) ** 2).mean().item()}
+        return Task(model, loss, Shuffled(x, size=16, seed=seed), evaluate, steps=120, evaluations=4)
+"""
+OPTIONS = ["--optimizers", "sgd,adam", "--budget", "trials=3", "--seeds", "2", "--no-controls"]
+KEY = ["phase", "optimizer", "rate", "settings", "seed"]
+
+
+def write_task(folder: Path, text: str = SLOW) -> Path:
+    """The task's file."""
+    file = folder / "slow.py"
+    file.write_text(textwrap.dedent(text), encoding="utf-8")
+    return file
+
+
+def launch(folder: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    """`steepest compare` on the task in the folder."""
+    command = [sys.executable, "-m", "steepest.cli", "compare", f"{folder / 'slow.py'}:task", *OPTIONS, *options]
+    return subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def runs_in(out: Path) -> int:
+    """How many runs are in the record; none where there is no record yet."""
+    try:
+        database = sqlite3.connect(f"file:{out / DATABASE}?mode=ro", uri=True)
+        try:
+            return database.execute("SELECT count(*) FROM runs").fetchone()[0]
+        finally:
+            database.close()
+    except sqlite3.OperationalError:
+        return 0
+
+
+def wait_for(process: subprocess.Popen[str], out: Path, runs: int) -> None:
+    """Until so many runs are in the record."""
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
+        assert process.poll() is None, process.communicate()
+        if runs_in(out) >= runs:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the study does not get on")
+
+
+def results(folder: Path) -> pl.DataFrame:
+    """All that must be the same however often the study was stopped."""
+    with Record(folder) as record:
+        runs = record.runs().sort(KEY).select(*KEY, "status", "steps", "initial", "final")
+        curves = record.curves().sort(*KEY, "name", "step").select(*KEY, "name", "step", "value")
+    return pl.concat([runs, curves], how="diagonal")
+
+
+def intact(out: Path) -> bool:
+    """Whether the database finds nothing wrong with itself."""
+    database = sqlite3.connect(out / DATABASE)
+    try:
+        return database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    finally:
+        database.close()

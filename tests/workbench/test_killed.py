@@ -1,0 +1,127 @@
+"""A study that is killed, stopped, bereft of workers or out of disk, at random moments: nothing lost, nothing twice.
+
+STEEPEST_KILLS says how many disturbances in all; the suite makes 6, `STEEPEST_KILLS=50` is the full test.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from steepest.workbench import compare
+from steepest.workbench.record import Record
+from support.study import intact, launch, results, runs_in, write_task
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for workers in /proc")
+
+KILLS = int(os.environ.get("STEEPEST_KILLS", "6"))
+IN_A_STUDY = 3
+WORKERS = ("--workers", "2")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A task file, and beside it the folder of a study that one process made without a break."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    file = write_task(folder)
+    compare(f"{file}:task", ["sgd", "adam"], "trials=3", 2, out=folder / "whole", controls=False)
+    return folder
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that a driver has started to train for it."""
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def wait_a_random_time(process: subprocess.Popen[str], out: Path, chance: random.Random) -> None:
+    """Until some more runs have ended, or the study has, and then a moment within the next one."""
+    wanted, limit = runs_in(out) + chance.randint(0, 6), time.monotonic() + 60
+    while process.poll() is None and runs_in(out) < wanted and time.monotonic() < limit:
+        time.sleep(0.01)
+    time.sleep(chance.uniform(0, 0.15))
+
+
+def kill_the_driver(process: subprocess.Popen[str], chance: random.Random) -> None:
+    workers = workers_of(process.pid)
+    process.kill()
+    process.communicate(timeout=60)
+    limit = time.monotonic() + 20
+    while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)  # nobody trains for nobody
+
+
+def kill_a_worker(process: subprocess.Popen[str], chance: random.Random) -> None:
+    if workers := workers_of(process.pid):
+        os.kill(chance.choice(workers), signal.SIGKILL)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+
+
+def ask_it_to_stop(process: subprocess.Popen[str], chance: random.Random) -> None:
+    process.send_signal(chance.choice([signal.SIGTERM, signal.SIGINT]))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (0, 130, -signal.SIGTERM, -signal.SIGINT), errors  # the last two before it listens
+    assert "Traceback" not in errors or process.returncode < 0 or "KeyboardInterrupt" in errors
+
+
+DISTURBANCES = (kill_the_driver, ask_it_to_stop, kill_a_worker)
+
+
+@pytest.mark.parametrize("study", range(-(-KILLS // IN_A_STUDY)))
+def test_a_disturbed_study_has_the_runs_of_an_undisturbed_one(undisturbed: Path, tmp_path: Path, study: int) -> None:
+    chance, out = random.Random(study), tmp_path / "study"
+    for turn in range(IN_A_STUDY):
+        options = WORKERS if chance.random() < 0.7 else ()
+        process = launch(undisturbed, out, *options)
+        wait_a_random_time(process, out, chance)
+        DISTURBANCES[turn](process, chance)
+        assert not (out / "study.db").exists() or intact(out)
+    process = launch(undisturbed, out)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert results(out).equals(results(undisturbed / "whole"))
+    with Record(out) as record:
+        assert record.connection.execute("SELECT count(*) FROM interrupted").fetchone() == (0,)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for little more than an empty record."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", place], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {made.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_a_full_disk_loses_nothing(undisturbed: Path, small_disk: Path) -> None:
+    """The runs that fitted are kept; with room again, first for the record and then for the report, it goes on."""
+    out, kept = small_disk / "study", 0
+    for size in ("200k", "900k"):
+        subprocess.run(["mount", "-o", f"remount,size={size}", small_disk], check=True)
+        process = launch(undisturbed, out)
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 1, errors
+        assert "Make room" in errors
+        assert "Traceback" not in errors
+        assert intact(out)
+        assert runs_in(out) > kept
+        kept = runs_in(out)
+    subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
+    process = launch(undisturbed, out)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert results(out).equals(results(undisturbed / "whole"))
