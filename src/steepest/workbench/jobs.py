@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steepest.workbench.candidate import Candidate
+from steepest.workbench.errors import TaskError
 from steepest.workbench.explaining import Explaining
 from steepest.workbench.key import CONTROL, DIAGNOSIS, RANGE, Key
 from steepest.workbench.loading import Source
 from steepest.workbench.optimizers import NOTHING
 
 if TYPE_CHECKING:
+    from steepest.workbench.task import Task
     from steepest.workbench.trace import Outcome
 
 Stop = Callable[[], bool]
@@ -39,19 +41,41 @@ class Workshop:
 
     def __init__(self, source: Source, candidates: Sequence[Candidate], kept: str = "") -> None:
         self.source, self.kept = source, kept
+        self.shapes: list[tuple[int, ...]] | None = None
         self.candidates: Mapping[str, Candidate] = {one.name: one for one in [*candidates, NOTHING]}
 
     def warm_up(self, candidate: Candidate, seed: int) -> Mapping[str, int]:
         """Take two steps, so that no run's time has compiling in it; the bytes of state and of parameters."""
+        from steepest.workbench.judged import sound
         from steepest.workbench.run import Run
 
         with Explaining(self.source.name, f"in its first two steps with {candidate.name}"):
-            run = Run(self.source.make, candidate, candidate.centre, seed, steps=2)
-            run.train()
+            run = Run(self.task, candidate, candidate.centre, seed, steps=2)
+            trace = run.train().trace
+            sound(run.task, trace)
         return {
             "state": _bytes(run.optimizer.state_dict()["state"]),
             "parameters": _bytes(list(run.model.parameters())),
         }
+
+    def task(self, seed: int) -> Task:
+        """The task for a seed, whose parameters are those of every other seed.
+
+        Raises:
+            TaskError: They are not.
+        """
+        from steepest.workbench.judged import checked
+
+        made = checked(self.source.make(seed))
+        shapes = [tuple(p.shape) for p in made.model.parameters()]
+        if self.shapes is None:
+            self.shapes = shapes
+        elif shapes != self.shapes:
+            raise TaskError(
+                f"The model has parameters of shapes {_listed(shapes)} for seed {seed} and had {_listed(self.shapes)} "
+                "before, so the runs would be of different models; let the seed decide values and orders alone."
+            )
+        return made
 
     def make(self, job: Job, stop: Stop, tick: Tick) -> Outcome:
         """The run's outcome; interrupted where `stop()` was true before its end.
@@ -68,7 +92,7 @@ class Workshop:
 
         key = job.key
         return Run(
-            self.source.make,
+            self.task,
             NOTHING if key.phase == CONTROL else self.candidates[key.optimizer],
             key.rate,
             key.seed,
@@ -85,11 +109,16 @@ class Workshop:
         from steepest.workbench.trace import INTERRUPTED, TRAINED, Outcome, Trace
 
         started = time.perf_counter()
-        found = curve(self.source.make, self.candidates[job.key.optimizer], job.key.seed, job.steps, stop)
+        found = curve(self.task, self.candidates[job.key.optimizer], job.key.seed, job.steps, stop)
         seconds = time.perf_counter() - started
         steps = len(found.losses)
         points = [(step, seconds * step / steps, loss) for step, loss in enumerate(found.losses, 1)]
         return Outcome(INTERRUPTED if stop() else TRAINED, "", Trace(steps, seconds, points))
+
+
+def _listed(shapes: Sequence[tuple[int, ...]], most: int = 4) -> str:
+    shown = ", ".join("x".join(map(str, shape)) or "()" for shape in shapes[:most])
+    return shown + (f" and {len(shapes) - most} more" if len(shapes) > most else "")
 
 
 def _bytes(of: object) -> int:

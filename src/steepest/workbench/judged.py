@@ -49,6 +49,26 @@ def checked(task: Any) -> Task:
     return task
 
 
+def loss_of(task: Task, batch: Any) -> torch.Tensor:
+    """The loss of a batch, from which a step can be taken.
+
+    Raises:
+        TaskError: It is no single number, or depends on no parameter.
+    """
+    loss = task.loss(task.model, batch)
+    if not (isinstance(loss, torch.Tensor) and loss.numel() == 1):
+        raise TaskError(
+            f"`loss(model, batch)` returned {what(loss)}, but a run minimises one number; "
+            "return a tensor with a single element, such as a mean over the batch."
+        )
+    if not loss.requires_grad:
+        raise TaskError(
+            "`loss(model, batch)` returned a number that depends on no parameter of the model; compute it from "
+            "model(...) without .item(), .detach() or torch.no_grad()."
+        )
+    return loss
+
+
 def evaluated(task: Task) -> dict[str, float]:
     """The metrics of the model as it is; the deciding one is among them."""
     metrics = metrics_of(task)
@@ -72,7 +92,34 @@ def metrics_of(task: Task) -> dict[str, float]:
             f"`evaluate(model)` returned {what(metrics)}, but the task's metric is {task.metric!r}; return a "
             "dictionary with that name, or give the task another `metric`."
         )
-    return {str(name): float(value) for name, value in metrics.items()}
+    return {str(name): _number(name, value) for name, value in metrics.items()}
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TaskError(
+            f"`evaluate(model)` returned {what(value)} under {name!r}; return one number, such as a mean."
+        ) from None
+
+
+def sound(task: Task, trace: Trace) -> None:
+    """See that the loss and the metric are numbers before anything was learned: no optimizer can mend them.
+
+    Raises:
+        TaskError: They are not.
+    """
+    if trace.curve and not math.isfinite(trace.curve[0][2]):
+        raise TaskError(
+            f"The loss is {trace.curve[0][2]} at the first step, before any parameter has changed; look for missing "
+            "values in the batches, and for a logarithm or a division in the loss."
+        )
+    if not math.isfinite(trace.first(task.metric)):
+        raise TaskError(
+            f"{task.metric} is {trace.first(task.metric)} before the first step; look for missing values in the "
+            "held-out data, and at what `evaluate` divides by."
+        )
 
 
 def what(thing: Any) -> str:

@@ -77,7 +77,7 @@ def curve(
     """
     from steepest.workbench.batches import Batches
     from steepest.workbench.isolation import given_back, own_randomness, threads_for
-    from steepest.workbench.judged import checked
+    from steepest.workbench.judged import checked, loss_of
 
     with own_randomness(seed):
         task = checked(make(seed))
@@ -86,7 +86,7 @@ def curve(
         factors = [group["lr"] / rates[0] for group in optimizer.param_groups]
         losses: list[float] = []
         with given_back(task.model), threads_for(task.model.train()):
-            loss = task.loss(task.model, next(batches))
+            loss = loss_of(task, next(batches))
             first = loss.item()
             for rate in rates:
                 optimizer.zero_grad()
@@ -94,7 +94,7 @@ def curve(
                 for group, factor in zip(optimizer.param_groups, factors, strict=True):
                     group["lr"] = rate * factor
                 optimizer.step()
-                loss = task.loss(task.model, next(batches))
+                loss = loss_of(task, next(batches))
                 losses.append(loss.item())
                 if not losses[-1] < TOO_HIGH * max(first, 1e-12):  # also where it is no number
                     break

@@ -14,10 +14,10 @@ import torch
 
 from steepest.workbench.batches import Batches
 from steepest.workbench.candidate import Candidate, Settings
-from steepest.workbench.errors import TaskError, UsageError
+from steepest.workbench.errors import UsageError
 from steepest.workbench.gauge import Gauge
 from steepest.workbench.isolation import own_randomness, random_states, set_random_states, threads_for
-from steepest.workbench.judged import checked, evaluated, judged, what
+from steepest.workbench.judged import checked, evaluated, judged, loss_of
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.trace import INTERRUPTED, Outcome, Trace
 
@@ -111,12 +111,7 @@ class Run:
 
     def _step(self) -> None:
         self.optimizer.zero_grad()
-        loss = self.task.loss(self.model, next(self.batches))
-        if not (isinstance(loss, torch.Tensor) and loss.numel() == 1):
-            raise TaskError(
-                f"`loss(model, batch)` returned {what(loss)}, but a run minimises one number; "
-                "return a tensor with a single element, such as a mean over the batch."
-            )
+        loss = loss_of(self.task, next(self.batches))
         loss.backward()
         if self.schedule is not None:
             self._set_rates(self.schedule(self.trace.step) / self.rate)
