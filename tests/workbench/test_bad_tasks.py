@@ -123,8 +123,11 @@ def test_one_seed_is_a_smoke_test_and_no_verdict(tiny: Make, tmp_path: Path) -> 
 
 
 def test_workers_need_a_task_that_they_can_import(tiny: Make, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="other processes can import.*give FILE.py:NAME, or use one worker"):
-        small(lambda seed: tiny(seed), tmp_path / "study", workers=2)
+    def local(seed: int) -> Task:
+        return tiny(seed)
+
+    with pytest.raises(UsageError, match=r"other processes can import.*give FILE\.py:NAME, or use one worker"):
+        small(local, tmp_path / "study", workers=2)
 
 
 SCRIPT = """

@@ -188,7 +188,7 @@ def test_a_small_model_trains_on_one_thread_and_the_callers_number_comes_back(ti
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with pytest.raises(TypeError):  # whatever happens in the run
+        with pytest.raises(TaskError):  # whatever happens in the run
             Run(make, KNOWN["sgd"], 0.01, seed=0).train()
         assert (seen, torch.get_num_threads()) == ([1], 2)
     finally:
