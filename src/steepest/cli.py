@@ -152,19 +152,27 @@ def new(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="A folder that `steepest compare` has made.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders that `steepest compare` has made; several as one.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where the report of several goes; beside the first, named after all.")
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
-    """Write the report, the figures and the exports again, from the record."""
+    """Write the report and its figures again, from the record; of several studies of one problem, one report."""
     from steepest.workbench.folder import existing
     from steepest.workbench.record import Record
     from steepest.workbench.report.terminal import announce
-    from steepest.workbench.study import finish
+    from steepest.workbench.study import finish, report_together
 
-    with Record(existing(folder)) as record:
-        announce(finish(record), folder)
+    place = folders[0]
+    if len(folders) == 1 and out is None:
+        with Record(existing(place)) as record:
+            announce(finish(record), place)
+    else:
+        place = out or place.parent / "+".join(folder.name for folder in folders)
+        announce(report_together(folders, place), place)
     if show:
-        typer.launch((folder / "report.html").resolve().as_uri())
+        typer.launch((place / "report.html").resolve().as_uri())
 
 
 @app.command("list")

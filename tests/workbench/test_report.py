@@ -8,18 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from steepest.workbench import Candidate, Comparison, Task, compare
+from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.key import Key
 from steepest.workbench.optimizers import KNOWN
 from steepest.workbench.record import Record
 from steepest.workbench.report import figures, words
 from steepest.workbench.report.band import near_optimal
+from steepest.workbench.report.held import held
 from steepest.workbench.report.numbers import numbers_of
 from steepest.workbench.report.page import page
-from steepest.workbench.report.records import Numbers
+from steepest.workbench.report.records import Control, Numbers
 from steepest.workbench.report.terminal import text
 from steepest.workbench.statistics import Interval
+from steepest.workbench.study import report_together
 from steepest.workbench.trace import DIVERGED, TRAINED, Outcome, Trace
 
 Make = Callable[[int], Task]
@@ -57,7 +62,7 @@ def study(folder: Path, search: dict, finalists: dict, finished: bool = True, **
                 for rate, finals in rates.items():
                     for seed, final in enumerate(finals, start=phase == "finalists"):
                         record.add(Key(phase, name, rate, seed), outcome(final), "val_loss")
-        return numbers_of(record)
+        return numbers_of(held(record))
 
 
 SEARCH = {"sgd": {0.01: [2.0], 0.1: [1.0], 1.0: [None]}, "adam": {1e-4: [2.5], 1e-3: [1.2], 1e-2: [0.9]}}
@@ -244,3 +249,80 @@ def test_nothing_wins_with_one_or_two_seeds(tmp_path: Path, seeds: int) -> None:
     assert found.pairs[0].outcome == "tie"
     assert "wins" not in page(found).partition('id="charts"')[0]
     assert "smoke test" in " ".join(found.warnings)
+
+
+def test_two_studies_in_one_report(tiny: Make, tmp_path: Path) -> None:
+    """What both have is there once where it is the same, and under two names where it is not."""
+
+    def made(name: str, optimizers: list, **changes: object) -> Comparison:
+        given: dict = {"budget": "trials=2", "seeds": 2, "out": tmp_path / name} | changes
+        return compare(tiny, optimizers, **given)
+
+    first, second = made("first", ["sgd", "adam"]), made("second", ["adam", Candidate("sgd", "SGD", 0.5, "")])
+    folders = [tmp_path / "first", tmp_path / "second"]
+    found = report_together(folders, tmp_path / "both")
+    assert {row.name for row in found.rows} == {"sgd", "adam", "adamw-linear", "sgd (second)"}
+    values = {row.name: row.values for row in found.rows}
+    assert values["sgd"] == next(row.values for row in first.numbers.rows if row.name == "sgd")
+    assert values["sgd (second)"] == next(row.values for row in second.numbers.rows if row.name == "sgd")
+    assert len(found.pairs) == 4 * 3 / 2
+    content = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
+    assert "sgd (second)" in content
+    made("other", ["sgd"], steps=20)
+    with pytest.raises(WorkbenchError, match="first was made with steps=40 and other with steps=20"):
+        report_together([tmp_path / "first", tmp_path / "other"], tmp_path / "none")
+    with pytest.raises(WorkbenchError, match="has no optimizer that first does not have"):
+        report_together([tmp_path / "first", tmp_path / "first"], tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_budget_curve_by_hand(tmp_path: Path) -> None:
+    """Of the values 1, 2 and a failure, which leaves 3: the best of two is 1, 1 or 2, of three 1."""
+    (row,) = study(tmp_path, {"sgd": {0.01: [2.0], 0.1: [1.0], 1.0: [None]}}, {"sgd": {0.1: [1.0]}}).rows
+    assert [point.trials for point in row.tuning] == [1, 2, 3]
+    assert [point.expected for point in row.tuning] == pytest.approx([2.0, 4 / 3, 1.0])
+    assert all(point.low <= point.expected <= point.high for point in row.tuning)
+
+
+def test_a_band_forks_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork has none of the threads of polars and torch, and waits for them for ever."""
+    monkeypatch.setattr("os.fork", lambda: pytest.fail("a process was forked"))
+    assert study(tmp_path, SEARCH, FINALISTS).rows[0].tuning
+
+
+def test_the_control_that_trains_is_a_warning(tmp_path: Path) -> None:
+    """Batch normalisation alone moves a metric; then an improvement is no sign of learning."""
+    found = study(tmp_path, SEARCH, FINALISTS)
+    assert not any("does nothing" in warning for warning in found.warnings)
+    seen = replace(found, control=Control("trained", 3.0, 2.5))
+    assert any("does nothing also trains by-hand: val_loss ends at 2.50 after 3.00" in one for one in seen.warnings)
+
+
+def line(seed: int) -> Task:
+    """(3 w - 6)^2 / 2 from w = 1: the gradient is 3 (3 w - 6), at first -9."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(model.weight)
+    x = torch.tensor([[3.0]])
+
+    def loss(model: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+        return ((model(batch) - 6) ** 2).sum() / 2
+
+    return Task(model, loss, [x], lambda model: {"val_loss": float(loss(model, x))}, steps=5)
+
+
+def test_diagnosis_by_hand(tmp_path: Path) -> None:
+    found = compare(line, ["sgd"], None, 1, rates=[0.01, 1e30], controls=False, out=tmp_path / "study").numbers
+    best, failed = found.diagnoses
+    assert (best.best, best.rate, failed.best, failed.rate) == (True, 0.01, False, 1e30)
+    assert failed.status == "diverged"
+    gradients = [point.value for point in best.points if point.is_gradient]
+    ratios = [point.value for point in best.points if not point.is_gradient]
+    assert {point.layer for point in best.points if not point.is_gradient} == {"weight"}
+    w, expected = 1.0, []
+    for _ in range(5):
+        gradient = 3 * (3 * w - 6)
+        expected.append((abs(gradient), abs(0.01 * gradient / w)))
+        w -= 0.01 * gradient
+    assert gradients == pytest.approx([g for g, _ in expected], rel=1e-5)
+    assert ratios == pytest.approx([r for _, r in expected], rel=1e-4)
+    assert best.gradient_first == pytest.approx(9)

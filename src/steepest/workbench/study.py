@@ -234,18 +234,44 @@ class Study:
 
 def finish(record: Record) -> Numbers:
     """Write everything that is made from the record: exports, figures, the page."""
+    from steepest.workbench.report.held import held
+    from steepest.workbench.report.numbers import numbers_of
+
+    found = numbers_of(held(record))
+    _write(found, record.folder, record)
+    return found
+
+
+def report_together(places: Sequence[Path], out: Path) -> Numbers:
+    """One report of several studies of the same problem, in a folder of its own.
+
+    Raises:
+        WorkbenchError: A folder holds no study, or they are not of one problem.
+    """
+    from steepest.workbench.report.held import held, joined
+    from steepest.workbench.report.numbers import numbers_of
+
+    studies = []
+    for place in places:
+        with Record(folders.existing(place)) as record:
+            studies.append(held(record))
+    found = numbers_of(joined(studies))
+    out.mkdir(parents=True, exist_ok=True)
+    _write(found, out)
+    return found
+
+
+def _write(found: Numbers, folder: Path, record: Record | None = None) -> None:
     import polars
 
     from steepest.workbench.report import write
-    from steepest.workbench.report.numbers import numbers_of
 
-    found = numbers_of(record)
     try:
-        folders.export(record)
-        write(found, record.folder)
+        if record is not None:
+            folders.export(record)
+        write(found, folder)
     except (OSError, polars.exceptions.ComputeError) as error:  # polars says so where the disk is full
         raise WorkbenchError(
-            f"All runs are kept in {record.folder}, but its report could not be written ({error}).  Make room or give "
-            f"permission, and type: steepest report {record.folder}"
+            f"All runs are kept, but the report in {folder} could not be written ({error}).  Make room or give "
+            "permission, and repeat the same command."
         ) from error
-    return found

@@ -6,32 +6,27 @@ import math
 
 import polars as pl
 
-from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.key import CONTROL, DEFAULT, FINALISTS, SEARCH, Key
 from steepest.workbench.record import Record
 from steepest.workbench.report.diagnosis import diagnoses_of
+from steepest.workbench.report.held import Held
 from steepest.workbench.report.pairs import pairs_of
 from steepest.workbench.report.records import Control, CurvePoint, Numbers, Point, Row
 from steepest.workbench.report.rows import row_of
 from steepest.workbench.report.view import Setting, View
 
 
-def numbers_of(record: Record) -> Numbers:
+def numbers_of(study: Held) -> Numbers:
     """The numbers of a study, finished or not."""
-    plan, runs, curves = record.get("plan"), record.runs(), record.curves()
-    if plan is None or runs.is_empty():
-        raise WorkbenchError(
-            f"{record.folder} holds no finished run, so there is nothing to report; go on with the study."
-        )
-    target, memory = record.get("target"), record.get("memory") or {}
-    view = View(plan, runs, curves)
-    rows = [row_of(view, each, target, memory.get(each["name"], {})) for each in plan["optimizers"]]
+    plan = study.plan
+    view = View(plan, study.runs, study.curves)
+    rows = [row_of(view, each, study.target, study.memory.get(each["name"], {})) for each in plan["optimizers"]]
     rows.sort(key=lambda row: _standing(row, view.sign))
     return Numbers(
         task=plan["task"],
         metric=plan["metric"],
         higher_is_better=plan["higher_is_better"],
-        target=target,
+        target=study.target,
         seeds=plan["seeds"],
         budget=plan["budget"],
         steps=plan["steps"],
@@ -41,12 +36,12 @@ def numbers_of(record: Record) -> Numbers:
         curves=[point for row in rows for point in _curves(view, row)],
         diagnoses=[one for row in rows for one in diagnoses_of(view, row.name)],
         control=_control(view),
-        runs=len(runs),
-        failed=_counted(runs).filter(pl.col("status") != "trained").height,
-        seconds=float(runs["seconds"].sum()),
-        finished=bool(record.get("finished")),
-        digests=record.get("digests"),
-        manifest=record.get("manifest"),
+        runs=len(study.runs),
+        failed=_counted(study.runs).filter(pl.col("status") != "trained").height,
+        seconds=float(study.runs["seconds"].sum()),
+        finished=study.finished,
+        digests=study.digests,
+        manifest=study.manifest,
     )
 
 

@@ -1,0 +1,128 @@
+"""What a report is made from: all that a record holds, or several records of the same problem as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from steepest.workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from steepest.workbench.record import Record
+
+ALIKE = ("task", "metric", "higher_is_better", "steps", "seed", "seeds")
+"""What studies must have in common: then their runs with a seed began alike, and differences can be taken in pairs."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A study's description and its tables, apart from the file that they are in."""
+
+    name: str
+    plan: dict[str, Any]
+    runs: pl.DataFrame
+    curves: pl.DataFrame
+    target: float | None
+    memory: dict[str, dict[str, int]]
+    digests: list[str]
+    manifest: dict[str, Any]
+    finished: bool
+
+
+def held(record: Record) -> Held:
+    """What a record holds.
+
+    Raises:
+        WorkbenchError: No run has ended yet.
+    """
+    plan, runs = record.get("plan"), record.runs()
+    if plan is None or runs.is_empty():
+        raise WorkbenchError(
+            f"{record.folder} holds no finished run, so there is nothing to report; go on with the study."
+        )
+    return Held(
+        record.folder.name,
+        plan,
+        runs,
+        record.curves(),
+        record.get("target"),
+        record.get("memory") or {},
+        record.get("digests"),
+        record.get("manifest"),
+        bool(record.get("finished")),
+    )
+
+
+def joined(studies: Sequence[Held]) -> Held:
+    """Several studies of one problem as one; optimizers that both have are told apart by their folder's name.
+
+    Raises:
+        WorkbenchError: They are not of one problem, and what differs.
+    """
+    return reduce(_two, studies)
+
+
+def _two(first: Held, second: Held) -> Held:
+    for name in ALIKE:
+        if first.plan[name] != second.plan[name]:
+            raise WorkbenchError(
+                f"{first.name} was made with {name}={first.plan[name]} and {second.name} with {name}="
+                f"{second.plan[name]}, so their runs cannot be held against each other; give folders made alike."
+            )
+    second = _without_twins(first, second)
+    offset = int(first.runs["id"].max() or 0)  # type: ignore[arg-type]
+    budgets = dict.fromkeys([first.plan["budget"], second.plan["budget"]])
+    return replace(
+        first,
+        name=f"{first.name}+{second.name}",
+        plan=first.plan
+        | {"optimizers": [*first.plan["optimizers"], *second.plan["optimizers"]], "budget": " and ".join(budgets)},
+        runs=pl.concat([first.runs, second.runs.with_columns(pl.col("id") + offset)]),
+        curves=pl.concat([first.curves, second.curves.with_columns(pl.col("run") + offset)]),
+        memory=first.memory | second.memory,
+        digests=list(dict.fromkeys([*first.digests, *second.digests])),
+        manifest=first.manifest
+        | {
+            "search_space": first.manifest["search_space"] | second.manifest["search_space"],
+            "command": [*first.manifest["command"], "·", *second.manifest["command"]],
+        },
+        finished=first.finished and second.finished,
+    )
+
+
+def _without_twins(first: Held, second: Held) -> Held:
+    """The second study without the optimizers that are the same in both, and with new names for their namesakes."""
+    described = {each["name"]: each for each in first.plan["optimizers"]}
+    same_search = first.plan["budget"] == second.plan["budget"]
+    names = {}
+    for each in second.plan["optimizers"]:
+        twin = described.get(each["name"])
+        if twin is None:
+            names[each["name"]] = each["name"]
+        elif twin != each or not same_search:
+            names[each["name"]] = f"{each['name']} ({second.name})"
+    if not names:
+        raise WorkbenchError(f"{second.name} has no optimizer that {first.name} does not have; report either alone.")
+
+    def renamed(table: pl.DataFrame) -> pl.DataFrame:
+        kept = table.filter(pl.col("optimizer").is_in(list(names)))
+        return kept.with_columns(pl.col("optimizer").replace_strict(names))
+
+    space = second.manifest["search_space"]
+    return replace(
+        second,
+        plan=second.plan
+        | {
+            "optimizers": [
+                each | {"name": names[each["name"]]} for each in second.plan["optimizers"] if each["name"] in names
+            ]
+        },
+        runs=renamed(second.runs),
+        curves=renamed(second.curves),
+        memory={names[name]: weighed for name, weighed in second.memory.items() if name in names},
+        manifest=second.manifest | {"search_space": {new: space[old] for old, new in names.items()}},
+    )
