@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import front_ends, scheduled, start, steps, sweeps, whole
+from benchmarks import front_ends, scheduled, start, statistics_rows, steps, studies, sweeps, whole
 from benchmarks.shapes import MODELS
 
 
@@ -39,6 +39,14 @@ def main() -> None:
     _print(console, "optimizer.step() and scheduler.step()", scheduled.stepped())
     _print(console, "optax under jax.jit", front_ends.under_jit())
     _print(console, "Keras under model.fit", front_ends.under_fit())
+    times = statistics_rows.REPETITIONS if most else 1000
+    _print(console, "The same optimizer under two names", statistics_rows.twins(times))
+    _print(console, "A planted difference of 1.5 standard deviations", statistics_rows.planted(times))
+    _print(console, "Coverage of intervals of means", statistics_rows.coverage_of_means(times))
+    _print(console, "Coverage of Wilson's intervals", statistics_rows.coverage_of_shares())
+    _print(console, "Coverage of intervals of superiority", statistics_rows.coverage_of_superiority(times))
+    _print(console, "The record of a run", studies.recording())
+    _print(console, "Workers", studies.workers(rounds=3 if most else 1))
     _print(console, "First step of a process", start.first_steps())
     console.print(f"import steepest: {start.import_ms():.1f} ms;  extra memory of ten steps: {memory:.0f} kB")
 

@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 def write(found: Numbers, folder: Path) -> None:
     """Write `report.html`, and every figure as PNG, SVG and CSV, into the folder."""
     import polars
+    import vl_convert
 
     from steepest.workbench.report import figures
     from steepest.workbench.report.page import page
 
     (folder / "report.html").write_text(page(found), encoding="utf-8")
     for name, chart in figures.for_paper(found).items():
-        chart.save(folder / f"{name}.png", scale_factor=2)
-        chart.save(folder / f"{name}.svg")
-        rows = polars.DataFrame(figures.rows_of(chart.to_dict()), infer_schema_length=None)
+        described = chart.to_dict()
+        drawn = vl_convert.vegalite_to_svg(described)
+        (folder / f"{name}.svg").write_text(drawn, encoding="utf-8")
+        (folder / f"{name}.png").write_bytes(vl_convert.svg_to_png(drawn, scale=2))  # the same, in half the time
+        rows = polars.DataFrame(figures.rows_of(described), infer_schema_length=None)
         rows.write_csv(folder / f"{name}.csv")

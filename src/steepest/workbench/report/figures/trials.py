@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 
 def trials(found: Numbers, legend: bool = False) -> alt.LayerChart:
-    """The estimate without bias, and the band of the median, against the number of trials."""
+    """The estimate without bias, and the worse end of the median's band, against the number of trials.
+
+    The better end is infinite from the third trial or so, and five bands over each other say less than five lines.
+    """
     seen = [point.expected for row in found.rows for point in row.tuning]
     if not seen:
         return alt.LayerChart(layer=[style.data([]).mark_line()]).add_params(style.hidden())
     scale, log = _scale(seen)
-    floor, ceiling = scale
     rows = [
         {
             "optimizer": row.name,
             "trials": point.trials,
             "expected": style.short(point.expected),
-            "low": style.short(max(point.low, floor)),
-            "high": style.short(min(point.high, ceiling)),
+            "low": style.short(point.low) if math.isfinite(point.low) else None,
+            "high": style.short(point.high) if math.isfinite(point.high) else None,
         }
         for row in found.rows
         for point in row.tuning
@@ -42,7 +44,9 @@ def trials(found: Numbers, legend: bool = False) -> alt.LayerChart:
         "trials:Q",
         *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("expected", "low", "high")),
     ]
-    band = base.mark_area(opacity=0.1, clip=True).encode(y=alt.Y("low:Q", scale=kind), y2="high:Q")
+    worse = "low" if found.higher_is_better else "high"
+    end = base.mark_line(strokeWidth=1.2, strokeDash=[3, 3], opacity=0.75, clip=True)
+    band = end.encode(y=alt.Y(f"{worse}:Q", scale=kind))
     line = base.mark_line(strokeWidth=2, clip=True).encode(y=alt.Y("expected:Q", scale=kind, axis=y_axis))
     hover = base.mark_point(size=120, opacity=0, filled=True).encode(y=alt.Y("expected:Q", scale=kind), tooltip=tips)
     return alt.LayerChart(layer=[band, line, hover]).add_params(style.hidden())
@@ -54,4 +58,4 @@ def _scale(values: list[float]) -> tuple[tuple[float, float], bool]:
     if low > 0 and high > style.LOG_FROM * low:
         return (low / 1.3, high * 1.1), True
     room = 0.12 * (high - low) or abs(high) * 0.05 or 1.0
-    return (low - room, high + room), math.isinf(low)
+    return (low - room, high + room), False
