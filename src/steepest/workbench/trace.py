@@ -48,5 +48,6 @@ class Outcome:
     saved: bytes | None = None
 
     def final(self, metric: str) -> float | None:
-        """The metric at the end; None where the run did not get there with finite numbers."""
-        return None if self.status == DIVERGED else self.trace.last(metric)
+        """The metric at the end; None where the run did not get there with finite numbers, or measured none."""
+        last = self.trace.last(metric)
+        return last if self.status != DIVERGED and math.isfinite(last) else None
