@@ -23,9 +23,13 @@ PART = 5
 """A short run is a fifth of a run."""
 LEAST = 50
 """Steps of a short run, at least; of the whole run, where that has fewer."""
+NEARLY = 0.99
+"""Of the best short run's improvement: rates that keep as much are not told apart, and their middle counts."""
 WAY = 2 / 3
-"""How far, on the logarithmic scale, the default is from the low end to the best rate of short runs: half way is too
-little for SGD on `digits-mlp`, all the way too much for momentum and Adam there (benchmarks/range_rules.py)."""
+"""How far, on the logarithmic scale, the default is from the low end to there: a short run likes a rate that is too
+large for a whole one.  Two thirds is within a factor 3 of a sweep's best for each of SGD, momentum, RMSprop and Adam on
+`digits-mlp` in at least 18 of 20; half way is too little for SGD there (14 of 20), all the way too much for Adam and
+momentum (8 and 6).  See benchmarks/range_rules.py."""
 EXTENSIONS = 2
 """How often a bracket is lengthened at the end at which the best rate stands."""
 
@@ -40,7 +44,7 @@ class Found:
         suggested: What they suggest; None where no loss ever fell.
         tried: (rate, metric) of the short runs; None for a metric that was not finite or worse than at first.
         bracket: What was suggested, lengthened where the short runs asked for it, with its default on the way from its
-            low end to the best of them: a short run is best at a rate that is too large for a whole one.
+            low end to the middle of those that did nearly as well as the best.
     """
 
     candidate: Candidate
@@ -147,7 +151,7 @@ class _Trials:
             task.metric,
             -1 if task.higher_is_better else 1,
         )
-        self._model = task.model
+        self._model, self.initial = task.model, math.nan
         self._source, self._candidate, self._seed = source, candidate, seed
 
     def of(self, suggested: Bracket) -> dict[float, float | None]:
@@ -169,6 +173,13 @@ class _Trials:
         ended = [(self.sign * value, rate) for rate, value in tried.items() if value is not None]
         return min(ended)[1] if ended else None
 
+    def nearly_best(self, tried: dict[float, float | None]) -> list[float]:
+        """The rates that keep nearly all of the best one's improvement; only to be asked where one trained."""
+        values = {rate: self.sign * value for rate, value in tried.items() if value is not None}
+        lowest = min(values.values())
+        limit = lowest + (1 - NEARLY) * (self.sign * self.initial - lowest)
+        return [rate for rate, value in values.items() if value <= limit]
+
     def final(self, rate: float) -> float | None:
         """The metric at the end of a short run; None where it did not train."""
         from steepest.workbench.isolation import given_back
@@ -178,6 +189,7 @@ class _Trials:
         run = Run(self._source.make, self._candidate, rate, self._seed, steps=self.steps)
         with given_back(self._model):  # a task may hand out the same one again
             outcome = run.train()
+        self.initial = outcome.trace.first(self.metric)
         final = outcome.final(self.metric)
         return final if outcome.status == TRAINED and final is not None and math.isfinite(final) else None
 
@@ -187,7 +199,9 @@ def _confirmed(suggested: Bracket | None, tried: dict[float, float | None], tria
     if suggested is None or best is None:
         return None
     low, high = min(suggested.low, best), max(suggested.high, best)
-    between = float(f"{low * (best / low) ** WAY:.2g}")
+    near = trials.nearly_best(tried)
+    middle = max(low, math.sqrt(min(near) * max(near)))
+    between = float(f"{low * (middle / low) ** WAY:.2g}")
     if between not in tried:
         tried[between] = trials.final(between)
     return Bracket(low, high, best if tried[between] is None else between)

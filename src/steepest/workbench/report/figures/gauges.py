@@ -47,7 +47,7 @@ def _lines(found: Numbers, gradient: bool, title: str) -> alt.LayerChart:
     # Of all runs: one that is looked at alone would have another scale, and an empty one none.
     scale = alt.Scale(type="log", domain=[min(values) / 1.1, max(values) * 1.1], nice=False)
     y = alt.Y("value:Q", scale=scale, axis=style.log_axis(title))
-    legend = alt.Legend(title=None, orient="bottom", columns=4, symbolType="stroke", symbolStrokeWidth=3)
+    legend = alt.Legend(title=None, orient="bottom", columns=3, symbolType="stroke", symbolStrokeWidth=3)
     colour = alt.Color(
         "layer:N",
         sort=layers,
