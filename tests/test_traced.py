@@ -81,6 +81,29 @@ def test_what_has_no_value_cannot_choose_by_it() -> None:
         chosen(read(hands_on_another), {"rate": 0.1, "decay": lambda step: 0.9})
 
 
+class Untold:
+    """What JAX traces: it has no value."""
+
+    def __bool__(self) -> bool:
+        raise TypeError("no value yet")
+
+
+@pytest.mark.parametrize("value", [torch.tensor(0.0), torch.tensor(0.9), Untold()], ids=["zero", "number", "traced"])
+def test_an_array_is_true_whatever_it_holds(value) -> None:
+    """State that a zero did not make would be missing where the number is traced."""
+    lines = chosen(read(sgd), {**read(sgd).hyperparameters, "momentum": value})
+    assert lines.state == ("momentum_buffer",)
+
+
+def test_a_switch_without_value_is_refused() -> None:
+    asked = {**read(sgd).hyperparameters, "momentum": 0.9}
+    on, off = (chosen(read(sgd), {**asked, "nesterov": torch.tensor(truth)}) for truth in (True, False))
+    assert on is chosen(read(sgd), {**asked, "nesterov": True})
+    assert off is chosen(read(sgd), asked)
+    with pytest.raises(TypeError, match=r"nesterov chooses between lines of the rule sgd.*name it in `static_args`"):
+        chosen(read(sgd), {**asked, "nesterov": Untold()})
+
+
 def starts_unless_it_has(p, g, pace, *, lr=0.1):
     """The test for a first step the other way round."""
     pace = 0.5 * pace if pace is not None else 1.0

@@ -15,8 +15,8 @@ _OF_ALL = {
     "step": "t",
     # what lines compute on the way
     "correction": "c", "second_moment": "w", "update": "u", "delta": "Δ", "mu_next": "μ_t+1", "longest": "ρ_∞",
-    "length": "ρ_t", "rectification": "r", "adaptive": "a", "turn": "q", "rate": "α", "matrix": "U", "gram": "G",
-    "x": "X",
+    "length": "ρ_t", "divisor": "k", "rectification": "r", "adaptive": "a", "turn": "q", "rate": "α", "matrix": "U",
+    "gram": "G", "x": "X",
 }  # fmt: skip
 
 _OF_RULES = {

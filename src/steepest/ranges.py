@@ -1,7 +1,7 @@
 """The values that a hyperparameter may have, by its name: what constructors refuse, and what the documentation says."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from steepest.rule import Rule
@@ -75,10 +75,30 @@ OF_RULES = {
 }
 """Where a rule's ranges are not those of its names, or torch words them otherwise."""
 
+_BELOW_1 = Range(high=1.0, high_is_open=True, said="{called} must be from 0 to below 1, not {value}")
+_BETA_1, _BETA_2 = replace(_BELOW_1, called="beta_1"), replace(_BELOW_1, called="beta_2")
+
+OF_KERAS = {
+    "sgd": {"momentum": Range(high=1.0, said="momentum must be from 0 to 1, as Keras has it, not {value}")},
+    "adam": {"beta_1": _BETA_1, "beta_2": _BETA_2},
+    "adamax": {"beta_1": _BETA_1},
+    "nadam": {"beta_2": _BETA_2},
+    "lion": {
+        "beta_1": Range(
+            high=1.0,
+            low_is_open=True,
+            said="beta_1 must be above 0 and up to 1, as Keras has it, not {value}: at 0 Lion is SGD by signs",
+        )
+    },
+}
+"""Of the rules that say them in Keras's words: what Keras refuses, and what would divide by 1 - 1."""
+
 
 def ranges(rule: Rule) -> dict[str, Range]:
     """The ranges of a rule's hyperparameters, by their names; of a stranger's, those that its own defaults are in."""
     known = RANGES | (OF_RULES.get(rule.name, {}) if rule.is_own else {})
+    if rule.function.__module__ == "steepest.dialects.keras":
+        known |= OF_KERAS.get(rule.name, {})
     found = {name: known[name] for name in rule.hyperparameters if name in known}
     if rule.is_own:
         return found

@@ -6,6 +6,7 @@ long as they meet no array.
 """
 
 import ast
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,22 +46,29 @@ def traced(lines: Program, *, moves: bool = False) -> Traced:
 
 
 def chosen(rule: Rule, hyperparameters: Mapping[str, Any]) -> Program:
-    """The program under hyperparameters of which some are arrays, which have no truth: `if momentum:` is then entered.
+    """The program under hyperparameters of which some are arrays or schedules: `if momentum:` is entered for those.
 
+    Also for an array of 0: it may be traced, or another number, at the next step, and the state must be there then.
     Raises TypeError where an `if` asks for the value of one.
     """
-    known = dict(hyperparameters)
-    for name, look in deciding(rule):
-        try:
-            known[name] = look(known[name])
-        except TypeError:  # what is traced has no value, a schedule none of its own
-            if look is not bool:
-                raise TypeError(
-                    f"{name} chooses between lines of the rule {rule.name} by its value, so it must be a number: "
-                    "it cannot be an array or a schedule."
-                ) from None
-            known[name] = True
-    return program(rule, known)
+    seen = {name: _seen(rule, name, look, hyperparameters[name]) for name, look in deciding(rule)}
+    return program(rule, {**hyperparameters, **seen})
+
+
+def _seen(rule: Rule, name: str, look: Callable[[Any], Any], value: Any) -> Any:
+    """What the `if`s of a rule see of a hyperparameter."""
+    if value is None or isinstance(value, (int, float)) or type(value).__module__ == "numpy":
+        return look(value)
+    is_switch = isinstance(rule.hyperparameters[name], bool)
+    if look is bool and not is_switch:
+        return True
+    if is_switch and not callable(value):
+        with contextlib.suppress(TypeError):  # what is traced has no value
+            return look(value)
+    raise TypeError(
+        f"{name} chooses between lines of the rule {rule.name} by its value, so it must be a number, True or False: it "
+        "cannot be an array or a schedule. Under optax.inject_hyperparams, name it in `static_args`."
+    )
 
 
 def _host_source(lines: Program, slots: Sequence[str]) -> str:

@@ -25,8 +25,9 @@ def test_everything_holds_on(backend: str) -> None:
     assert done.returncode == 0, done.stdout[-6000:]
 
 
-def run(program: str) -> str:
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+def run(program: str, environment: dict[str, str] | None = None) -> str:
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -54,6 +55,22 @@ def test_steepest_alone_imports_no_keras() -> None:
 def test_a_missing_extra_is_answered_with_what_to_type() -> None:
     program = "import sys; sys.modules['keras'] = None\ntry: import steepest.keras\nexcept ImportError as e: print(e)"
     assert run(program).endswith("pip install 'steepest[keras]'")
+
+
+@pytest.mark.skipif(not IS_TORCH, reason="once is enough")
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_a_missing_backend_is_answered_with_what_to_type(backend: str, tmp_path: Path) -> None:
+    """Keras is there; it takes TensorFlow where KERAS_BACKEND is not set, as after `pip install 'steepest[keras]'`."""
+    program = (
+        f"import sys; sys.modules[{backend!r}] = None\ntry: import steepest.keras\nexcept ImportError as e: print(e)"
+    )
+    chosen = {"KERAS_BACKEND": "jax"} if backend == "jax" else {}
+    rest = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
+    said = run(program, {**rest, **chosen, "KERAS_HOME": str(tmp_path)})
+    assert said.startswith("Keras is installed, but not its backend: ")
+    assert backend in said.partition(". Name another one")[0]
+    assert "KERAS_BACKEND=torch" in said
+    assert said.endswith(f"pip install {backend}")
 
 
 @pytest.mark.skipif(not IS_TORCH, reason="the kernels are torch's")

@@ -3,14 +3,16 @@
 """The programs that Keras's users write: compile, fit, save, load, go on."""
 
 from pathlib import Path
+from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from steepest import keras as ours
-from steepest import schedules
+from steepest import rules, schedules
 from steepest.rules import adam as torch_adam
 from steepest.rules import sgd as torch_sgd
 
@@ -46,6 +48,23 @@ def test_the_seed_programs() -> None:
     model.compile(optimizer=ours.Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999), loss="mse")
     history = model.fit(np.ones((32, 4)), np.ones((32, 1)), epochs=2, verbose=0)
     assert history.history["loss"][1] < history.history["loss"][0]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.keras is Keras on TensorFlow")
+def test_a_program_of_tensorflow(digits) -> None:
+    """Written with `tf.keras`, where only the optimizer is ours; against the same with Keras's own."""
+    import tensorflow as tf
+
+    x, y, *_ = digits
+    ends = []
+    for optimizer in (ours.Adam(learning_rate=0.001), tf.keras.optimizers.Adam(learning_rate=0.001)):
+        tf.keras.utils.set_random_seed(0)
+        model = tf.keras.Sequential([tf.keras.Input((64,)), tf.keras.layers.Dense(10, activation="softmax")])
+        model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = model.fit(x, y, epochs=1, batch_size=64, shuffle=False, verbose=0)
+        ends.append(np.array([history.history["loss"][0], *model.evaluate(x, y, verbose=0)]))
+        assert isinstance(model.optimizer, tf.keras.optimizers.Optimizer)
+    np.testing.assert_allclose(*ends, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +115,31 @@ def test_saved_loaded_and_resumed_it_goes_on_as_if_uninterrupted(optimizer, digi
     assert loaded.optimizer.get_config() == {**model.optimizer.get_config(), "name": loaded.optimizer.name}
     loaded.fit(x, y, epochs=2, batch_size=64, shuffle=False, verbose=0)
     np.testing.assert_allclose(logits(loaded, digits), logits(model, digits), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize(
+    ("rule", "options"),
+    [(rules.sgd, {"momentum": 0.9}), (rules.adagrad, {}), (rules.rprop, {})],
+    ids=["sgd", "adagrad", "rprop"],
+)
+def test_a_rule_with_a_first_step_of_its_own_is_saved_as_hdf5(rule, options, digits, network, tmp_path: Path) -> None:
+    """Whose variables each say whether they were stepped: HDF5 wants names that differ.
+
+    The file has all of them; Keras 3.15 goes on from such a file with no optimizer, its own included.
+    """
+    model = trained(network(), ours.optimizer(rule)(0.01, **options), digits, epochs=1)
+    model.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5") as file:
+        saved: Any = file["optimizer_weights"]
+        kept = [np.asarray(saved[name]) for name in saved.attrs["weight_names"]]
+    right = [np.asarray(ops.convert_to_numpy(one)) for one in model.optimizer.variables]
+    assert len(kept) == len(right)
+    for found, value in zip(kept, right, strict=True):
+        np.testing.assert_array_equal(found, value)
+    loaded = keras.models.load_model(tmp_path / "model.h5")
+    assert type(loaded.optimizer) is ours.optimizer(rule)
+    np.testing.assert_array_equal(logits(loaded, digits), logits(model, digits))
 
 
 def test_a_model_that_keras_saved_goes_on_here(digits, network, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 # Keras says `str` where it means 'auto', and None where there is a model
 """Anybody's rule as a Keras optimizer, against the same rule in float64 on NumPy."""
 
+import importlib
 import inspect
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -171,6 +173,47 @@ def test_a_rule_of_a_name_of_keras_is_another_class() -> None:
     assert type(made) is ours.Adam
     other = keras.optimizers.deserialize(keras.optimizers.serialize(ours.optimizer(rules.adam)(0.1)))
     assert type(other) is ours.optimizer(rules.adam)
+
+
+def one_of_two():
+    def of_one_name(p, g, *, lr=0.1):
+        """The first rule of this name."""
+        p = p - lr * g
+        return p
+
+    return of_one_name
+
+
+def the_other_of_two():
+    def of_one_name(p, g, m, *, lr=0.1, beta=0.5):
+        """The second, which is another."""
+        m = beta * m + g
+        p = p - lr * m
+        return p, m
+
+    return of_one_name
+
+
+def test_another_rule_of_one_name_is_refused() -> None:
+    """A saved model says the name alone."""
+    first = ours.optimizer(one_of_two())
+    with pytest.raises(RuleError, match=r"test_rules>OfOneName'.* is that of 'one_of_two.*\nInstead: give the rule"):
+        ours.optimizer(the_other_of_two())
+    assert type(keras.optimizers.deserialize(keras.optimizers.serialize(first()))) is first
+
+
+def test_a_rule_that_is_written_anew_takes_the_name(tmp_path: Path, monkeypatch) -> None:
+    """As where a cell of a notebook is run again: without a word if nothing was changed, else with a warning."""
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "def rule_of_a_cell(p, g, *, lr=0.1):\n    p = p - lr * g\n    return p\n"
+    (tmp_path / "cell_of_keras.py").write_text(text)
+    cell = importlib.import_module("cell_of_keras")
+    ours.optimizer(cell.rule_of_a_cell)
+    ours.optimizer(importlib.reload(cell).rule_of_a_cell)
+    (tmp_path / "cell_of_keras.py").write_text(text.replace("lr * g", "2 * lr * g"))
+    with pytest.warns(UserWarning, match="The rule rule_of_a_cell was written anew"):
+        last = ours.optimizer(importlib.reload(cell).rule_of_a_cell)
+    assert type(keras.optimizers.deserialize(keras.optimizers.serialize(last()))) is last
 
 
 def without_rate(p, g, *, alpha=0.5):

@@ -54,6 +54,8 @@ CASES = [
     ("radam", {"b2": 0.9}),
     ("radam", {"b2": 0.9, "eps": 1e-2, "eps_root": 1e-2, "threshold": 7.0}),
     ("radam", {"b2": 0.9, "nesterov": True}),
+    ("radam", {"b2": 0.5, "threshold": 2.0}),
+    ("radam", {"b2": 0.6}),
     ("lion", {}),
     ("lion", {"b1": 0.5, "b2": 0.9, "weight_decay": 0.1}),
 ]
@@ -70,6 +72,22 @@ def test_fifty_steps_end_where_optax_does(name: str, options: dict, run, differe
     assert difference(params, right) < 1e-6
     assert jax.tree.structure(state) == jax.tree.structure(right_state)
     assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == jax.tree.map(lambda x: (x.shape, x.dtype), right_state)
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("sgd", {"momentum": 0.9}), ("rmsprop", {}), ("adagrad", {}), ("lion", {}), ("adam", {"b2": 0.9})],
+)
+def test_at_a_large_rate_it_is_optax_to_the_digits_of_float32(name: str, options: dict, rate: float, run, difference):
+    """Each of 50 steps rounds a parameter to half its last digit, 2^-24 of it, in either library.
+
+    Adam with b2 = 0.9: optax has four digits of 1 - 0.999, which is the next test.
+    """
+    params, _ = run(getattr(ours, name)(rate, **options))
+    right, _ = run(getattr(optax, name)(rate, **options))
+    largest = difference(right, jax.tree.map(jnp.zeros_like, right))
+    assert difference(params, right) <= 50 * 2**-24 * largest
 
 
 @pytest.mark.parametrize("name", ["adam", "nadam", "adamw", "amsgrad", "radam", "adamax"])
@@ -141,6 +159,18 @@ def test_half_precision_is_rounded_once() -> None:
     right = exact / np.sqrt(0.1 * exact**2 + 0.5)
     assert update.dtype == jnp.bfloat16
     np.testing.assert_allclose(np.asarray(update, float), right, rtol=2**-9 + 1e-6)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=named)
+def test_a_gradient_that_is_no_number_is_seen(name: str, options: dict) -> None:
+    """NaN and infinity become the update that optax makes of them; an update of 0 would hide them."""
+    if name == "rprop":
+        pytest.skip("optax's own is of the step before")
+    p, g = jnp.ones((3, 1)), jnp.array([[0.1], [jnp.nan], [jnp.inf]])
+    mine, theirs = (getattr(library, name)(0.1, **options) for library in (ours, optax))
+    found, right = (made.update(g, made.init(p), p)[0] for made in (mine, theirs))
+    np.testing.assert_allclose(found, right, rtol=2e-4)
+    assert np.isnan(found[1, 0])
 
 
 def test_complex_arrays_are_optaxs_own() -> None:

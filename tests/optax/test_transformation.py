@@ -114,6 +114,55 @@ def test_its_hyperparameters_may_be_injected() -> None:
 
 
 @pytest.mark.parametrize(
+    "rule",
+    [rules.sgd, rules.rmsprop, rules.adamw, rules.nadam, rules.radam, rules.adagrad, rules.asgd, rules.adafactor],
+)
+def test_with_its_defaults_injected_it_is_the_same_under_jit(rule) -> None:
+    """Where the momentum is a traced number, which has no truth; 0 is one that may grow."""
+    start = {"w": jnp.ones((5, 3))}
+    ends = []
+    for made in (transformation(rule)(lr=0.1), optax.inject_hyperparams(transformation(rule))(lr=0.1)):
+        params, state = start, made.init(start)
+        for g in gradients()[:5]:
+            updates, state = jax.jit(made.update)({"w": jnp.asarray(g, jnp.float32)}, state, params)
+            params = optax.apply_updates(params, updates)
+        ends.append(params["w"])
+    np.testing.assert_allclose(*ends, rtol=1e-5, atol=1e-6)
+
+
+def test_a_momentum_of_zero_may_be_injected_and_grow() -> None:
+    made, p = optax.inject_hyperparams(transformation(rules.sgd))(lr=0.1), jnp.ones(3)
+    _, state = jax.jit(made.update)(p, made.init(p), p)
+    state.hyperparams["momentum"] = jnp.asarray(0.9)
+    updates, _ = jax.jit(made.update)(p, state, p)
+    np.testing.assert_allclose(updates, -0.19 * np.ones(3), rtol=1e-6)
+
+
+def test_a_count_cannot_be_injected_and_the_way_out_works() -> None:
+    p = jnp.ones((3, 2))
+    with pytest.raises(TypeError, match=r"ns_steps must be a number, as in ns_steps=5.*static_args=\['ns_steps'\]"):
+        optax.inject_hyperparams(transformation(rules.muon))(lr=0.1).init(p)
+    made = optax.inject_hyperparams(transformation(rules.muon), static_args=["ns_steps"])(lr=0.1)
+    plain = transformation(rules.muon)(lr=0.1)
+    found, right = (jax.jit(one.update)(p, one.init(p), p)[0] for one in (made, plain))
+    np.testing.assert_allclose(found, right, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(), (4,)])
+def test_muon_of_what_is_no_matrix_is_refused_and_the_way_out_works(shape) -> None:
+    params = {"w": jnp.ones((3, 2)), "b": jnp.ones(shape)}
+    muon = transformation(rules.muon)(lr=0.1)
+    with pytest.raises(ValueError, match=r"parameter\['b'\] has shape .*`optax.multi_transform") as refused:
+        muon.init(params)
+    made = eval(str(refused.value).split("`")[1], {"optax": optax, "jax": jax, "muon": muon})
+    updates, _ = jax.jit(made.update)(params, made.init(params), params)
+    alone, adamw = muon.update(params["w"], muon.init(params["w"]), params["w"])[0], optax.adamw(3e-4)
+    np.testing.assert_allclose(updates["w"], alone, rtol=1e-5)
+    right, _ = adamw.update(params["b"], adamw.init(params["b"]), params["b"])
+    np.testing.assert_allclose(updates["b"], right, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
     ("options", "error", "said"),
     [
         ({"learning_rate": 1.0}, TypeError, "Did you mean 'lr'"),

@@ -272,9 +272,12 @@ def test_steepest_alone_imports_no_jax() -> None:
     )
 
 
-def test_a_missing_extra_is_answered_with_what_to_type() -> None:
-    program = "import sys; sys.modules['optax'] = None\ntry: import steepest.optax\nexcept ImportError as e: print(e)"
-    assert python(program).endswith("pip install 'steepest[optax]'")
+@pytest.mark.parametrize(("missing", "typed"), [("optax", "'steepest[optax]'"), ("jax", "jax")])
+def test_what_is_missing_is_answered_with_what_to_type(missing: str, typed: str) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None\ntry: import steepest.optax\nexcept ImportError as e: print(e)"
+    )
+    assert python(program).endswith(f"pip install {typed}")
 
 
 def test_shards_stay_where_they_are() -> None:

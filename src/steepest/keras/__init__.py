@@ -9,7 +9,18 @@ from typing import Any
 try:
     import keras as _keras
 except ImportError as error:
-    raise ImportError("steepest.keras needs Keras, which is not installed: pip install 'steepest[keras]'") from error
+    _missing = (error.name or "").partition(".")[0]
+    if _missing == "keras":
+        _said = "steepest.keras needs Keras, which is not installed: pip install 'steepest[keras]'"
+    elif _missing in ("tensorflow", "jax", "jaxlib", "torch", "openvino"):
+        _said = (
+            f"Keras is installed, but not its backend: {error}. Name another one in the environment, before anything "
+            "imports Keras: KERAS_BACKEND=torch, which steepest brings, or KERAS_BACKEND=jax; Keras takes TensorFlow "
+            f"where it is told nothing. Or install this one: pip install {_missing}"
+        )
+    else:
+        raise
+    raise ImportError(_said, name=error.name) from error
 
 from steepest.dialects import keras as _dialect
 from steepest.keras.make import made as _made

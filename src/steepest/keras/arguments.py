@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from steepest.arguments import bind
 from steepest.rule import Rule
 
 _KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -33,9 +34,21 @@ def signature(rule: Rule, defaults: dict[str, Any]) -> inspect.Signature:
     return inspect.Signature([inspect.Parameter(name, _KEYWORD, default=value) for name, value in (own | base).items()])
 
 
+def signature_of(constructor: Any) -> inspect.Signature:
+    """What a constructor of Keras takes, by names."""
+    found = inspect.signature(constructor).parameters.values()
+    return inspect.Signature([one for one in found if one.kind is _KEYWORD and one.name != "self"])
+
+
+def given(called: str, expected: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by name; and `decay`, unless it is one of them: Keras warns that it ignores it."""
+    ignored = {name: value for name, value in kwargs.items() if name == "decay" and name not in expected.parameters}
+    known = {name: value for name, value in kwargs.items() if name not in ignored}
+    return bind(called, expected, args, known) | ignored
+
+
 def _base_options() -> list[inspect.Parameter]:
-    found = inspect.signature(_base_init()).parameters
-    return [one for one in found.values() if one.kind is _KEYWORD and one.name not in ("self", "learning_rate")]
+    return [one for one in signature_of(_base_init()).parameters.values() if one.name != "learning_rate"]
 
 
 def _base_init() -> Any:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from steepest.arguments import bind, check_values
-from steepest.keras.arguments import names, rate_name
+from steepest.arguments import check_values
+from steepest.keras.arguments import given, names, rate_name
 from steepest.keras.numbers import REAL, Now, at
-from steepest.keras.scheduled import Scheduled
+from steepest.keras.scheduled import Scheduled, TakesSchedules, for_keras, refuse_schedules
 from steepest.lines import deciding
 from steepest.program import Program, program
 from steepest.rule import Rule
@@ -20,7 +20,7 @@ from steepest.traced import chosen
 IS_TORCH = keras.backend.backend() == "torch"
 
 
-class RuleOptimizer(keras.optimizers.Optimizer):
+class RuleOptimizer(TakesSchedules):
     """Base of the optimizers that `steepest.keras.optimizer(rule)` makes; not meant to be instantiated itself."""
 
     rule: ClassVar[Rule]
@@ -32,15 +32,28 @@ class RuleOptimizer(keras.optimizers.Optimizer):
     _now: Now
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        arguments = bind(type(self).__name__, self.signature, args, kwargs)
+        called = type(self).__name__
+        arguments = given(called, self.signature, args, kwargs)
         own = {name: _plain(arguments.pop(name)) for name in names(self.rule)}
         rate = arguments.pop("learning_rate", 1.0)
-        called = rate_name(self.rule)
-        rule_rate = {called: rate} if called else {}
-        check_values(f"{type(self).__name__}()", self.rule, own | rule_rate)
-        super().__init__(Scheduled(rate) if isinstance(rate, Schedule) else rate, **arguments)
+        self._check(called, own, rate, arguments)
+        super().__init__(for_keras(rate), **arguments)
+        object.__setattr__(self, "_wrapped", {})  # Keras would wrap and track it
         for name, value in own.items():
             setattr(self, name, value)
+
+    def _check(self, called: str, own: Mapping[str, Any], rate: Any, options: Mapping[str, Any]) -> None:
+        """Refuse what cannot work (TypeError, ValueError).  options: those of Keras's base class."""
+        rate_of_rule = rate_name(self.rule)
+        check_values(f"{called}()", self.rule, {**own, rate_of_rule: rate} if rate_of_rule else own)
+        at_start = {name: own[name] for name in self.starts.values() if isinstance(name, str)}
+        refuse_schedules(called, at_start, "it is where the state starts, before the first step.")
+        refuse_schedules(called, options, "it is Keras's own, which has one for all steps, and no number of the rule.")
+        usual = self.signature.parameters["weight_decay"].default
+        if "weight_decay" in options and options["weight_decay"] is None and usual is not None:
+            raise ValueError(
+                f"{called}(): weight_decay must be a number such as {usual}, not None. To have none, give 0."
+            )
 
     def build(self, variables: Sequence[Any]) -> None:
         """Make the variables of the optimizer, in Keras's order."""
@@ -60,7 +73,7 @@ class RuleOptimizer(keras.optimizers.Optimizer):
             for name in lines.numbers
         ]
         waiting = [name for name in lines.fresh if name not in self.starts and name not in lines.numbers]
-        self._is_new = [self.add_variable((), "ones", name="is_new") for _ in variables] if waiting else []
+        self._is_new = [self.add_variable((), "ones", name=_named(one, "is_new")) for one in variables if waiting]
 
     def _variable(self, name: str, variable: Any) -> Any:
         if self._overwrite_variable_with_gradient(variable):
@@ -162,8 +175,16 @@ class RuleOptimizer(keras.optimizers.Optimizer):
     def get_config(self) -> dict[str, Any]:
         """The arguments, as something that can be saved."""
         own = {name: getattr(self, name) for name in names(self.rule)}
-        saved = {name: _saved(value) for name, value in own.items()}
+        saved = {name: self._saved(value) for name, value in own.items()}
         return {**super().get_config(), **saved}
+
+    def _saved(self, value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            return [self._saved(one) for one in value]
+        if not isinstance(value, Schedule):
+            return value
+        # Kept, since what has the same id is the same to Keras, and a new object may have the id of one that is gone.
+        return keras.saving.serialize_keras_object(self._wrapped.setdefault(repr(value), Scheduled(value)))
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
@@ -181,18 +202,17 @@ def _dense(gradient: Any) -> Any:
     return ops.convert_to_tensor(gradient)
 
 
+def _named(variable: Any, what: str) -> str:
+    """As Keras calls what belongs to a variable; a file of HDF5 wants every name once."""
+    return f"{getattr(variable, 'path', variable.name)}_{what}".replace("/", "_").replace(":", "_")
+
+
 def _switched_off(rule: Rule) -> dict[str, Any]:
     return dict.fromkeys((name for name, _ in deciding(rule)), 0.0)
 
 
 def _plain(value: Any) -> Any:
     return value.schedule if isinstance(value, Scheduled) else value
-
-
-def _saved(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return [_saved(one) for one in value]
-    return keras.saving.serialize_keras_object(Scheduled(value)) if isinstance(value, Schedule) else value
 
 
 def _restored(value: Any) -> Any:

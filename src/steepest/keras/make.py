@@ -1,6 +1,8 @@
 """From a rule to its class for Keras."""
 
+import ast
 import functools
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +19,8 @@ def optimizer(rule: Callable[..., Any]) -> type[Any]:
     is what Keras sets and schedules.
     Arguments of the class: `learning_rate`, the other hyperparameters, and those of every Keras optimizer.
     To load a model that was compiled with it, make the class first, or give it to `load_model` in `custom_objects`.
-    Raises RuleError for what is no rule, or a rule of whole tensors.
+    Raises RuleError for what is no rule, a rule of whole tensors, or the second rule of its name in its module: models
+    are saved with that name.
     """
     return made(rule, "".join(part.capitalize() for part in read(rule).name.split("_")), rule.__module__)
 
@@ -37,6 +40,7 @@ def made(rule: Callable[..., Any], name: str, module: str, **contents: Any) -> t
         )
     import keras
 
+    _check_name(stated, keras.saving.get_registered_object(f"{module}>{name}"), f"{module}>{name}")
     own = signature(stated, contents.pop("defaults", {}))
     cls = type(
         name,
@@ -51,3 +55,27 @@ def made(rule: Callable[..., Any], name: str, module: str, **contents: Any) -> t
         },
     )
     return keras.saving.register_keras_serializable(package=module)(cls)
+
+
+def _check_name(rule: Rule, other: Any, name: str) -> None:
+    """Refuse a name that stands for another rule (RuleError); warn where the rule was written anew, as in a notebook.
+
+    other: what Keras would load under that name so far.
+    """
+    if other is None:
+        return
+    before = getattr(other, "rule", None)
+    if not isinstance(before, Rule) or before.function.__qualname__ != rule.function.__qualname__:
+        raise RuleError(
+            f"{name!r}, the name with which models are saved that were compiled with {rule.name}, is that of "
+            f"{before.function.__qualname__ if isinstance(before, Rule) else other!r}: they would be loaded with the "
+            "wrong one.\nInstead: give the rule another name."
+        )
+    if _words(before) != _words(rule):
+        warnings.warn(
+            f"The rule {rule.name} was written anew: models compiled with it load as the new one.", stacklevel=4
+        )
+
+
+def _words(rule: Rule) -> tuple[Any, ...]:
+    return rule.state, rule.hyperparameters, [ast.dump(line) for line in rule.body]

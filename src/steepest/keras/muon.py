@@ -6,15 +6,25 @@ import keras
 from keras import ops
 
 from steepest.dialects.keras import adam, muon
+from steepest.keras.arguments import given, signature_of
 from steepest.keras.numbers import REAL, cast
+from steepest.keras.scheduled import TakesSchedules, for_keras, refuse_schedules
 from steepest.program import program
 from steepest.rule import read
 from steepest.traced import traced
 
 
 @keras.saving.register_keras_serializable(package="steepest")
-class Muon(keras.optimizers.Muon):
+class Muon(TakesSchedules, keras.optimizers.Muon):
     """Keras's Muon, with its arguments, which variables it takes for which rule, and its state."""
+
+    __signature__ = signature_of(keras.optimizers.Muon.__init__)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        arguments = given("Muon", self.__signature__, args, kwargs)
+        rate = arguments.pop("learning_rate")
+        refuse_schedules("Muon", arguments, "only the rate of Muon can be one.")
+        super().__init__(for_keras(rate), **arguments)
 
     def _muon_update_step(self, gradient: Any, variable: Any, lr: Any, m: Any) -> None:
         dtype = variable.dtype

@@ -67,8 +67,3 @@ def at(value: Any, step: Any) -> Any:
     if not isinstance(value, Schedule) or step is None:
         return value
     return value(step) if isinstance(step, int) else ops.cast(value(ops.convert_to_tensor(step)), REAL)
-
-
-def has_schedule(value: Any) -> bool:
-    """Whether a hyperparameter is a schedule, or several numbers with one among them."""
-    return any(isinstance(one, Schedule) for one in (value if isinstance(value, (tuple, list)) else (value,)))

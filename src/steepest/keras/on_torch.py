@@ -8,7 +8,7 @@ import torch
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from torch import Tensor
 
-from steepest.keras.numbers import has_schedule
+from steepest.keras.scheduled import has_schedule
 from steepest.torch.make import optimizer as torch_optimizer
 
 _tensor = attrgetter("_value")

@@ -9,7 +9,14 @@ from typing import Any
 try:
     import optax as _optax
 except ImportError as error:
-    raise ImportError("steepest.optax needs optax, which is not installed: pip install 'steepest[optax]'") from error
+    _missing = (error.name or "").partition(".")[0]
+    if _missing == "optax":
+        _said = "steepest.optax needs optax, which is not installed: pip install 'steepest[optax]'"
+    elif _missing in ("jax", "jaxlib"):
+        _said = f"optax is installed, but not JAX, which it runs on: {error}. Install it: pip install jax"
+    else:
+        raise
+    raise ImportError(_said, name=error.name) from error
 
 from steepest.optax.aliases import (
     adadelta,

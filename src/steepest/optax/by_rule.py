@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -17,19 +17,28 @@ from steepest.traced import chosen
 _OF_THE_FIRST_STATE = {"accumulator_dtype", "initial_accumulator_value", "initial_scale", "mu_dtype"}
 """Arguments that say nothing of a step: the state that optax makes has them in it."""
 
+_NEVER_ASKED_AGAIN = {"initial_accumulator_value", "initial_scale", "learning_rate"}
+"""Arguments that only the first state has: also the rate of `scale_by_rprop`, where its steps begin."""
+
 
 def by_rule(name: str) -> Callable[..., optax.GradientTransformation]:
     """The transformation that optax calls so, stepped by the rule that `steepest.dialects.optax` calls so.
 
-    Where it is given an argument that the rule has no word for, it is optax's own.
+    Where it is given an argument that the rule has no word for, it is optax's own.  A number of the rule may be a
+    function of the count of steps from 0, as a schedule is; then `optax.inject_hyperparams` keeps the count.
     """
     theirs, rule = getattr(optax, name), read(getattr(dialect, name))
     signature = inspect.signature(theirs)
 
     @functools.wraps(theirs)
     def transformation(*args: Any, **kwargs: Any) -> optax.GradientTransformation:
-        own = theirs(*args, **kwargs)
         given = signature.bind(*args, **kwargs).arguments
+        if moving := _schedules(name, given, rule):
+            fixed = [key for key in signature.parameters if key not in moving]
+            # In the digits that JAX has: optax would round a beta of 0.999 to 1 where the parameters are bfloat16.
+            scheduled = optax.inject_hyperparams(transformation, fixed, jnp.result_type(float))
+            return scheduled(*args, **kwargs)
+        own = theirs(*args, **kwargs)
         unknown = [key for key in given if key not in rule.hyperparameters and key not in _OF_THE_FIRST_STATE]
         if any(given[key] != signature.parameters[key].default for key in unknown):
             return own
@@ -38,6 +47,20 @@ def by_rule(name: str) -> Callable[..., optax.GradientTransformation]:
 
     transformation.__module__ = "steepest.optax"
     return transformation
+
+
+def _schedules(name: str, given: Mapping[str, Any], rule: Rule) -> list[str]:
+    """The arguments that are functions of the count of steps.
+
+    Raises TypeError where the number is asked for only once.
+    """
+    for key in _NEVER_ASKED_AGAIN & given.keys():
+        if callable(given[key]):
+            raise TypeError(
+                f"{name}(): {key} cannot be a schedule, {given[key]!r}: it is where the state starts, before the first "
+                "step. Give a number."
+            )
+    return [key for key, value in given.items() if key in rule.hyperparameters and callable(value)]
 
 
 def _stepped_by(

@@ -51,6 +51,7 @@ def transformation(rule: Callable[..., Any]) -> Callable[..., optax.GradientTran
     def make(**hyperparameters: Any) -> optax.GradientTransformationExtraArgs:
         given = bind(stated.name, signature, (), hyperparameters)
         check_values(f"{stated.name}()", stated, given)
+        _check_counts(stated, given)
         form = _elementwise(stated, given) if stated.elementwise else _whole(stated, given)
         return optax.with_extra_args_support(form)
 
@@ -90,6 +91,7 @@ def _whole(rule: Rule, hyperparameters: Hyperparameters) -> optax.GradientTransf
         return _in_dtype_of(p, *reference.step(rule, _wide(p), _wide(g), {}, values, step=1.0))
 
     def init(params: Any) -> RuleState:
+        _check_shapes(rule, params)
         values = _at(hyperparameters, 0)
         shapes = jax.tree.map(lambda p: jax.eval_shape(lambda q: first(q, q, values)[1], p), params)
         zeros = {
@@ -138,6 +140,32 @@ def _zeros(made: Any) -> Any:
 
 def _leaves(tree: Any, states: Any) -> list[Any]:
     return tree.flatten_up_to(states)
+
+
+_LEAST_AXES = {"muon": 2}
+"""How many dimensions the arrays have at least that a rule of whole tensors of ours can step."""
+
+
+def _check_shapes(rule: Rule, params: Any) -> None:
+    least = _LEAST_AXES.get(rule.name, 0) if rule.function.__module__.startswith("steepest.") else 0
+    for path, p in jax.tree_util.tree_leaves_with_path(params):
+        if jnp.ndim(p) < least:
+            raise ValueError(
+                f"{rule.name} steps matrices, but the parameter{jax.tree_util.keystr(path)} has shape {jnp.shape(p)}. "
+                "Step such by another: `optax.multi_transform({'matrix': muon, 'rest': optax.adamw(3e-4)}, "
+                "lambda params: jax.tree.map(lambda p: 'matrix' if p.ndim > 1 else 'rest', params))`."
+            )
+
+
+def _check_counts(rule: Rule, hyperparameters: Hyperparameters) -> None:
+    """Refuse arrays and schedules where a rule of whole tensors counts with a number (TypeError)."""
+    for name, default in rule.hyperparameters.items():
+        counts = isinstance(default, int) and not rule.elementwise
+        if counts and (isinstance(hyperparameters[name], jax.Array) or callable(hyperparameters[name])):
+            raise TypeError(
+                f"{rule.name}(): {name} must be a number, as in {name}={default!r}: it decides what is computed, so it "
+                f"cannot be an array or a schedule. Under optax.inject_hyperparams, write `static_args=[{name!r}]`."
+            )
 
 
 def _check(rule: Rule, updates: Any, params: Any) -> None:

@@ -25,7 +25,7 @@ def _adagrad(
     sum = (initial_accumulator_value if sum is None else sum) + g * g
     rate = lr / (1 + (step - 1) * lr_decay)
     if eps_in_root:
-        p = p - rate * where(sum > 0, g / sqrt(sum + eps), 0.0)  # as optax has it, also where epsilon is 0
+        p = p - rate * where(sum <= 0, 0.0, g / sqrt(sum + eps))  # optax's, also for epsilon 0; NaN is no <= and stays
     else:
         p = p - rate * g / (sqrt(sum) + eps)
     return p, sum

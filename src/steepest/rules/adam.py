@@ -131,9 +131,10 @@ def _radam(
     mean = exp_avg
     if nesterov:
         mean = beta1 * (1 - beta1**step) / (1 - beta1 ** (step + 1)) * exp_avg + (1 - beta1) * g
-    longest = maximum(2 / (1 - beta2) - 1, 5)  # where it is shorter than 5, no average is ever worth dividing by
+    longest = 2 / (1 - beta2) - 1
     length = longest - 2 * step * beta2**step / (1 - beta2**step)  # of the average, in steps
-    rectification = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+    divisor = (longest - 4) * (longest - 2) * length
+    rectification = (length - 4) * (length - 2) * longest / where(divisor == 0, 1.0, divisor)  # 0 where beta2 is 0.6
     adaptive = sqrt(maximum(rectification, 0.0) * (1 - beta2**step)) / (sqrt(second_moment) + eps)
     p = p - lr / (1 - beta1**step) * mean * where(length > threshold, adaptive, 1.0)
     return p, exp_avg, exp_avg_sq

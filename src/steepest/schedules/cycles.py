@@ -42,8 +42,9 @@ class warm_restarts(Schedule):  # noqa: N801
         if self.factor == 1:
             return lib.floor(step / self.steps) * self.steps, self.steps
         nearly = lib.floor(lib.log(1 + step * (self.factor - 1) / self.steps) / math.log(self.factor))
-        late = nearly - 1.0 * (step < self._begin(nearly))  # a logarithm may be a rounding off at a restart
-        number = late + 1.0 * (step >= self._begin(late + 1))
+        one = lib.full(step, 1.0)
+        late = nearly - lib.where(step < self._begin(nearly), one, 0.0)  # a logarithm may be off at a restart
+        number = late + lib.where(step >= self._begin(late + 1), one, 0.0)
         return self._begin(number), self.steps * self.factor**number
 
     def _cycle_of_one(self, step: float) -> tuple[float, float]:

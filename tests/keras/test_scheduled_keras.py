@@ -1,0 +1,111 @@
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportFunctionMemberAccess=false
+# Keras says `str` where it means 'auto', and None where there is a model
+"""Schedules of steepest in Keras's optimizers: as numbers on its backends, as rates, saved and loaded, and refused."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from steepest import keras as ours
+from steepest import rules, schedules
+
+FALLING, RISING = schedules.linear(0.9, 0.5, 12), schedules.linear(0.99, 0.999, 12)
+CLASSES = ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam", "Lion"]
+CLASSES += ["Muon"] if hasattr(keras.optimizers, "Muon") else []
+SCHEDULES = [
+    schedules.constant(0.1),
+    schedules.linear(0.1, 0.0, 20),
+    schedules.polynomial(0.1, 0.01, 20, power=2.0),
+    schedules.exponential(0.1, 0.9),
+    schedules.step(0.1, 5),
+    schedules.multi_step(0.1, [5, 9], 0.5),
+    schedules.cosine(0.1, 20, warmup_steps=5),
+    schedules.inverse_sqrt(0.1, 5),
+    schedules.wsd(0.1, 30, 5, 10, shape="sqrt"),
+    schedules.warm_restarts(0.1, 7),
+    schedules.warm_restarts(0.1, 5, 2),
+    schedules.cyclic(0.01, 0.1, 5, mode="triangular2"),
+    schedules.one_cycle(0.1, 30, three_phase=True),
+    (schedules.cosine(0.1, 20).warmup(4) * schedules.step(1.0, 7)).shift(2).clip(0.01, 0.05),
+]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+def test_a_tensor_of_a_step_has_the_value_of_the_number(schedule) -> None:
+    """In float32 at the end; on JAX on the way too, where a cosine loses a digit."""
+    found = [float(ours.Scheduled(schedule)(ops.convert_to_tensor(step))) for step in range(40)]
+    np.testing.assert_allclose(found, [schedule(step) for step in range(40)], rtol=2e-6, atol=2e-8)
+
+
+def trained(optimizer, epochs: int = 1, model=None):
+    """A small network after so many times four steps, the same each time."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(64, 8)).astype("float32")
+    if model is None:
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, "tanh"), keras.layers.Dense(1)])
+        model.compile(optimizer=optimizer, loss=keras.losses.MeanSquaredError())
+    model.fit(x, x[:, :1] ** 2, epochs=epochs, batch_size=16, shuffle=False, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5"])
+@pytest.mark.parametrize(
+    ("make", "betas_of"),
+    [
+        (lambda: ours.Adam(beta_1=FALLING, beta_2=RISING), lambda loaded: (loaded.beta_1, loaded.beta_2)),
+        (lambda: ours.optimizer(rules.adam)(betas=(FALLING, RISING)), lambda loaded: tuple(loaded.betas)),
+    ],
+    ids=["two arguments", "one of two"],
+)
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_two_schedules_are_loaded_as_two(kind, make, betas_of, tmp_path: Path) -> None:
+    """Keras saves an object once however often it occurs, and knows it by its id."""
+    trained(make()).save(tmp_path / f"model.{kind}")
+    assert betas_of(keras.models.load_model(tmp_path / f"model.{kind}").optimizer) == (FALLING, RISING)
+
+
+def test_a_run_with_two_schedules_goes_on(tmp_path: Path) -> None:
+    model = trained(ours.RMSprop(0.01, rho=FALLING, epsilon=schedules.constant(1e-7)), epochs=2)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    ends = [trained(None, model=one).get_weights() for one in (model, loaded)]
+    for found, right in zip(*ends, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("later", [False, True], ids=["made", "set"])
+def test_a_schedule_is_the_rate_of_every_class(name, later, run, values_of) -> None:
+    """Given when it is made, or set; against Keras's own schedule of the same formula in Keras's optimizer."""
+    schedule, theirs = schedules.cosine(0.01, 50), keras.optimizers.schedules.CosineDecay(0.01, 50)
+    mine = getattr(ours, name)(0.5 if later else schedule)
+    if later:
+        mine.learning_rate = schedule
+    for found, right in zip(run(mine), run(getattr(keras.optimizers, name)(theirs)), strict=True):
+        np.testing.assert_allclose(found, right, rtol=2e-6, atol=2e-6)
+    assert type(mine).from_config(mine.get_config())._learning_rate.schedule == schedule
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "reason"),
+    [
+        ("Adagrad", "initial_accumulator_value", "where the state starts"),
+        ("Adam", "weight_decay", "Keras's own"),
+        ("AdamW", "ema_momentum", "Keras's own"),
+        ("Muon", "momentum", "only the rate"),
+    ],
+)
+def test_where_a_schedule_is_not_asked_it_is_refused(name, argument, reason) -> None:
+    if name not in CLASSES:
+        pytest.skip("Keras has Muon since 3.10")
+    with pytest.raises(TypeError, match=rf"{name}\(\): {argument} cannot be a schedule, linear.*{reason}"):
+        getattr(ours, name)(**{argument: FALLING})
+
+
+def test_a_switch_cannot_be_a_schedule(new_variables) -> None:
+    with pytest.raises(TypeError, match="amsgrad chooses between lines of the rule adam by its value"):
+        ours.Adam(amsgrad=FALLING).build(new_variables())
