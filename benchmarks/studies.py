@@ -12,11 +12,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from steepest.workbench.key import SEARCH, Key
-from steepest.workbench.loading import load
-from steepest.workbench.optimizers import KNOWN
-from steepest.workbench.record import Record
-from steepest.workbench.run import Run
+from steepest.workbench.asking.loading import load
+from steepest.workbench.asking.optimizers import KNOWN
+from steepest.workbench.keeping.key import SEARCH, Key
+from steepest.workbench.keeping.record import Record
+from steepest.workbench.training.run import Run
 
 PROBLEM = "digits-mlp"
 STUDY = ("--optimizers", "sgd,momentum,rmsprop,adam", "--budget", "trials=12", "--seeds", "5")

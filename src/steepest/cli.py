@@ -84,12 +84,12 @@ def compare(
     """
     from rich.console import Console
 
-    from steepest.workbench.events import Events
-    from steepest.workbench.folder import command_line
-    from steepest.workbench.progress import Line
+    from steepest.workbench.conducting.events import Events
+    from steepest.workbench.conducting.progress import Line
+    from steepest.workbench.conducting.watcher import Watcher
+    from steepest.workbench.keeping.folder import command_line
     from steepest.workbench.report.terminal import announce
     from steepest.workbench.study import compare as conduct
-    from steepest.workbench.watcher import Watcher
 
     errors = Console(stderr=True)
     events = Events(sys.stdout)
@@ -159,8 +159,8 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Write the report and its figures again, from the record; of several studies of one problem, one report."""
-    from steepest.workbench.folder import existing
-    from steepest.workbench.record import Record
+    from steepest.workbench.keeping.folder import existing
+    from steepest.workbench.keeping.record import Record
     from steepest.workbench.report.terminal import announce
     from steepest.workbench.study import finish, report_together
 

@@ -60,7 +60,7 @@ def test_a_task_that_raises_shows_his_own_traceback(tiny: Make, tmp_path: Path) 
         small(changed(tiny, evaluate=raises), tmp_path / "study")
     assert "a mistake of his own" in raised.value.details
     assert "test_bad_tasks.py" in raised.value.details
-    assert "workbench/judged.py" not in raised.value.details
+    assert "workbench/training/judged.py" not in raised.value.details
 
 
 def test_a_model_that_depends_on_the_seed(tiny: Make, tmp_path: Path) -> None:

@@ -10,10 +10,20 @@ import torch
 from torch import nn
 
 from steepest.workbench import Task, lr_range
+from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import TaskError, UsageError
-from steepest.workbench.optimizers import KNOWN
-from steepest.workbench.range_test import STEPS, TOO_HIGH, Bracket, Curve, bracket, curve, rising, smoothed, trial_rates
 from steepest.workbench.task import Shuffled
+from steepest.workbench.training.range_test import (
+    STEPS,
+    TOO_HIGH,
+    Bracket,
+    Curve,
+    bracket,
+    curve,
+    rising,
+    smoothed,
+    trial_rates,
+)
 
 CURVATURE = 4.0
 """Of the bowl: gradient descent diverges from a rate of 2 / 4 on, and is quickest at 1 / 4."""

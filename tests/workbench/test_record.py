@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from steepest.workbench import Task
+from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.key import Key
-from steepest.workbench.optimizers import KNOWN
-from steepest.workbench.record import DATABASE, Record, is_study
-from steepest.workbench.run import Run
-from steepest.workbench.trace import Outcome
+from steepest.workbench.keeping.key import Key
+from steepest.workbench.keeping.record import DATABASE, Record, is_study
+from steepest.workbench.training.run import Run
+from steepest.workbench.training.trace import Outcome
 
 Make = Callable[[int], Task]
 KEY = Key("search", "sgd", 0.1, 0)

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from steepest.workbench import Candidate, Comparison, Task, compare
+from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.key import Key
-from steepest.workbench.optimizers import KNOWN
-from steepest.workbench.record import Record
+from steepest.workbench.keeping.key import Key
+from steepest.workbench.keeping.record import Record
 from steepest.workbench.report import figures, words
 from steepest.workbench.report.band import near_optimal
 from steepest.workbench.report.held import held
@@ -25,7 +25,7 @@ from steepest.workbench.report.records import Control, Numbers
 from steepest.workbench.report.terminal import text
 from steepest.workbench.statistics import Interval
 from steepest.workbench.study import report_together
-from steepest.workbench.trace import DIVERGED, TRAINED, Outcome, Trace
+from steepest.workbench.training.trace import DIVERGED, TRAINED, Outcome, Trace
 
 Make = Callable[[int], Task]
 HOSTILE = ["<script>alert(1)</script>", "quote\"'&", "🚀 [red]x[/red]"]

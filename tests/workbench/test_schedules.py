@@ -10,11 +10,11 @@ import torch
 
 import steepest
 from steepest.workbench import Task, compare
+from steepest.workbench.asking.following import scheduled
+from steepest.workbench.asking.optimizers import KNOWN, choose
 from steepest.workbench.errors import UsageError, WorkbenchError
-from steepest.workbench.following import scheduled
-from steepest.workbench.optimizers import KNOWN, choose
 from steepest.workbench.report.figures import for_page
-from steepest.workbench.run import Run
+from steepest.workbench.training.run import Run
 
 Make = Callable[[int], Task]
 

@@ -15,10 +15,10 @@ import polars as pl
 import pytest
 
 from steepest.workbench import Candidate, Comparison, Task, compare
-from steepest.workbench.budget import parsed
+from steepest.workbench.asking.budget import parsed
+from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
-from steepest.workbench.optimizers import KNOWN
-from steepest.workbench.record import DATABASE, Record
+from steepest.workbench.keeping.record import DATABASE, Record
 from support.study import KEY, OPTIONS, SLOW, intact, launch, results, wait_for, write_task
 
 Make = Callable[[int], Task]
@@ -278,8 +278,8 @@ def test_a_task_that_raises_half_way_loses_nothing(tiny: Make, tmp_path: Path) -
     with pytest.raises(TaskError, match="seed 4") as raised:
         small(task, tmp_path / "study", seeds=4)
     assert "own mistake" in raised.value.details
-    assert "workbench/run.py" not in raised.value.details
-    assert "workbench/compare.py" not in raised.value.details
+    assert "workbench/training/run.py" not in raised.value.details
+    assert "workbench/study.py" not in raised.value.details
     with Record(tmp_path / "study") as record:
         kept = record.runs()
     assert kept.height == 6 + 6 + 3 * 2 * 2  # rising runs, trials, three of the four fresh seeds

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steepest.workbench.candidate import Candidate as Candidate
+    from steepest.workbench.asking.candidate import Candidate as Candidate
     from steepest.workbench.comparison import Comparison as Comparison
     from steepest.workbench.rates import RangeTest as RangeTest
     from steepest.workbench.rates import lr_range as lr_range
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Task": "task",
-    "Candidate": "candidate",
+    "Candidate": "asking.candidate",
     "compare": "study",
     "Comparison": "comparison",
     "lr_range": "rates",

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from steepest.workbench import range_test
-from steepest.workbench.candidate import Candidate
+from steepest.workbench.asking.candidate import Candidate
+from steepest.workbench.asking.loading import Source, load
+from steepest.workbench.asking.optimizers import DEFAULT, choose
 from steepest.workbench.errors import UsageError
-from steepest.workbench.explaining import Explaining
-from steepest.workbench.loading import Source, load
-from steepest.workbench.optimizers import DEFAULT, choose
-from steepest.workbench.range_test import Bracket, Curve
 from steepest.workbench.task import TaskFunction
+from steepest.workbench.training import range_test
+from steepest.workbench.training.explaining import Explaining
+from steepest.workbench.training.range_test import Bracket, Curve
 
 TRIALS = 5
 """Rates of the bracket that are tried in short runs."""
@@ -140,8 +140,8 @@ class _Trials:
     """Short runs of one optimizer, with a seed that no rising run had."""
 
     def __init__(self, source: Source, candidate: Candidate, seed: int, steps: int | None) -> None:
-        from steepest.workbench.isolation import own_randomness
-        from steepest.workbench.judged import checked
+        from steepest.workbench.training.isolation import own_randomness
+        from steepest.workbench.training.judged import checked
 
         with own_randomness(seed):
             task = checked(source.make(seed))
@@ -182,9 +182,9 @@ class _Trials:
 
     def final(self, rate: float) -> float | None:
         """The metric at the end of a short run; None where it did not train."""
-        from steepest.workbench.isolation import given_back
-        from steepest.workbench.run import Run
-        from steepest.workbench.trace import TRAINED
+        from steepest.workbench.training.isolation import given_back
+        from steepest.workbench.training.run import Run
+        from steepest.workbench.training.trace import TRAINED
 
         run = Run(self._source.make, self._candidate, rate, self._seed, steps=self.steps)
         with given_back(self._model):  # a task may hand out the same one again

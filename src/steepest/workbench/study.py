@@ -11,25 +11,25 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steepest.workbench import folder as folders
-from steepest.workbench.budget import Budget, parsed
-from steepest.workbench.candidate import Candidate
+from steepest.workbench.asking.budget import Budget, parsed
+from steepest.workbench.asking.candidate import Candidate
+from steepest.workbench.asking.following import CONSTANT
+from steepest.workbench.asking.optimizers import DEFAULT, choose
+from steepest.workbench.asking.order import Order
+from steepest.workbench.asking.plan import Plan, rates_of
 from steepest.workbench.comparison import Comparison
-from steepest.workbench.crew import Alone, Crew, Workers
+from steepest.workbench.conducting.crew import Alone, Crew, Workers
+from steepest.workbench.conducting.protocol import Protocol
+from steepest.workbench.conducting.signals import Stop
+from steepest.workbench.conducting.watcher import Watcher
 from steepest.workbench.errors import Interrupted, TaskError, UsageError, WorkbenchError
-from steepest.workbench.following import CONSTANT
-from steepest.workbench.jobs import Job, Workshop
-from steepest.workbench.key import Key
-from steepest.workbench.optimizers import DEFAULT, choose
-from steepest.workbench.order import Order
-from steepest.workbench.plan import Plan, rates_of
+from steepest.workbench.keeping import folder as folders
+from steepest.workbench.keeping.key import Key
+from steepest.workbench.keeping.record import Record
 from steepest.workbench.problems import settings_of
-from steepest.workbench.protocol import Protocol
-from steepest.workbench.record import Record
-from steepest.workbench.signals import Stop
 from steepest.workbench.task import TaskFunction
-from steepest.workbench.trace import INTERRUPTED
-from steepest.workbench.watcher import Watcher
+from steepest.workbench.training.jobs import Job, Workshop
+from steepest.workbench.training.trace import INTERRUPTED
 
 if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from steepest.workbench.candidate import Candidate
+from steepest.workbench.asking.candidate import Candidate
 from steepest.workbench.errors import UsageError, nearest
 
 CONSTANT = "constant"

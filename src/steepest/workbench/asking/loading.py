@@ -14,7 +14,7 @@ from steepest.workbench import problems
 from steepest.workbench.errors import TaskError, UsageError, nearest
 from steepest.workbench.task import Task, TaskFunction
 
-_OURS = Path(__file__).parent
+_OURS = Path(__file__).parents[1]
 _THEIRS = Path(problems.__file__).parent
 
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from steepest.workbench.candidate import Candidate
+from steepest.workbench.asking.candidate import Candidate
+from steepest.workbench.asking.following import scheduled
+from steepest.workbench.asking.loading import Source, load
+from steepest.workbench.asking.optimizers import choose, reference
 from steepest.workbench.errors import UsageError, nearest
-from steepest.workbench.explaining import Explaining
-from steepest.workbench.following import scheduled
-from steepest.workbench.loading import Source, load
-from steepest.workbench.optimizers import choose, reference
 from steepest.workbench.task import Task, TaskFunction
+from steepest.workbench.training.explaining import Explaining
 
 if TYPE_CHECKING:
-    from steepest.workbench.jobs import Workshop
+    from steepest.workbench.training.jobs import Workshop
 
 Wanted = Sequence[str | Candidate | Callable[..., Any]]
 
@@ -52,8 +52,8 @@ class Order:
             TaskError: It raised, or is no task.
             UsageError: It has no such metric, or it is not known which direction of it is better.
         """
-        from steepest.workbench.isolation import own_randomness
-        from steepest.workbench.judged import checked, metrics_of
+        from steepest.workbench.training.isolation import own_randomness
+        from steepest.workbench.training.judged import checked, metrics_of
 
         with Explaining(source.name, "when it was first made"), own_randomness(seed):
             own = checked(source.made_by(seed))
@@ -80,6 +80,6 @@ class Order:
 
     def workshop(self, kept: str) -> Workshop:
         """Where its runs are made."""
-        from steepest.workbench.jobs import Workshop
+        from steepest.workbench.training.jobs import Workshop
 
         return Workshop(self.source(), self.candidates(), kept)

@@ -13,14 +13,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Protocol
 
+from steepest.workbench.asking.order import Order
+from steepest.workbench.conducting.watcher import Watcher
+from steepest.workbench.conducting.worker import DONE, ERROR, READY, STOP, TICK, work
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
-from steepest.workbench.jobs import Job, Stop, Workshop
-from steepest.workbench.order import Order
-from steepest.workbench.watcher import Watcher
-from steepest.workbench.worker import DONE, ERROR, READY, STOP, TICK, work
+from steepest.workbench.training.jobs import Job, Stop, Workshop
 
 if TYPE_CHECKING:
-    from steepest.workbench.trace import Outcome
+    from steepest.workbench.training.trace import Outcome
 
 DEATHS = 3
 """Of workers over one run, after which it is not tried again: it is the run that kills them."""

@@ -7,11 +7,11 @@ import math
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
-from steepest.workbench.plan import Plan
-from steepest.workbench.watcher import Watcher
+from steepest.workbench.asking.plan import Plan
+from steepest.workbench.conducting.watcher import Watcher
 
 if TYPE_CHECKING:
-    from steepest.workbench.key import Key
+    from steepest.workbench.keeping.key import Key
     from steepest.workbench.report.records import Numbers
 
 SCHEMA = 1

@@ -15,12 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from steepest.workbench import range_test
-from steepest.workbench.budget import Budget
-from steepest.workbench.candidate import Candidate, Dimension
-from steepest.workbench.key import CONTROL, DEFAULT, DIAGNOSIS, FINALISTS, RANGE, SEARCH, Key, settings_text
-from steepest.workbench.plan import Plan
-from steepest.workbench.record import Record
+from steepest.workbench.asking.budget import Budget
+from steepest.workbench.asking.candidate import Candidate, Dimension
+from steepest.workbench.asking.plan import Plan
+from steepest.workbench.keeping.key import CONTROL, DEFAULT, DIAGNOSIS, FINALISTS, RANGE, SEARCH, Key, settings_text
+from steepest.workbench.keeping.record import Record
+from steepest.workbench.training import range_test
 
 RUNNERS = 2
 """Settings of each optimizer that are tried again."""

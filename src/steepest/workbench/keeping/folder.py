@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steepest.workbench.candidate import DECADES, Candidate
+from steepest.workbench.asking.candidate import DECADES, Candidate
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.record import SCHEMA_VERSION, Record, is_study
+from steepest.workbench.keeping.record import SCHEMA_VERSION, Record, is_study
 
 if TYPE_CHECKING:
-    from steepest.workbench.plan import Plan
+    from steepest.workbench.asking.plan import Plan
 
 PACKAGES = (
     "steepest",

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.key import COLUMNS, THIS, Key
+from steepest.workbench.keeping.key import COLUMNS, THIS, Key
 
 if TYPE_CHECKING:
     import polars
 
-    from steepest.workbench.candidate import Candidate
-    from steepest.workbench.range_test import Curve
-    from steepest.workbench.trace import Outcome
+    from steepest.workbench.asking.candidate import Candidate
+    from steepest.workbench.training.range_test import Curve
+    from steepest.workbench.training.trace import Outcome
 
 DATABASE = "study.db"
 SCHEMA_VERSION = 2
@@ -201,7 +201,7 @@ class Record:
 
     def rising(self, candidate: Candidate, steps: int) -> list[Curve]:
         """The runs with a rising rate."""
-        from steepest.workbench.range_test import Curve, rising
+        from steepest.workbench.training.range_test import Curve, rising
 
         rates, curves = rising(candidate.centre, steps), []
         for run, seed in self.connection.execute(

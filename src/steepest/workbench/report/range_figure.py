@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from steepest.workbench.errors import UsageError
-from steepest.workbench.range_test import smoothed
 from steepest.workbench.report.figures import colours
+from steepest.workbench.training.range_test import smoothed
 
 if TYPE_CHECKING:
     from steepest.workbench.rates import Found, RangeTest

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steepest.workbench.candidate import Candidate
+from steepest.workbench.asking.candidate import Candidate
+from steepest.workbench.asking.loading import Source
+from steepest.workbench.asking.optimizers import NOTHING
 from steepest.workbench.errors import TaskError
-from steepest.workbench.explaining import Explaining
-from steepest.workbench.key import CONTROL, DIAGNOSIS, RANGE, Key
-from steepest.workbench.loading import Source
-from steepest.workbench.optimizers import NOTHING
+from steepest.workbench.keeping.key import CONTROL, DIAGNOSIS, RANGE, Key
+from steepest.workbench.training.explaining import Explaining
 
 if TYPE_CHECKING:
     from steepest.workbench.task import Task
-    from steepest.workbench.trace import Outcome
+    from steepest.workbench.training.trace import Outcome
 
 Stop = Callable[[], bool]
 Tick = Callable[[int], None]
@@ -46,8 +46,8 @@ class Workshop:
 
     def warm_up(self, candidate: Candidate, seed: int) -> Mapping[str, int]:
         """Take two steps, so that no run's time has compiling in it; the bytes of state and of parameters."""
-        from steepest.workbench.judged import sound
-        from steepest.workbench.run import Run
+        from steepest.workbench.training.judged import sound
+        from steepest.workbench.training.run import Run
 
         with Explaining(self.source.name, f"in its first two steps with {candidate.name}"):
             run = Run(self.task, candidate, candidate.centre, seed, steps=2)
@@ -64,7 +64,7 @@ class Workshop:
         Raises:
             TaskError: They are not.
         """
-        from steepest.workbench.judged import checked
+        from steepest.workbench.training.judged import checked
 
         made = checked(self.source.make(seed))
         shapes = [tuple(p.shape) for p in made.model.parameters()]
@@ -87,8 +87,8 @@ class Workshop:
             return self._rising(job, stop) if job.key.phase == RANGE else self._run(job).train(stop, tick)
 
     def _run(self, job: Job):
-        from steepest.workbench.gauge import Gauge
-        from steepest.workbench.run import Run
+        from steepest.workbench.training.gauge import Gauge
+        from steepest.workbench.training.run import Run
 
         key = job.key
         return Run(
@@ -105,8 +105,8 @@ class Workshop:
     def _rising(self, job: Job, stop: Stop) -> Outcome:
         import time
 
-        from steepest.workbench.range_test import curve
-        from steepest.workbench.trace import INTERRUPTED, TRAINED, Outcome, Trace
+        from steepest.workbench.training.range_test import curve
+        from steepest.workbench.training.trace import INTERRUPTED, TRAINED, Outcome, Trace
 
         started = time.perf_counter()
         found = curve(self.task, self.candidates[job.key.optimizer], job.key.seed, job.steps, stop)

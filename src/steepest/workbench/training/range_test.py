@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.workbench.candidate import Candidate
+from steepest.workbench.asking.candidate import Candidate
 
 STEPS = 200
 """Of a rising run: 25 a decade."""
@@ -75,9 +75,9 @@ def curve(
 
     Where `stop()` is true it ends early, and what it has is of no use.
     """
-    from steepest.workbench.batches import Batches
-    from steepest.workbench.isolation import given_back, own_randomness, threads_for
-    from steepest.workbench.judged import checked, loss_of
+    from steepest.workbench.training.batches import Batches
+    from steepest.workbench.training.isolation import given_back, own_randomness, threads_for
+    from steepest.workbench.training.judged import checked, loss_of
 
     with own_randomness(seed):
         task = checked(make(seed))

@@ -1,0 +1,1 @@
+"""What was asked for: a task, optimizers with their settings, a budget; made into a plan."""

@@ -1,0 +1,1 @@
+"""Which runs come when, who makes them, who is told, and when to stop."""

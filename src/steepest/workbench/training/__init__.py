@@ -1,0 +1,1 @@
+"""One run: from a task and an optimizer to what it measured and how it ended."""
