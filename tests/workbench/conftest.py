@@ -42,3 +42,9 @@ def tiny_task(seed: int) -> Task:
 def tiny() -> Callable[[int], Task]:
     """The task function."""
     return tiny_task
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the report out, for tests of what is run and kept: drawing takes longer than these runs."""
+    monkeypatch.setattr("steepest.workbench.study._write", lambda found, folder, record=None: None)

@@ -13,6 +13,7 @@ from steepest.workbench import Task, compare, lr_range
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
 
 Make = Callable[[int], Task]
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 def changed(tiny: Make, **parts: Any) -> Make:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 from torch import nn
@@ -15,7 +16,7 @@ from steepest.workbench import Candidate, Comparison, Task, compare
 from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.keeping.key import Key
-from steepest.workbench.keeping.record import Record
+from steepest.workbench.keeping.record import DATABASE, Record
 from steepest.workbench.report import figures, words
 from steepest.workbench.report.band import near_optimal
 from steepest.workbench.report.held import held
@@ -326,3 +327,15 @@ def test_diagnosis_by_hand(tmp_path: Path) -> None:
     assert gradients == pytest.approx([g for g, _ in expected], rel=1e-5)
     assert ratios == pytest.approx([r for _, r in expected], rel=1e-4)
     assert best.gradient_first == pytest.approx(9)
+
+
+def test_the_folder_holds_what_is_promised(tiny: Make, tmp_path: Path) -> None:
+    found = compare(tiny, ["sgd", "adam"], "trials=3", 2, out=tmp_path / "study", command=["steepest", "compare", "x"])
+    names = {path.name for path in found.folder.iterdir()}
+    figures = {f"{n}.{e}" for n in ("sensitivity", "curves-steps", "finalists") for e in ("png", "svg")}
+    assert names >= {DATABASE, "manifest.json", "runs.parquet", "curves.parquet", "report.html"} | figures
+    assert pl.read_parquet(found.folder / "runs.parquet").equals(found.runs)
+    assert (found.folder / "sensitivity.png").read_bytes().startswith(b"\x89PNG")
+    best = found.best().build(tiny(0).model.parameters())
+    assert best.param_groups[0]["lr"] == found.numbers.rows[0].rate
+    assert str(found.best()) in found.summary()

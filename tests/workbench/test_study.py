@@ -22,6 +22,7 @@ from steepest.workbench.keeping.record import DATABASE, Record
 from support.study import KEY, OPTIONS, SLOW, intact, launch, results, wait_for, write_task
 
 Make = Callable[[int], Task]
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 def small(task: Make | str, out: Path, **changes: Any) -> Comparison:
@@ -180,18 +181,6 @@ def test_the_same_optimizer_under_two_names_is_a_tie(tiny: Make, tmp_path: Path)
     twins = [Candidate(name, "Adam", 0.01, "") for name in ("one", "other")]
     (pair,) = small(tiny, tmp_path / "study", optimizers=twins, seeds=4).numbers.pairs
     assert (pair.decision, pair.superiority.estimate, pair.difference) == ("tie", 0.5, (0, 0, 0))
-
-
-def test_the_folder_holds_what_is_promised(tiny: Make, tmp_path: Path) -> None:
-    found = small(tiny, tmp_path / "study", command=["steepest", "compare", "x"])
-    names = {path.name for path in found.folder.iterdir()}
-    figures = {f"{n}.{e}" for n in ("sensitivity", "curves-steps", "finalists") for e in ("png", "svg")}
-    assert names >= {DATABASE, "manifest.json", "runs.parquet", "curves.parquet", "report.html"} | figures
-    assert pl.read_parquet(found.folder / "runs.parquet").equals(found.runs)
-    assert (found.folder / "sensitivity.png").read_bytes().startswith(b"\x89PNG")
-    best = found.best().build(tiny(0).model.parameters())
-    assert best.param_groups[0]["lr"] == found.numbers.rows[0].rate
-    assert str(found.best()) in found.summary()
 
 
 def test_the_same_call_again_runs_nothing(tiny: Make, tmp_path: Path) -> None:
