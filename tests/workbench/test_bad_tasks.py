@@ -74,6 +74,27 @@ def test_a_model_that_depends_on_the_seed(tiny: Make, tmp_path: Path) -> None:
         small(task, tmp_path / "study")
 
 
+def test_a_model_that_is_handed_out_again(tiny: Make, tmp_path: Path) -> None:
+    """It would train on from run to run, and every number be of another problem."""
+    shared = tiny(0)
+
+    with pytest.raises(TaskError, match="begins with other values for seed 0 than the time before"):
+        small(lambda seed: replace(tiny(seed), model=shared.model), tmp_path / "study")
+
+
+def test_a_model_that_is_drawn_without_the_seed(tiny: Make, tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def task(seed: int) -> Task:
+        made = tiny(seed)
+        for p in made.model.parameters():
+            p.data = torch.randn(p.shape, generator=generator)
+        return made
+
+    with pytest.raises(TaskError, match="a draw of its own; make the model inside"):
+        small(task, tmp_path / "study")
+
+
 def test_a_forgotten_argument_is_the_users_own_mistake(tiny: Make, tmp_path: Path) -> None:
     def task(seed: int) -> Task:
         made = tiny(seed)

@@ -13,13 +13,16 @@ def write(found: Numbers, folder: Path) -> None:
     """Write `report.html`, and every figure as PNG, SVG and CSV, into the folder."""
     import polars
     import vl_convert
+    from altair.utils.schemapi import debug_mode
 
     from steepest.workbench.report import figures
     from steepest.workbench.report.page import page
 
-    (folder / "report.html").write_text(page(found), encoding="utf-8")
-    for name, chart in figures.for_paper(found).items():
-        described = chart.to_dict()
+    with debug_mode(False):  # the browser tests check our figures; checking each again takes longer than drawing them
+        content = page(found)
+        paper = {name: chart.to_dict() for name, chart in figures.for_paper(found).items()}
+    (folder / "report.html").write_text(content, encoding="utf-8")
+    for name, described in paper.items():
         drawn = vl_convert.vegalite_to_svg(described)
         (folder / f"{name}.svg").write_text(drawn, encoding="utf-8")
         (folder / f"{name}.png").write_bytes(vl_convert.svg_to_png(drawn, scale=2))  # the same, in half the time

@@ -6,10 +6,8 @@ from typing import Any
 
 import torch
 
+from steepest.workbench.training.gauge_names import GRADIENT, NOT_FINITE, RATIO
 from steepest.workbench.training.trace import Trace
-
-GRADIENT, NOT_FINITE, RATIO = "gradient norm", "gradients not finite", "update/weight "
-"""Names under which measurements stand beside the metrics; the last is followed by the parameter's name."""
 
 
 class Gauge:

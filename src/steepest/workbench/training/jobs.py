@@ -42,6 +42,7 @@ class Workshop:
     def __init__(self, source: Source, candidates: Sequence[Candidate], kept: str = "") -> None:
         self.source, self.kept = source, kept
         self.shapes: list[tuple[int, ...]] | None = None
+        self.starts: dict[int, list[float]] = {}
         self.candidates: Mapping[str, Candidate] = {one.name: one for one in [*candidates, NOTHING]}
 
     def warm_up(self, candidate: Candidate, seed: int) -> Mapping[str, int]:
@@ -59,10 +60,10 @@ class Workshop:
         }
 
     def task(self, seed: int) -> Task:
-        """The task for a seed, whose parameters are those of every other seed.
+        """The task for a seed: a model of the same shapes for every seed, of the same values for the same one.
 
         Raises:
-            TaskError: They are not.
+            TaskError: It is not.
         """
         from steepest.workbench.training.judged import checked
 
@@ -74,6 +75,13 @@ class Workshop:
             raise TaskError(
                 f"The model has parameters of shapes {_listed(shapes)} for seed {seed} and had {_listed(self.shapes)} "
                 "before, so the runs would be of different models; let the seed decide values and orders alone."
+            )
+        start = [float(p.detach().double().abs().sum()) for p in made.model.parameters()]
+        if self.starts.setdefault(seed, start) != start:
+            raise TaskError(
+                f"The model begins with other values for seed {seed} than the time before, so a run would go on from "
+                "where another ended, or from a draw of its own; make the model inside the task function, after "
+                "torch.manual_seed(seed)."
             )
         return made
 
