@@ -125,7 +125,7 @@ def test_the_verdict_says_who_how_sure_and_at_what_cost(tmp_path: Path) -> None:
     assert "adam wins on by-hand. At a learning rate of 0.01," in verdict
     assert "0.90 (95 % interval 0.65 to 1.15)" in verdict
     assert "3 fresh seeds for each: indicative" in verdict
-    assert "18 runs of 10 steps, of which 1 failed" in verdict
+    assert "18 runs, 1 of which failed: 171 steps" in verdict  # 17 of 10, and one that ended at its first
 
 
 def test_a_tie_is_called_a_tie(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def numbers_of(study: Held) -> Numbers:
         control=_control(view),
         runs=len(study.runs),
         failed=_counted(study.runs).filter(pl.col("status") != "trained").height,
+        all_steps=int(study.runs["steps"].sum()),
         seconds=float(study.runs["seconds"].sum()),
         finished=study.finished,
         digests=study.digests,

@@ -210,6 +210,7 @@ class Numbers:
     control: Control | None
     runs: int
     failed: int
+    all_steps: int
     seconds: float
     finished: bool
     digests: list[str]

@@ -148,8 +148,9 @@ def strength(seeds: int) -> str:
 
 
 def _cost(found: Numbers) -> str:
-    failed = f", of which {found.failed} failed" if found.failed else ""
-    return f"It cost {found.runs} runs of {found.steps} steps{failed}, {duration(found.seconds)} of training."
+    failed = f", {found.failed} of which failed" if found.failed else ""
+    steps = f"{found.all_steps:,}".replace(",", "\u202f")
+    return f"It cost {found.runs} runs{failed}: {steps} steps, {duration(found.seconds)} of training."
 
 
 def warnings(found: Numbers) -> list[str]:
