@@ -103,7 +103,7 @@ def compare(
             result = conduct(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
     except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
         raise Interrupted(
-            "Stopped at once. Runs that had ended are kept, and the same command goes on from there."
+            "Stopped at once. Runs that had ended are kept, and the same command, without --fresh, goes on from there."
         ) from None
     if as_json:
         events.result(result.numbers, str(result.folder))

@@ -193,7 +193,7 @@ class Study:
         if record.get("finished"):
             self.watcher.begin(self.plan, len(record.done()), len(record.done()))
             return
-        kept = f" The runs before are kept in {self.folder}, and the same command goes on from there."
+        kept = f" The runs before are kept in {self.folder}, and the same command, without --fresh, goes on from there."
         workshop = Workshop(self.source, self.candidates, kept)
         record.set(memory={one.name: workshop.warm_up(one, self.plan.seed) for one in self.candidates})
         protocol = Protocol(self.plan, self.budget, self.candidates, record)
@@ -234,7 +234,7 @@ class Study:
 
     def _interrupted(self) -> Interrupted:
         words = [word for word in self.command if word != "--fresh"]
-        again = shlex.join(words) if words else "the same call of compare()"
+        again = shlex.join(words) if words else "the same call of compare(), without fresh=True"
         return Interrupted(f"Stopped between two steps; everything is saved in {self.folder}. To go on:\n  {again}")
 
 
@@ -262,6 +262,8 @@ def report_together(places: Sequence[Path], out: Path) -> Numbers:
         with Record(folders.existing(place)) as record:
             studies.append(held(record))
     found = numbers_of(joined(studies))
+    if out.exists() and not out.is_dir():
+        raise WorkbenchError(f"{out} is a file, so no report can be put into it; name a folder with --out.")
     out.mkdir(parents=True, exist_ok=True)
     _write(found, out)
     return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from steepest.workbench.asking.loading import digest_of
 from steepest.workbench.errors import UsageError
 
 DECADES = 3.0
@@ -111,7 +112,10 @@ class Candidate:
         """What the record keeps of it: enough to tell one comparison from another, and to write its call."""
         return {
             "name": self.name,
-            "cls": self.cls if isinstance(self.cls, str) else f"{self.cls.__module__}.{self.cls.__qualname__}",
+            "cls": self.cls
+            if isinstance(self.cls, str)
+            else f"{self.cls.__module__}.{_name(self.cls, '__qualname__')}",
+            "file": self._digest(),
             "written": f"steepest.{self.cls}" if isinstance(self.cls, str) else _written(self.cls),
             "options": {key: list(v) if isinstance(v, tuple) else v for key, v in self.options.items()},
             "centre": self.centre,
@@ -119,6 +123,11 @@ class Candidate:
             "follows": isinstance(self.cls, str),
             "space": [self._described(dimension) for dimension in self.space],
         }
+
+    def _digest(self) -> str:
+        """Of the file of an optimizer of the user's own; a library's classes are told by its version."""
+        library = getattr(self.cls, "__module__", "").partition(".")[0] in ("torch", "steepest")
+        return "" if isinstance(self.cls, str) or library else digest_of(self.cls)
 
     def _described(self, dimension: Dimension) -> dict[str, Any]:
         whole = self.options.get(dimension.option)
@@ -153,4 +162,9 @@ def call_of(described: Mapping[str, Any], settings: Settings) -> str:
 
 def _written(cls: Callable[..., Any]) -> str:
     """torch's classes with their module, since steepest has classes of the same names."""
-    return f"torch.optim.{cls.__name__}" if cls.__module__.startswith("torch.optim") else cls.__name__
+    return f"torch.optim.{_name(cls)}" if cls.__module__.startswith("torch.optim") else _name(cls)
+
+
+def _name(of: Callable[..., Any], kind: str = "__name__") -> str:
+    """A class's or function's name; a partial one's is that of what it calls."""
+    return getattr(of, kind, None) or getattr(getattr(of, "func", of), kind, repr(of))

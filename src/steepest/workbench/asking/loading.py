@@ -56,12 +56,12 @@ class Source:
 def load(wanted: str | TaskFunction) -> Source:
     """The task function that `wanted` names or is."""
     if callable(wanted):
-        return Source(getattr(wanted, "__name__", "task"), wanted, _digest(wanted))
+        return Source(getattr(wanted, "__name__", "task"), wanted, digest_of(wanted))
     if ".py" not in wanted:
-        return Source(wanted, make := problems.load(wanted), _digest(make))
+        return Source(wanted, make := problems.load(wanted), digest_of(make))
     file, _, function = wanted.rpartition(":") if not wanted.endswith(".py") else (wanted, "", "")
     make = _task_function(Path(file), function, wanted)
-    return Source(f"{Path(file).name}:{function}", make, _digest(make))
+    return Source(f"{Path(file).name}:{function}", make, digest_of(make))
 
 
 def _task_function(file: Path, function: str, wanted: str) -> TaskFunction:
@@ -106,9 +106,10 @@ def _imported(file: Path) -> ModuleType:
     return module
 
 
-def _digest(make: TaskFunction) -> str:
+def digest_of(made: Any) -> str:
+    """Of the file in which a function or a class is written, which tells whether it was edited."""
     try:
-        return _bytes_digest(Path(inspect.getfile(make)))
+        return _bytes_digest(Path(inspect.getfile(made)))
     except (OSError, TypeError):  # typed at a prompt, or not a plain function
         return ""
 

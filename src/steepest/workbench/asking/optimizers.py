@@ -128,12 +128,11 @@ def _made_of_a_rule(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _of_class(cls: Callable[..., Any]) -> Candidate:
+    name = getattr(cls, "__name__", None) or getattr(getattr(cls, "func", cls), "__name__", repr(cls))
     lr = inspect.signature(cls).parameters.get("lr")
     if lr is None:
-        raise UsageError(
-            f"{cls.__name__} takes no argument `lr`, so its rate cannot be searched; wrap it in one that does."
-        )
+        raise UsageError(f"{name} takes no argument `lr`, so its rate cannot be searched; wrap it in one that does.")
     known = isinstance(lr.default, int | float) and not isinstance(lr.default, bool)
     if known:
-        return Candidate(cls.__name__, cls, float(lr.default), "its own default")
-    return Candidate(cls.__name__, cls, 0.001, "no default of its own, so the commonest")
+        return Candidate(name, cls, float(lr.default), "its own default")
+    return Candidate(name, cls, 0.001, "no default of its own, so the commonest")

@@ -58,6 +58,9 @@ class Order:
         with Explaining(source.name, "when it was first made"), own_randomness(seed):
             own = checked(source.made_by(seed))
             names = [] if self.metric in (None, own.metric) else sorted(metrics_of(own))
+        if self.metric == own.metric and self.higher_is_better not in (None, own.higher_is_better):
+            way = "higher" if own.higher_is_better else "lower"
+            raise UsageError(f"The task says that a {way} {own.metric} is better; change the task, or leave it out.")
         if self.metric in (None, own.metric):
             return own
         if self.metric not in names:

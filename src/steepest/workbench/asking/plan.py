@@ -78,7 +78,7 @@ def rates_of(wanted: str | Sequence[float] | None) -> tuple[float, ...]:
         return ()
     try:
         rates = _listed(wanted) if isinstance(wanted, str) else [float(rate) for rate in wanted]
-    except ValueError:
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
         rates = []
     if not rates or not all(0 < rate < math.inf for rate in rates):
         raise UsageError(

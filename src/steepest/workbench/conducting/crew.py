@@ -114,7 +114,7 @@ class Workers:
     def _hear(self, hand: _Hand) -> Iterator[tuple[Job, Outcome]]:
         try:
             kind, *said = hand.connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # gone between two messages, or in the middle of one
             self._replace(hand)
             return
         if kind == READY:
@@ -133,6 +133,9 @@ class Workers:
         job = hand.job
         hand.end()
         assert job is not None
+        if self.stop():  # Ctrl-C reaches a process that has not begun to ignore it
+            hand.job = None
+            return
         if not hand.ready:
             raise WorkbenchError(
                 "A worker ended before it could begin: the task and the optimizers must be importable by another "
@@ -146,10 +149,7 @@ class Workers:
                 "kept. Use fewer workers, or a smaller batch."
             )
         hand.begin()
-        if self.told:
-            hand.job = None
-        else:
-            hand.give(job)
+        hand.give(job)
 
     def close(self) -> None:
         """End every process, whatever it does."""
@@ -169,7 +169,9 @@ class _Hand:
         """Start the process."""
         self.connection: Connection
         self.connection, theirs = self.context.Pipe()
-        self.process: BaseProcess = self.context.Process(target=work, args=(theirs, self.order), daemon=True)
+        # No daemon: these may have no children, and a DataLoader with workers has some.  `end` kills it all the same,
+        # and it ends by itself where the driver is gone.
+        self.process: BaseProcess = self.context.Process(target=work, args=(theirs, self.order))
         self.process.start()
         theirs.close()
         self.job: Job | None = None

@@ -39,7 +39,7 @@ class Events(Watcher):
 
     def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
         """A run has ended, or was found in the record."""
-        self._write("ended", **_named(key), status=status, value=_finite(value))
+        self._write("ended", **_named(key), status=status, value=_finite(value) if status == "trained" else None)
 
     def result(self, found: Numbers, folder: str) -> None:
         """The study is over."""

@@ -90,9 +90,10 @@ class Protocol:
         trial = 0
         while tried:
             for name in list(tried):
+                key = next(tried[name], None)
                 spent = self.record.cost(SEARCH, name)[0]
-                if self._goes_on(trial, counts[name], spent):
-                    yield next(tried[name])
+                if key and (self._goes_on(trial, counts[name], spent) or self.record.interrupted(key) is not None):
+                    yield key
                 else:
                     del tried[name]
             trial += 1
@@ -102,13 +103,16 @@ class Protocol:
 
     def _settings(self, candidate: Candidate) -> Iterator[Key]:
         if self.plan.rates:
-            for rate in self.plan.rates:
-                yield Key(SEARCH, candidate.name, rate, self.plan.seed)
+            yield from (Key(SEARCH, candidate.name, rate, self.plan.seed) for rate in self.plan.rates)
             return
         centre, dimensions = self.centre(candidate), self.dimensions(candidate)
+        seen = set()  # rates of three digits come again from the 500th trial or so on
         for point in positions(self.plan.seed):
             rate, settings = candidate.setting(point, dimensions, centre)
-            yield Key(SEARCH, candidate.name, rate, self.plan.seed, settings_text(settings))
+            key = Key(SEARCH, candidate.name, rate, self.plan.seed, settings_text(settings))
+            if key not in seen:
+                seen.add(key)
+                yield key
 
     def fresh(self) -> Iterator[Key]:
         """The best two settings of each optimizer, and its usual rate, with seeds that the search did not have."""

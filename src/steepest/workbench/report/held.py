@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -94,17 +95,23 @@ def _two(first: Held, second: Held) -> Held:
     )
 
 
+def _free(name: str, taken: Container[str]) -> str:
+    """The name, with a number where folders have one name."""
+    numbered = (f"{name} {number}" for number in count(2))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
+
+
 def _without_twins(first: Held, second: Held) -> Held:
     """The second study without the optimizers that are the same in both, and with new names for their namesakes."""
     described = {each["name"]: each for each in first.plan["optimizers"]}
-    same_search = first.plan["budget"] == second.plan["budget"]
+    same_search = all(first.plan[name] == second.plan[name] for name in ("budget", "rates"))
     names = {}
     for each in second.plan["optimizers"]:
         twin = described.get(each["name"])
         if twin is None:
             names[each["name"]] = each["name"]
         elif twin != each or not same_search:
-            names[each["name"]] = f"{each['name']} ({second.name})"
+            names[each["name"]] = _free(f"{each['name']} ({second.name})", described)
     if not names:
         raise WorkbenchError(f"{second.name} has no optimizer that {first.name} does not have; report either alone.")
 

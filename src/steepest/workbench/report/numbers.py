@@ -31,7 +31,7 @@ def numbers_of(study: Held) -> Numbers:
         budget=plan["budget"],
         steps=plan["steps"],
         rows=rows,
-        pairs=pairs_of(rows, view.sign),
+        pairs=pairs_of(rows, view.sign, plan["seeds"]),
         points=_points(view),
         curves=[point for row in rows for point in _curves(view, row)],
         diagnoses=[one for row in rows for one in diagnoses_of(view, row.name)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,16 +10,22 @@ from steepest.workbench import statistics
 from steepest.workbench.report.records import Pair, Row
 
 
-def pairs_of(rows: Sequence[Row], sign: float) -> list[Pair]:
+def pairs_of(rows: Sequence[Row], sign: float, seeds: int) -> list[Pair]:
     """Each pair, the better one first, with p values that hold for all of them together."""
-    pairs = [_pair(a, b, sign) for place, a in enumerate(rows) for b in rows[place + 1 :]]
+    pairs = [_pair(a, b, sign, seeds) for place, a in enumerate(rows) for b in rows[place + 1 :]]
     together = statistics.holm([pair.p for pair in pairs])
     return [replace(pair, p=p) for pair, p in zip(pairs, together, strict=True)]
 
 
-def _pair(first: Row, second: Row, sign: float) -> Pair:
-    count = min(len(first.values), len(second.values))  # unequal only in an unfinished study
-    a, b = first.values[:count], second.values[:count]
+def _values(row: Row, sign: float, seeds: int) -> list[float]:
+    """One value for each seed; of an optimizer whose every trial failed, that many failures."""
+    return [sign * math.inf] * seeds if row.searched and not row.searched_trained else row.values
+
+
+def _pair(first: Row, second: Row, sign: float, seeds: int) -> Pair:
+    found = _values(first, sign, seeds), _values(second, sign, seeds)
+    count = min(map(len, found))  # unequal only in an unfinished study
+    a, b = (values[:count] for values in found)
     chance = statistics.superiority([sign * x for x in a], [sign * x for x in b])
     return Pair(
         first.name,

@@ -115,7 +115,7 @@ class Row:
     Args:
         name: Of the optimizer.
         call: The line to paste.
-        rate: Recommended; NaN where none trained.
+        rate: Recommended; the least bad of the search where none trained, NaN where nothing was searched.
         values: The metric for each fresh seed; infinitely bad where the run failed.
         mean: Of those that trained, with its interval.
         median: Of all, failures as worst.
@@ -169,7 +169,8 @@ class Row:
         """The rate of a step of the runs at the best rate."""
         from steepest import schedules
 
-        return schedules.parse(self.schedule.replace("RATE", repr(self.rate)))(step) if self.schedule else self.rate
+        known = self.schedule and not math.isnan(self.rate)
+        return schedules.parse(self.schedule.replace("RATE", repr(self.rate)))(step) if known else self.rate
 
 
 @dataclass(frozen=True)

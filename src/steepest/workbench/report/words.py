@@ -93,7 +93,9 @@ def unfinished(found: Numbers) -> bool:
 def _winner(found: Numbers) -> str:
     best, close = found.rows[0], level_with(found)
     if not best.trained:
-        return f"None of the optimizers trained on {found.task} at any rate that was tried."
+        searched = any(row.searched_trained for row in found.rows)
+        where = "with fresh seeds, at the rates that had trained" if searched else "at any rate that was tried"
+        return f"None of the optimizers trained on {found.task} {where}."
     if len(found.rows) == 1:
         return f"{best.name} trains {found.task}."
     if not close:
