@@ -71,8 +71,8 @@ def kill_a_worker(process: subprocess.Popen[str], chance: random.Random) -> None
 def ask_it_to_stop(process: subprocess.Popen[str], chance: random.Random) -> None:
     process.send_signal(chance.choice([signal.SIGTERM, signal.SIGINT]))
     _, errors = process.communicate(timeout=60)
-    assert process.returncode in (0, 130, -signal.SIGTERM, -signal.SIGINT), errors  # the last two before it listens
-    assert "Traceback" not in errors or process.returncode < 0 or "KeyboardInterrupt" in errors
+    if process.returncode not in (0, 130):  # then Python itself was still starting, and nobody listened yet
+        assert process.returncode in (-signal.SIGTERM, -signal.SIGINT) or "KeyboardInterrupt" in errors, errors
 
 
 DISTURBANCES = (kill_the_driver, ask_it_to_stop, kill_a_worker)
