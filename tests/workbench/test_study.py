@@ -18,7 +18,7 @@ from steepest.workbench import Candidate, Comparison, Task, compare
 from steepest.workbench.asking.budget import parsed
 from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
-from steepest.workbench.keeping.record import DATABASE, Record
+from steepest.workbench.keeping.record import Record
 from support.study import KEY, OPTIONS, SLOW, intact, launch, results, wait_for, write_task
 
 Make = Callable[[int], Task]
@@ -339,14 +339,23 @@ def test_a_killed_process_loses_at_most_the_run_under_way(slow: Path, tmp_path: 
 
 
 def test_the_second_signal_aborts_at_once(tmp_path: Path) -> None:
-    stuck = textwrap.dedent(SLOW).replace("time.sleep(0.001)", "(seed or batch) and time.sleep(stuck())")
-    stuck += "\ncalls = []\ndef stuck():\n    calls.append(0)\n    return 60 if len(calls) > 300 else 0\n"
+    stuck = textwrap.dedent(SLOW).replace("time.sleep(0.001)", "time.sleep(stuck())")
+    stuck += textwrap.dedent(f"""
+        from pathlib import Path
+        calls = []
+
+        def stuck():
+            calls.append(0)
+            if len(calls) <= 300:
+                return 0
+            Path({str(tmp_path / "in_the_step")!r}).touch()
+            return 60
+    """)
     (tmp_path / "slow.py").write_text(stuck, encoding="utf-8")
     process = launch(tmp_path, tmp_path / "study")
-    limit = time.monotonic() + 30
-    while not (tmp_path / "study" / DATABASE).exists() and time.monotonic() < limit:
+    limit = time.monotonic() + 60
+    while not (tmp_path / "in_the_step").exists() and time.monotonic() < limit:
         time.sleep(0.05)
-    time.sleep(1.5)  # it is now in a step that takes a minute
     os.kill(process.pid, signal.SIGINT)
     time.sleep(0.3)
     assert process.poll() is None
