@@ -114,7 +114,7 @@ class Candidate:
             "name": self.name,
             "cls": self.cls
             if isinstance(self.cls, str)
-            else f"{self.cls.__module__}.{_name(self.cls, '__qualname__')}",
+            else f"{self.cls.__module__}.{name_of(self.cls, '__qualname__')}",
             "file": self._digest(),
             "written": f"steepest.{self.cls}" if isinstance(self.cls, str) else _written(self.cls),
             "options": {key: list(v) if isinstance(v, tuple) else v for key, v in self.options.items()},
@@ -162,9 +162,9 @@ def call_of(described: Mapping[str, Any], settings: Settings) -> str:
 
 def _written(cls: Callable[..., Any]) -> str:
     """torch's classes with their module, since steepest has classes of the same names."""
-    return f"torch.optim.{_name(cls)}" if cls.__module__.startswith("torch.optim") else _name(cls)
+    return f"torch.optim.{name_of(cls)}" if cls.__module__.startswith("torch.optim") else name_of(cls)
 
 
-def _name(of: Callable[..., Any], kind: str = "__name__") -> str:
+def name_of(of: Callable[..., Any], kind: str = "__name__") -> str:
     """A class's or function's name; a partial one's is that of what it calls."""
     return getattr(of, kind, None) or getattr(getattr(of, "func", of), kind, repr(of))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from steepest.workbench.asking.candidate import Candidate, Dimension
+from steepest.workbench.asking.candidate import Candidate, Dimension, name_of
 from steepest.workbench.asking.following import scheduled
 from steepest.workbench.asking.loading import from_file
 from steepest.workbench.errors import UsageError, nearest
@@ -128,7 +128,7 @@ def _made_of_a_rule(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _of_class(cls: Callable[..., Any]) -> Candidate:
-    name = getattr(cls, "__name__", None) or getattr(getattr(cls, "func", cls), "__name__", repr(cls))
+    name = name_of(cls)
     lr = inspect.signature(cls).parameters.get("lr")
     if lr is None:
         raise UsageError(f"{name} takes no argument `lr`, so its rate cannot be searched; wrap it in one that does.")

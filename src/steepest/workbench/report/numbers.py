@@ -48,7 +48,7 @@ def numbers_of(study: Held) -> Numbers:
 
 def recommended(record: Record, optimizer: str) -> Key | None:
     """The setting of an optimizer that the report will recommend; None where none trained."""
-    view = View(record.get("plan"), record.runs(), record.curves())
+    view = View(record.get("plan"), record.runs(), pl.DataFrame())  # what is recommended, no curve decides
     setting, values = view.estimate(optimizer)
     if setting is None or not (values or any(view.kept(run) is not None for run in view.named(SEARCH, optimizer))):
         return None
