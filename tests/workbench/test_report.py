@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
+import vl_convert
 from torch import nn
 
 from steepest.workbench import Candidate, Comparison, Task, compare
@@ -227,6 +228,19 @@ def test_the_page_is_one_small_file_that_loads_nothing(hostile: Comparison) -> N
         "gauges",
         "gradients",
     }
+
+
+def test_the_library_is_put_together_once(hostile: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEEPEST_CACHE_DIR", str(tmp_path / "cache"))
+    numbers, made = hostile.numbers, vl_convert.javascript_bundle()
+    first = page(numbers)
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda: pytest.fail("It was put together again."))
+    assert page(numbers) == first
+    assert made.replace("</script", "<\\/script") in first
+    for file in (tmp_path / "cache").iterdir():
+        file.write_bytes(file.read_bytes()[:-1])
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda: made)
+    assert page(numbers) == first
 
 
 def test_hostile_names_are_text(hostile: Comparison) -> None:

@@ -100,7 +100,7 @@ def test_the_line_to_paste_makes_what_was_run(tiny: Make, tmp_path: Path) -> Non
 def test_the_report_has_the_rate_under_the_loss(tiny: Make, tmp_path: Path) -> None:
     result = study(tiny, tmp_path / "study", schedules="constant,linear")
     assert (tmp_path / "study" / "rates.svg").exists()
-    rows = for_page(result.numbers)["rates"].to_dict()["data"]["values"]
+    rows = for_page(result.numbers)["rates"]["datasets"]["rates"]
     best = {row.name: row.rate for row in result.numbers.rows}
     line = {row["x"]: row["rate"] for row in rows if row["optimizer"] == "adam-linear"}
     assert line[10] == pytest.approx(best["adam-linear"] * 0.75)

@@ -20,7 +20,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from steepest.kernels import cache
+from steepest import cache
 
 Native = Callable[[int], int]
 Names = Callable[[], Mapping[str, Any]]

@@ -18,9 +18,8 @@ def write(found: Numbers, folder: Path) -> None:
     from steepest.workbench.report import figures
     from steepest.workbench.report.page import page
 
-    with debug_mode(False):  # the browser tests check our figures; checking each again takes longer than drawing them
-        content = page(found)
-        paper = {name: chart.to_dict() for name, chart in figures.for_paper(found).items()}
+    with debug_mode(False):  # as in `Figure`: what is drawn in the tests needs no check at each call
+        content, paper = page(found), figures.for_paper(found)
     (folder / "report.html").write_text(content, encoding="utf-8")
     for name, described in paper.items():
         drawn = vl_convert.vegalite_to_svg(described)

@@ -57,8 +57,7 @@ function cell(value) {
 }
 
 function csv(chart) {
-  const places = [chart, ...chart.layer].map((part) => part.data ?? {}).filter((data) => data.name && data.values);
-  const named = [...new Map(places.map((data) => [data.name, data.values]))];
+  const named = Object.entries(chart.datasets);
   const rows = named.flatMap(([data, values]) => values.map((row) => (named.length > 1 ? { data, ...row } : row)));
   const columns = [...new Set(rows.flatMap(Object.keys))];
   return [columns, ...rows.map((row) => columns.map((column) => row[column]))].map((row) => row.map(cell).join(",")).join("\n") + "\n";

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +33,6 @@ def page(found: Numbers) -> str:
         size=words.size,
         untuned=words.untuned,
     )
-    charts = {name: chart.to_dict() for name, chart in figures.for_page(found).items()}
     return environment.get_template("template.html").render(
         found=found,
         best=found.rows[0],
@@ -45,7 +43,7 @@ def page(found: Numbers) -> str:
         has_default=any(row.default_seeds for row in found.rows),
         varied=any(point.settings for point in found.points),
         looked=list(dict.fromkeys(one.optimizer for one in found.diagnoses)),
-        charts=_script(charts),
+        charts=_script(figures.for_page(found)),
         library=Markup(_library()),
     )
 
@@ -58,10 +56,20 @@ def _script(data: Any) -> Markup:
     return Markup(text)
 
 
-@cache
 def _library() -> str:
-    """Vega, Vega-Lite and vega-embed, as vl-convert carries them: 0.9 MB."""
+    """Vega, Vega-Lite and vega-embed, as vl-convert carries them: 0.9 MB.
+
+    Putting them together takes two seconds, in which nothing else runs, so they are kept.
+    """
+    from importlib.metadata import version
+
     import vl_convert
 
-    bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  its stub forgets the default
-    return bundle.replace("</script", "<\\/script")
+    from steepest import cache
+
+    key = f"vega-of-vl-convert-{version('vl-convert-python')}"
+    if (kept := cache.load(key)) is not None:
+        return kept.decode()
+    bundle = vl_convert.javascript_bundle().replace("</script", "<\\/script")  # type: ignore[call-arg]  its stub errs
+    cache.store(key, bundle.encode())
+    return bundle

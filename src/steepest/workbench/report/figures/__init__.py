@@ -1,25 +1,22 @@
-"""The numbers as Altair charts: once for the page (interactive, no colours of its own) and once for paper."""
+"""The numbers as figures, in Vega-Lite: once for the page (interactive, no colours of its own) and once for paper."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
-
-from steepest.workbench.report.figures.curves import RATE_HEIGHT, curves, losses, rates
+from steepest.workbench.report.figures.curves import curves, losses, rates
 from steepest.workbench.report.figures.finalists import finalists
 from steepest.workbench.report.figures.gauges import gauges, gradients
 from steepest.workbench.report.figures.sensitivity import sensitivity
 from steepest.workbench.report.figures.style import colours as colours
-from steepest.workbench.report.figures.style import fixed, fluid
 from steepest.workbench.report.figures.trials import trials
 
 if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers
 
 
-def for_page(found: Numbers) -> dict[str, alt.LayerChart]:
+def for_page(found: Numbers) -> dict[str, dict[str, Any]]:
     """The figures of the report.  The page sets their parameters: who is hidden, which x axis, which run."""
     shown = {
         "sensitivity": sensitivity(found),
@@ -27,15 +24,15 @@ def for_page(found: Numbers) -> dict[str, alt.LayerChart]:
         "finalists": finalists(found),
     }
     if found.has_schedules:
-        shown["rates"] = rates(found).properties(height=RATE_HEIGHT)
+        shown["rates"] = rates(found)
     if found.has_tuning:
         shown["trials"] = trials(found)
     if found.diagnoses:
         shown |= {"gauges": gauges(found), "gradients": gradients(found)}
-    return {name: fluid(chart) for name, chart in shown.items()}
+    return {name: figure.on_page() for name, figure in shown.items()}
 
 
-def for_paper(found: Numbers) -> dict[str, alt.LayerChart]:
+def for_paper(found: Numbers) -> dict[str, dict[str, Any]]:
     """The same with a legend and a white ground, at a fixed width; the diagnosis is of the first optimizer's best."""
     shown = {
         "sensitivity": sensitivity(found, legend=True),
@@ -44,16 +41,15 @@ def for_paper(found: Numbers) -> dict[str, alt.LayerChart]:
         "finalists": finalists(found),
     }
     if found.has_schedules:
-        shown["rates"] = rates(found, legend=True).properties(height=RATE_HEIGHT)
+        shown["rates"] = rates(found, legend=True)
     if found.has_tuning:
         shown["trials"] = trials(found, legend=True)
     if found.diagnoses:
         shown |= {"updates": gauges(found), "gradients": gradients(found)}
-    return {name: fixed(chart) for name, chart in shown.items()}
+    return {name: figure.on_paper() for name, figure in shown.items()}
 
 
-def rows_of(chart: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a figure draws, for its CSV: the rows of its named data."""
-    places = [part.get("data", {}) for part in (chart, *chart.get("layer", []))]
-    found = {place["name"]: place["values"] for place in places if {"name", "values"} <= set(place)}
-    return [{"data": name, **row} if len(found) > 1 else row for name, rows in found.items() for row in rows]
+def rows_of(figure: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a figure draws, for its CSV."""
+    named = figure["datasets"]
+    return [{"data": name, **row} if len(named) > 1 else row for name, rows in named.items() for row in rows]

@@ -15,24 +15,25 @@ if TYPE_CHECKING:
 RATE_POINTS, RATE_HEIGHT = 200, 110
 
 
-def curves(found: Numbers) -> alt.LayerChart:
+def curves(found: Numbers) -> style.Figure:
     """The runs at each best rate, median and range over seeds; the page sets the quantity and the x axis."""
     x = "against === 'seconds' ? datum.seconds : datum.step"
-    data = style.data([_row(found, point) for point in found.curves], "curves")
-    data = data.transform_filter("datum.name === quantity").transform_calculate(x=x)
+    data = style.data("curves").transform_filter("datum.name === quantity").transform_calculate(x=x)
     switches = [alt.param("against", value="steps"), alt.param("quantity", value="loss")]
-    return _bands(found, data, found.curves).add_params(style.hidden(), *switches)
+    chart = _bands(found, data, found.curves).add_params(style.hidden(), *switches)
+    return style.Figure(chart, {"curves": [_row(found, point) for point in found.curves]})
 
 
-def losses(found: Numbers, against: str) -> alt.LayerChart:
+def losses(found: Numbers, against: str) -> style.Figure:
     """The training loss at each best rate against `step` or `seconds`, for paper."""
     points = [point for point in found.curves if point.name == "train_loss"]
-    data = style.data([_row(found, point) for point in points], "curves").transform_calculate(x=f"datum.{against}")
+    data = style.data("curves").transform_calculate(x=f"datum.{against}")
     titles = {"step": "step", "seconds": "seconds of training"}
-    return _bands(found, data, points, titles[against], "training loss").add_params(style.hidden())
+    chart = _bands(found, data, points, titles[against], "training loss").add_params(style.hidden())
+    return style.Figure(chart, {"curves": [_row(found, point) for point in points]})
 
 
-def rates(found: Numbers, legend: bool = False) -> alt.LayerChart:
+def rates(found: Numbers, legend: bool = False) -> style.Figure:
     """The rate of each step at each best rate, below the loss; only where some rate does not stay."""
     steps = sorted({round(found.steps * point / RATE_POINTS) for point in range(RATE_POINTS + 1)})
     rows = [
@@ -47,12 +48,9 @@ def rates(found: Numbers, legend: bool = False) -> alt.LayerChart:
         "rate:Q", scale=alt.Scale(type="log", nice=False), axis=style.log_axis("learning rate" if legend else None)
     )
     tip = ["optimizer:N", alt.Tooltip("x:Q", title="step", format=",d"), alt.Tooltip("rate:Q", format=".3~g")]
-    line = (
-        style.data(rows, "rates")
-        .mark_line(strokeWidth=2)
-        .encode(x=x, y=y, color=style.colour(found, legend), tooltip=tip)
-    )
-    return alt.LayerChart(layer=[line]).add_params(style.hidden())
+    line = style.data("rates").mark_line(strokeWidth=2).encode(x=x, y=y, color=style.colour(found, legend), tooltip=tip)
+    chart = alt.LayerChart(layer=[line]).add_params(style.hidden()).properties(height=RATE_HEIGHT)
+    return style.Figure(chart, {"rates": rows})
 
 
 def _row(found: Numbers, point: CurvePoint) -> dict[str, Any]:
@@ -81,7 +79,7 @@ def _bands(
         alt.Tooltip("low:Q", title="lowest", format=".4~g"),
         alt.Tooltip("high:Q", title="highest", format=".4~g"),
     ]
-    band = base.mark_area(opacity=0.13).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    band = base.mark_area(fillOpacity=0.13).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     line = base.mark_line(strokeWidth=2).encode(y=y)
     hover = base.mark_point(size=120, opacity=0, filled=True).encode(y=y, tooltip=tooltip)
     return alt.LayerChart(layer=[band, line, hover])

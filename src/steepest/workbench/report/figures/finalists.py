@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers
 
 
-def finalists(found: Numbers) -> alt.LayerChart:
+def finalists(found: Numbers) -> style.Figure:
     """The fresh seeds at each optimizer's best rate: a dot each, the mean and its interval."""
     dots = [
         {"optimizer": row.name, "value": value, "seed": seed + 1}
@@ -35,7 +35,7 @@ def finalists(found: Numbers) -> alt.LayerChart:
     ends = [v for bar in bars for v in (bar["low"], bar["high"])] + [dot["value"] for dot in dots]
     scale, axis = style.value_scale(ends), alt.Axis(title=found.metric, tickCount=6)
     colour = style.colour(found, False)
-    base = style.data(bars, "means")
+    base = style.data("means")
     tips = [alt.Tooltip(f"{field}:Q", format=".4~g") for field in ("mean", "low", "high")]
     rules = base.mark_rule(strokeWidth=2.5).encode(
         y=y, x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=colour
@@ -44,8 +44,8 @@ def finalists(found: Numbers) -> alt.LayerChart:
         y=y, x=alt.X("mean:Q", scale=scale), color=colour, tooltip=["optimizer:N", *tips]
     )
     seeds = (
-        style.data(dots, "fresh seeds")
-        .mark_circle(size=46, opacity=0.55, yOffset=14)
+        style.data("fresh seeds")
+        .mark_circle(size=46, fillOpacity=0.55, yOffset=14)
         .encode(
             y=y,
             x=alt.X("value:Q", scale=scale),
@@ -53,8 +53,6 @@ def finalists(found: Numbers) -> alt.LayerChart:
             tooltip=["optimizer:N", "seed:Q", alt.Tooltip("value:Q", format=".4~g")],
         )
     )
-    return (
-        alt.LayerChart(layer=[rules, means, seeds])
-        .add_params(style.hidden())
-        .properties(height=58 * len(found.rows) + 10)
-    )
+    height = 58 * len(found.rows) + 10
+    chart = alt.LayerChart(layer=[rules, means, seeds]).add_params(style.hidden()).properties(height=height)
+    return style.Figure(chart, {"means": bars, "fresh seeds": dots})

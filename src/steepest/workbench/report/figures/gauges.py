@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 GRADIENT_HEIGHT = 130
 
 
-def gauges(found: Numbers) -> alt.LayerChart:
+def gauges(found: Numbers) -> style.Figure:
     """Update over weight, a line for each layer; the page sets which optimizer and which of its runs."""
     return _lines(found, gradient=False, title="update / weight")
 
 
-def gradients(found: Numbers) -> alt.LayerChart:
+def gradients(found: Numbers) -> style.Figure:
     """The norm of the whole gradient."""
-    return _lines(found, gradient=True, title="gradient norm").properties(height=GRADIENT_HEIGHT)
+    return _lines(found, gradient=True, title="gradient norm")
 
 
-def _lines(found: Numbers, gradient: bool, title: str) -> alt.LayerChart:
+def _lines(found: Numbers, gradient: bool, title: str) -> style.Figure:
     rows = [
         {
             "optimizer": one.optimizer,
@@ -39,9 +39,8 @@ def _lines(found: Numbers, gradient: bool, title: str) -> alt.LayerChart:
         if point.is_gradient == gradient and point.value is not None and 0 < point.value < 1e30
     ]
     layers = list(dict.fromkeys(row["layer"] for row in rows))
-    chosen = alt.Chart(alt.InlineData(values=rows, name="gradients" if gradient else "updates")).transform_filter(
-        "datum.optimizer === looked && datum.run === which"
-    )
+    name = "gradients" if gradient else "updates"
+    chosen = alt.Chart(alt.NamedData(name)).transform_filter("datum.optimizer === looked && datum.run === which")
     x = alt.X("step:Q", axis=alt.Axis(title=None, grid=False, tickCount=6), scale=alt.Scale(nice=False))
     values = [row["value"] for row in rows] or [1e-6, 1.0]
     # Of all runs: one that is looked at alone would have another scale, and an empty one none.
@@ -59,4 +58,5 @@ def _lines(found: Numbers, gradient: bool, title: str) -> alt.LayerChart:
     hover = chosen.mark_point(size=90, opacity=0, filled=True).encode(x=x, y=y, color=colour, tooltip=tip)
     first = next((one.optimizer for one in found.diagnoses), "")
     params = [alt.param("looked", value=first), alt.param("which", value="best")]
-    return alt.LayerChart(layer=[line, hover]).add_params(*params)
+    chart = alt.LayerChart(layer=[line, hover]).add_params(*params)
+    return style.Figure(chart.properties(height=GRADIENT_HEIGHT if gradient else style.HEIGHT), {name: rows})

@@ -18,7 +18,7 @@ PHASES = {"default": "usual rate", "finalists": "fresh seed"}
 STRIP = 13  # height of an optimizer's row of failed runs above the figure
 
 
-def sensitivity(found: Numbers, legend: bool = False) -> alt.LayerChart:
+def sensitivity(found: Numbers, legend: bool = False) -> style.Figure:
     """The final metric against the rate: every run a dot, medians joined, failed runs as crosses on top."""
     good = [_run(point) | {"value": point.value} for point in found.points if point.value is not None]
     bad = [_run(point) for point in found.points if point.value is None]
@@ -32,19 +32,18 @@ def sensitivity(found: Numbers, legend: bool = False) -> alt.LayerChart:
     colour = style.colour(found, legend)
     tip = ["optimizer:N", alt.Tooltip("rate:Q", format=".3~g"), "run:N", *(["settings:N"] if _varied(found) else [])]
     value = alt.Tooltip("value:Q", title=found.metric, format=".4~g")
-    lines = style.data(_lines(found, good)).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
+    lines = style.data("medians").mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
     dots = (
-        style.data(good, "runs")
-        .mark_circle(size=34, opacity=0.75)
-        .encode(x=x, y=y, color=colour, tooltip=[*tip, value])
+        style.data("runs").mark_circle(size=34, fillOpacity=0.75).encode(x=x, y=y, color=colour, tooltip=[*tip, value])
     )
     crosses = (
-        style.data(bad, "failed")
+        style.data("failed")
         .mark_point(shape=CROSS, size=30, strokeWidth=1.8)
         .encode(x=x, y=alt.Y("height:Q", scale=None), color=colour, tooltip=[*tip, "status:N"])
     )
     layers = [lines, dots, crosses] + ([_failed_label(failing)] if failing else [])
-    return alt.LayerChart(layer=layers).add_params(style.hidden())
+    chart = alt.LayerChart(layer=layers).add_params(style.hidden())
+    return style.Figure(chart, {"runs": good, "failed": bad, "medians": _lines(found, good)})
 
 
 def _varied(found: Numbers) -> bool:

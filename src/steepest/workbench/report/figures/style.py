@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -29,6 +30,32 @@ HEIGHT = 340
 QUIET = {"domainOpacity": 0.35, "tickOpacity": 0.35, "gridOpacity": 0.11, "labelOpacity": 0.75}
 SHOWN = "indexof(hidden, datum.optimizer) < 0"
 
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart, and its rows by the names that the chart has for them.
+
+    Altair copies whatever a chart holds at every call: with rows inside, a report took twice as long.
+    """
+
+    chart: alt.LayerChart
+    rows: Mapping[str, Rows]
+
+    def on_page(self) -> dict[str, Any]:
+        """In Vega-Lite: as wide as the page lets it, in the page's own colour of text."""
+        return self._described(self.chart.properties(width="container", background="transparent"))
+
+    def on_paper(self) -> dict[str, Any]:
+        """In Vega-Lite: on a white ground, at a fixed width, without the layers that only answer the pointer."""
+        described = self._described(self.chart.properties(width=640, background="white", padding=14))
+        return described | {"layer": [layer for layer in described["layer"] if layer["mark"].get("opacity") != 0]}
+
+    def _described(self, chart: alt.LayerChart) -> dict[str, Any]:
+        # Not validated: the browser tests draw every figure, and validating takes longer than drawing.
+        return _styled(chart).to_dict(validate=False) | {"datasets": self.rows}
+
 
 def colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each optimizer: the known ones always have the same, so that reports can be compared."""
@@ -40,10 +67,9 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
-def data(rows: list[dict[str, Any]], name: str = "") -> alt.Chart:
-    """Rows without those of hidden optimizers; rows with a name are what the figure's CSV holds."""
-    named = alt.InlineData(values=rows, name=name) if name else alt.InlineData(values=rows)
-    return alt.Chart(named).transform_filter(SHOWN)
+def data(name: str) -> alt.Chart:
+    """The rows of this name, without those of hidden optimizers."""
+    return alt.Chart(alt.NamedData(name)).transform_filter(SHOWN)
 
 
 def short(value: float | None) -> float | None:
@@ -120,16 +146,6 @@ def log_axis(title: str | None, below: float = math.inf) -> alt.Axis:
 def _where(test: str) -> dict[str, Any]:
     """Lines and ticks of an axis only where a test holds.  This multiplies the opacity that `QUIET` sets."""
     return {f"{part}Opacity": {"condition": {"test": test, "value": 1}, "value": 0} for part in ("grid", "tick")}
-
-
-def fluid(chart: alt.LayerChart) -> alt.LayerChart:
-    """As wide as the page lets it, in the page's own colour of text."""
-    return _styled(chart.properties(width="container", background="transparent"))
-
-
-def fixed(chart: alt.LayerChart) -> alt.LayerChart:
-    """On a white ground, at a fixed width."""
-    return _styled(chart.properties(width=640, background="white", padding=14))
 
 
 def _styled(chart: alt.LayerChart) -> alt.LayerChart:

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers
 
 
-def trials(found: Numbers, legend: bool = False) -> alt.LayerChart:
+def trials(found: Numbers, legend: bool = False) -> style.Figure:
     """The estimate without bias, and the worse end of the median's band, against the number of trials.
 
     The better end is infinite from the third trial or so, and five bands over each other say less than five lines.
     """
     seen = [point.expected for row in found.rows for point in row.tuning]
     if not seen:
-        return alt.LayerChart(layer=[style.data([]).mark_line()]).add_params(style.hidden())
+        nothing = alt.LayerChart(layer=[style.data("trials").mark_line()])
+        return style.Figure(nothing.add_params(style.hidden()), {"trials": []})
     scale, log = _scale(seen)
     rows = [
         {
@@ -38,18 +39,18 @@ def trials(found: Numbers, legend: bool = False) -> alt.LayerChart:
     x = alt.X("trials:Q", axis=axis, scale=alt.Scale(domain=[1, max(2, most)], nice=False))
     kind = alt.Scale(type="log" if log else "linear", domain=list(scale), nice=False, clamp=True)
     y_axis = style.log_axis(found.metric) if log else alt.Axis(title=found.metric, tickCount=6)
-    base = style.data(rows, "trials").encode(x=x, color=style.colour(found, legend))
+    base = style.data("trials").encode(x=x, color=style.colour(found, legend))
     tips = [
         "optimizer:N",
         "trials:Q",
         *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("expected", "low", "high")),
     ]
     worse = "low" if found.higher_is_better else "high"
-    end = base.mark_line(strokeWidth=1.2, strokeDash=[3, 3], opacity=0.75, clip=True)
+    end = base.mark_line(strokeWidth=1.2, strokeDash=[3, 3], strokeOpacity=0.75)
     band = end.encode(y=alt.Y(f"{worse}:Q", scale=kind))
-    line = base.mark_line(strokeWidth=2, clip=True).encode(y=alt.Y("expected:Q", scale=kind, axis=y_axis))
+    line = base.mark_line(strokeWidth=2).encode(y=alt.Y("expected:Q", scale=kind, axis=y_axis))
     hover = base.mark_point(size=120, opacity=0, filled=True).encode(y=alt.Y("expected:Q", scale=kind), tooltip=tips)
-    return alt.LayerChart(layer=[band, line, hover]).add_params(style.hidden())
+    return style.Figure(alt.LayerChart(layer=[band, line, hover]).add_params(style.hidden()), {"trials": rows})
 
 
 def _scale(values: list[float]) -> tuple[tuple[float, float], bool]:

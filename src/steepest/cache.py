@@ -1,7 +1,8 @@
-"""Compiled kernels on disk, in a folder that only their owner can read or write.
+"""What takes seconds to make, kept on disk: compiled kernels, and the library of the reports.
 
-What lies there is run as machine code, so a folder that belongs to another user, or that others may write to, is not
-used.  A folder that is read-only, full or damaged costs the cache and nothing else.
+The folder is one that only its owner can read or write.  What lies there is run as machine code, so a folder that
+belongs to another user, or that others may write to, is not used.  One that is read-only, full or damaged costs the
+cache and nothing else.
 """
 
 import contextlib

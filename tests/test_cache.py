@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import steepest
-from steepest.kernels import cache, native
+from steepest import cache
+from steepest.kernels import native
 
 PROGRAM = """
 import sys, torch, steepest
