@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ from steepest.workbench.keeping.record import Record
 from steepest.workbench.problems import settings_of
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training.jobs import Job, Workshop
-from steepest.workbench.training.trace import INTERRUPTED
+from steepest.workbench.training.trace import INTERRUPTED, Outcome
 
 if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers
@@ -84,25 +84,32 @@ def compare(
         WorkbenchError: The folder cannot be used.
         Interrupted: Ctrl-C or SIGTERM.  Everything is saved.
     """
-    usual = settings_of(task)
     if rates is not None and budget is not None:
         raise UsageError(f"The rates say already how many trials there are; leave out the budget {budget!r}.")
     if metric is None and higher_is_better is not None:
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
-    if rates is None and budget is None:
-        rates = usual.get("rates")
-    chosen = usual.get("optimizers", DEFAULT) if optimizers is None else optimizers
-    count = usual.get("seeds", SEEDS) if seeds is None else seeds
-    spend, tried = parsed(BUDGET if budget is None else budget), rates_of(rates)
-    _check(seeds=count, steps=steps, seed=seed, workers=workers)
-    choose(chosen)
-    order = Order(task, chosen, schedules, steps, controls, metric, higher_is_better)
-    study = Study(order, spend, tried, count, seed, watcher or Watcher(), list(command), out)
-    return study.conduct(fresh, workers)
+    spend = parsed(BUDGET if budget is None else budget)
+    _check(seeds=seeds, steps=steps, seed=seed, workers=workers)
+    crew = Workers(workers) if workers > 1 else None
+    try:
+        usual = settings_of(task)
+        if rates is None and budget is None:
+            rates = usual.get("rates")
+        chosen = usual.get("optimizers", DEFAULT) if optimizers is None else optimizers
+        count = usual.get("seeds", SEEDS) if seeds is None else seeds
+        choose(chosen)
+        order = Order(task, chosen, schedules, steps, controls, metric, higher_is_better)
+        if crew is not None:
+            crew.brief(order, seed)
+        study = Study(order, spend, rates_of(rates), count, seed, watcher or Watcher(), list(command), out)
+        return study.conduct(fresh, crew)
+    finally:
+        if crew is not None:
+            crew.close()
 
 
-def _check(seeds: int, steps: int | None, seed: int, workers: int) -> None:
-    if seeds < 1:
+def _check(seeds: int | None, steps: int | None, seed: int, workers: int) -> None:
+    if seeds is not None and seeds < 1:
         raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
     if steps is not None and steps < 1:
         raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
@@ -133,9 +140,7 @@ class Study:
     ) -> None:
         self.source, self.budget = order.source(), budget
         self.command, self.watcher = command, watcher
-        self.task = order.first(self.source, seed)
-        length = order.steps or self.task.steps
-        self.order = replace(order, steps=length)
+        self.order, self.task = order.settled(seed)
         self.folder = Path(out) if out is not None else Path("runs") / self.source.folder
         self.candidates = self.order.candidates()
         self.plan = Plan(
@@ -143,7 +148,7 @@ class Study:
             [candidate.described() for candidate in self.candidates],
             f"{len(rates)} rates" if rates else str(budget),
             seeds,
-            length,
+            self.order.steps or self.task.steps,
             self.task.metric,
             self.task.higher_is_better,
             seed,
@@ -152,17 +157,19 @@ class Study:
         )
         budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
 
-    def conduct(self, fresh: bool, workers: int) -> Comparison:
-        """Do what is left to do, and write the report."""
+    def conduct(self, fresh: bool, crew: Crew | None) -> Comparison:
+        """Do what is left to do, by this process alone where there is no crew, and write the report."""
         folders.prepare(self.folder)
         with Record(self.folder, write=True) as record, Stop() as stop:
             if fresh:
                 record.clear()
             self._agree(record)
             try:
-                self._runs(record, stop, workers)
-            except TaskError:
+                self._runs(record, stop, crew)
+            except TaskError as error:
                 record.set(task_failed=True)  # its repair may go on with what was computed
+                if record.holds_work():
+                    self._say_what_is_kept(error)
                 raise
             finally:
                 self.watcher.close()
@@ -189,30 +196,31 @@ class Study:
         record.set(task_failed=False)
         record.set(digests=list(digests), baseline=self.task.baseline, target=self.task.target)
 
-    def _runs(self, record: Record, stop: Stop, workers: int) -> None:
+    def _say_what_is_kept(self, error: TaskError) -> None:
+        error.args = (
+            f"{error.args[0]} The runs before are kept in {self.folder}, and the same command, without --fresh, goes "
+            "on from there.",
+        )
+
+    def _runs(self, record: Record, stop: Stop, crew: Crew | None) -> None:
         if record.get("finished"):
             self.watcher.begin(self.plan, len(record.done()), len(record.done()))
             return
-        kept = f" The runs before are kept in {self.folder}, and the same command, without --fresh, goes on from there."
-        workshop = Workshop(self.source, self.candidates, kept)
+        workshop = Workshop(self.source, self.candidates)
+        crew = crew or Alone(workshop)
         record.set(memory={one.name: workshop.warm_up(one, self.plan.seed) for one in self.candidates})
         protocol = Protocol(self.plan, self.budget, self.candidates, record)
-        self._tell_what_is_there(record, protocol, workers)
-        crew = Alone(workshop, stop.wanted, self.watcher)
-        if workers > 1:
-            crew = Workers(self.order, workers, kept, stop.wanted, self.watcher)
-        try:
-            for stage in protocol.stages():
-                self._stage(record, crew, self._jobs(record, protocol, stage))
-                if stop.wanted():
-                    raise self._interrupted()
-        finally:
-            crew.close()
+        self._tell_what_is_there(record, protocol, crew)
+        for stage in protocol.stages():
+            self._stage(record, crew.make(self._jobs(record, protocol, stage), stop.wanted, self.watcher))
+            if stop.wanted():
+                raise self._interrupted()
+        crew.close()  # now, as the report has use for their cores
         record.set(finished=True)
 
-    def _tell_what_is_there(self, record: Record, protocol: Protocol, workers: int) -> None:
+    def _tell_what_is_there(self, record: Record, protocol: Protocol, crew: Crew) -> None:
         done = record.all_ended()
-        self.watcher.begin(self.plan, protocol.expected(), len(done), workers)
+        self.watcher.begin(self.plan, protocol.expected(), len(done), crew.count)
         for key, status, final in done:
             self.watcher.ended(key, status, final, self.task.higher_is_better)
 
@@ -222,8 +230,8 @@ class Study:
             if key not in done:
                 yield Job(key, protocol.steps(key), record.interrupted(key))
 
-    def _stage(self, record: Record, crew: Crew, jobs: Iterator[Job]) -> None:
-        for job, outcome in crew.make(jobs):
+    def _stage(self, record: Record, made: Iterator[tuple[Job, Outcome]]) -> None:
+        for job, outcome in made:
             if outcome.status == INTERRUPTED:
                 if outcome.saved is not None:
                     record.interrupt(job.key, outcome.saved)

@@ -81,8 +81,18 @@ class Order:
         found, against = scheduled(choose(self.optimizers), self.schedules, self.steps), reference(self.steps)
         return [*found, against] if self.controls and against.name not in [one.name for one in found] else found
 
-    def workshop(self, kept: str) -> Workshop:
-        """Where its runs are made."""
+    def settled(self, seed: int) -> tuple[Order, Task]:
+        """The order with the length of a run, which the task for a seed says where nobody did; and that task.
+
+        Raises:
+            TaskError: It raised, or is no task.
+            UsageError: It has no such metric, or it is not known which direction of it is better.
+        """
+        task = self.first(self.source(), seed)
+        return replace(self, steps=self.steps or task.steps), task
+
+    def workshop(self) -> Workshop:
+        """Where the runs of a settled order are made."""
         from steepest.workbench.training.jobs import Workshop
 
-        return Workshop(self.source(), self.candidates(), kept)
+        return Workshop(self.source(), self.candidates())

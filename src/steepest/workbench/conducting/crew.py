@@ -27,10 +27,18 @@ DEATHS = 3
 
 
 class Crew(Protocol):
-    """Makes runs."""
+    """Makes runs, so many at a time."""
 
-    def make(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Outcome]]:
-        """The outcome of each job.  The next job is asked for when the outcomes before have been taken."""
+    count: int
+
+    def make(self, jobs: Iterator[Job], stop: Stop, watcher: Watcher) -> Iterator[tuple[Job, Outcome]]:
+        """The outcome of each job.  The next job is asked for when the outcomes before have been taken.
+
+        Args:
+            jobs: What to make.
+            stop: Whether to end early.
+            watcher: Is told what happens.
+        """
         ...
 
     def close(self) -> None:
@@ -40,16 +48,18 @@ class Crew(Protocol):
 class Alone:
     """Makes one run after the other in this process."""
 
-    def __init__(self, workshop: Workshop, stop: Stop, watcher: Watcher) -> None:
-        self.workshop, self.stop, self.watcher = workshop, stop, watcher
+    count = 1
 
-    def make(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Outcome]]:
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+
+    def make(self, jobs: Iterator[Job], stop: Stop, watcher: Watcher) -> Iterator[tuple[Job, Outcome]]:
         """As `Crew` says."""
         for job in jobs:
-            if self.stop():
+            if stop():
                 return
-            self.watcher.run(job.key, job.steps)
-            yield job, self.workshop.make(job, self.stop, self.watcher.tick)
+            watcher.run(job.key, job.steps)
+            yield job, self.workshop.make(job, stop, watcher.tick)
 
     def close(self) -> None:
         """There is nobody."""
@@ -58,34 +68,41 @@ class Alone:
 class Workers:
     """Makes as many runs at a time as there are processes; the run of one that was killed is made again.
 
-    Args:
-        order: From which each process makes the task and the optimizers itself.
-        count: How many processes.
-        kept: What has become of the runs before, said where one raises.
-        stop: Whether to end early.
-        watcher: Is told what happens.
+    The processes start at once, whatever they will be told to do: importing torch takes seconds.
 
-    Raises:
-        UsageError: The order cannot be handed to another process.
+    Args:
+        count: How many processes.
     """
 
-    def __init__(self, order: Order, count: int, kept: str, stop: Stop, watcher: Watcher) -> None:
-        self.stop, self.watcher = stop, watcher
-        try:
-            self.order = pickle.dumps((order, kept, _threads_each(count)))
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise UsageError(
-                f"workers={count} needs a task and optimizers that other processes can import, and this is not "
-                f"({error}); write them into a file and give FILE.py:NAME, or use one worker."
-            ) from None
-        self.context = multiprocessing.get_context("spawn")
-        self.hands = [_Hand(self.context, self.order, place) for place in range(count)]
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.stop: Stop = lambda: False
+        self.watcher = Watcher()
+        context = multiprocessing.get_context("spawn")
+        self.hands = [_Hand(context, place) for place in range(count)]
         self.deaths: dict[Job, int] = {}
         self.failure: WorkbenchError | None = None
         self.told = False
 
-    def make(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Outcome]]:
+    def brief(self, order: Order, seed: int) -> None:
+        """Say from what each process makes the task and the optimizers itself, and with which seed it tries them.
+
+        Raises:
+            UsageError: The order cannot be handed to another process.
+        """
+        try:
+            packed = pickle.dumps((order, seed, self.count))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise UsageError(
+                f"workers={self.count} needs a task and optimizers that other processes can import, and this is not "
+                f"({error}); write them into a file and give FILE.py:NAME, or use one worker."
+            ) from None
+        for hand in self.hands:
+            hand.brief(packed)
+
+    def make(self, jobs: Iterator[Job], stop: Stop, watcher: Watcher) -> Iterator[tuple[Job, Outcome]]:
         """As `Crew` says."""
+        self.stop, self.watcher = stop, watcher
         while True:
             self._hand_out(jobs)
             busy = {hand.connection: hand for hand in self.hands if hand.job is not None}
@@ -149,10 +166,11 @@ class Workers:
                 "kept. Use fewer workers, or a smaller batch."
             )
         hand.begin()
+        hand.brief(hand.order)
         hand.give(job)
 
     def close(self) -> None:
-        """End every process, whatever it does."""
+        """End every process, whatever it does; more than once does nothing."""
         for hand in self.hands:
             hand.end()
 
@@ -160,8 +178,8 @@ class Workers:
 class _Hand:
     """One worker process, and the run that it has."""
 
-    def __init__(self, context: Any, order: bytes, place: int) -> None:
-        self.context, self.order, self.place = context, order, place
+    def __init__(self, context: Any, place: int) -> None:
+        self.context, self.place, self.order = context, place, b""
         self.ready = False  # stays true: a process that has begun once can begin again
         self.begin()
 
@@ -171,10 +189,15 @@ class _Hand:
         self.connection, theirs = self.context.Pipe()
         # No daemon: these may have no children, and a DataLoader with workers has some.  `end` kills it all the same,
         # and it ends by itself where the driver is gone.
-        self.process: BaseProcess = self.context.Process(target=work, args=(theirs, self.order))
+        self.process: BaseProcess = self.context.Process(target=work, args=(theirs,))
         self.process.start()
         theirs.close()
         self.job: Job | None = None
+
+    def brief(self, order: bytes) -> None:
+        """Hand it what it makes runs from."""
+        self.order = order
+        self.tell(order)
 
     def give(self, job: Job) -> None:
         """Hand it a run."""
@@ -191,9 +214,3 @@ class _Hand:
         self.process.kill()
         self.process.join()
         self.connection.close()
-
-
-def _threads_each(workers: int) -> int:
-    import torch
-
-    return max(1, torch.get_num_threads() // workers)

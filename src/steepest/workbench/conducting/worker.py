@@ -8,43 +8,69 @@ import queue
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
+
+from steepest.workbench.errors import TaskError, WorkbenchError
 
 READY, TICK, DONE, ERROR, STOP = "ready", "tick", "done", "error", "stop"
 
 
-def work(connection: Connection, packed: bytes) -> None:
+TELLING = 0.1
+"""Seconds between two words of how far a run is: as often as the terminal is drawn anew."""
+
+
+def work(connection: Connection) -> None:
     """Make runs until the other end of the connection is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they reach the driver, which says when to stop
     sys.stdout = sys.stderr  # what a task prints must not stand between the driver's events
-    order, kept, threads = pickle.loads(packed)
     ears = _Ears(connection)
     import torch
 
-    torch.set_num_threads(threads)
-    workshop = order.workshop(kept)
+    from steepest.workbench.training import run as _imported_ahead  # noqa: F401
+
+    order, seed, workers = pickle.loads(ears.heard.get())
+    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
+    try:
+        workshop = order.settled(seed)[0].workshop()
+    except WorkbenchError as error:
+        connection.send(_said(error))
+        return
     warm: set[str] = set()
     connection.send((READY,))
     while True:
-        job = ears.jobs.get()
+        job = ears.heard.get()
         connection.send(_made(workshop, job, ears, connection, warm))
 
 
 def _made(workshop: Any, job: Any, ears: _Ears, connection: Connection, warm: set[str]) -> tuple[Any, ...]:
-    from steepest.workbench.errors import TaskError, WorkbenchError
-
     candidate = workshop.candidates[job.key.optimizer]
     try:
         if candidate.name not in warm:
             workshop.warm_up(candidate, job.key.seed)
             warm.add(candidate.name)
-        return DONE, workshop.make(job, ears.stopped.is_set, lambda step: connection.send((TICK, step)))
-    except TaskError as error:
-        return ERROR, error.args[0], error.details
+        return DONE, workshop.make(job, ears.stopped.is_set, _telling(connection))
     except WorkbenchError as error:
-        return ERROR, str(error)
+        return _said(error)
+
+
+def _said(error: WorkbenchError) -> tuple[Any, ...]:
+    return (ERROR, error.args[0], error.details) if isinstance(error, TaskError) else (ERROR, str(error))
+
+
+def _telling(connection: Connection) -> Callable[[int], None]:
+    told = 0.0
+
+    def tell(step: int) -> None:
+        nonlocal told
+        if (now := time.monotonic()) - told > TELLING:
+            told = now
+            connection.send((TICK, step))
+
+    return tell
 
 
 class _Ears(threading.Thread):
@@ -53,7 +79,7 @@ class _Ears(threading.Thread):
     def __init__(self, connection: Connection) -> None:
         super().__init__(daemon=True)
         self.connection = connection
-        self.jobs: queue.Queue[Any] = queue.Queue()
+        self.heard: queue.Queue[Any] = queue.Queue()
         self.stopped = threading.Event()
         self.start()
 
@@ -65,6 +91,6 @@ class _Ears(threading.Thread):
                 if said == STOP:
                     self.stopped.set()
                 else:
-                    self.jobs.put(said)
+                    self.heard.put(said)
         except (EOFError, OSError):
             os._exit(1)

@@ -10,11 +10,10 @@ class Explaining:
     Args:
         task: The task's name.
         where: At what moment.
-        kept: What has become of the runs before.
     """
 
-    def __init__(self, task: str, where: str, kept: str = "") -> None:
-        self.task, self.where, self.kept = task, where, kept
+    def __init__(self, task: str, where: str) -> None:
+        self.task, self.where = task, where
 
     def __enter__(self) -> None:
         return None
@@ -24,5 +23,5 @@ class Explaining:
             return
         if isinstance(error, ImportError) and missing_extra(error):
             return
-        sentence = f"{self.task} raised {summary(error)} {self.where}; repair it.{self.kept}"
+        sentence = f"{self.task} raised {summary(error)} {self.where}; repair it."
         raise TaskError(sentence, users_traceback(error)) from error

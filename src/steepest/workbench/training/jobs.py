@@ -36,11 +36,10 @@ class Workshop:
     Args:
         source: The task.
         candidates: The optimizers.
-        kept: What has become of the runs before, said where one raises.
     """
 
-    def __init__(self, source: Source, candidates: Sequence[Candidate], kept: str = "") -> None:
-        self.source, self.kept = source, kept
+    def __init__(self, source: Source, candidates: Sequence[Candidate]) -> None:
+        self.source = source
         self.shapes: list[tuple[int, ...]] | None = None
         self.starts: dict[int, list[float]] = {}
         self.candidates: Mapping[str, Candidate] = {one.name: one for one in [*candidates, NOTHING]}
@@ -91,7 +90,7 @@ class Workshop:
         Raises:
             TaskError: The task raised, or broke its contract.
         """
-        with Explaining(self.source.name, f"with {job.key}", self.kept):
+        with Explaining(self.source.name, f"with {job.key}"):
             return self._rising(job, stop) if job.key.phase == RANGE else self._run(job).train(stop, tick)
 
     def _run(self, job: Job):
