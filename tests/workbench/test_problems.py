@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
-from steepest.workbench import problems
+from steepest.workbench import Task, problems
 from steepest.workbench.asking.candidate import Candidate
 from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import UsageError
@@ -79,8 +81,12 @@ def test_the_rotation_is_uniform() -> None:
     assert np.var(entries) == pytest.approx(1 / 6, rel=0.1)
 
 
+TUNED = {"sgd": 0.0158, "momentum": 0.0025, "adam": 0.040}
+PUBLISHED = {one.name: one for one in quadratic_deep.COMPARISON["optimizers"]}
+
+
 def quadratic(optimizer: str, rate: float, seed: int = 0) -> tuple[str, float]:
-    outcome = Run(problems.load("quadratic-deep"), KNOWN[optimizer], rate, seed=seed).train()
+    outcome = Run(problems.load("quadratic-deep"), PUBLISHED[optimizer], rate, seed=seed).train()
     return outcome.status, outcome.trace.last("test_loss")
 
 
@@ -88,10 +94,31 @@ def test_adam_at_its_default_ends_where_published() -> None:
     assert quadratic("adam", 1e-3)[1] == pytest.approx(106.7, abs=0.05)
 
 
-def test_adam_and_sgd_tuned_end_where_published() -> None:
-    # torch.optim 2.13, 4 seeds: 87.09 +- 0.05 and 87.47 +- 0.23
-    assert np.mean([quadratic("adam", 0.04, seed)[1] for seed in range(4)]) == pytest.approx(87.09, abs=0.1)
-    assert np.mean([quadratic("sgd", 0.0158, seed)[1] for seed in range(4)]) == pytest.approx(87.47, abs=0.46)
+@pytest.mark.parametrize(("optimizer", "stated"), [("sgd", 87.47), ("momentum", 87.91), ("adam", 87.09)])
+def test_seeds_0_to_3_end_where_torch_itself_ends(optimizer: str, stated: float) -> None:
+    # torch.optim 2.13 with the same description and seeds; their spread is 0.23, 0.35 and 0.05.
+    ends = [quadratic(optimizer, TUNED[optimizer], seed)[1] for seed in range(4)]
+    assert np.mean(ends) == pytest.approx(stated, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "mean", "spread", "epochs"),
+    [("sgd", 87.40, 0.17, (39, 73)), ("momentum", 87.05, 0.03, (68, 73)), ("adam", 87.11, 0.02, (39, 42))],
+)
+def test_an_order_that_is_kept_gives_what_was_published(
+    optimizer: str, mean: float, spread: float, epochs: tuple[int, int]
+) -> None:
+    """The published momentum is out of reach with a new order every epoch, and comes out with one that is kept."""
+
+    def kept(seed: int) -> Task:
+        task = problems.load("quadratic-deep")(seed)
+        return replace(task, train=list(islice(task.train, 7)))
+
+    traces = [Run(kept, PUBLISHED[optimizer], TUNED[optimizer], seed).train().trace for seed in range(8)]
+    ends = [trace.last("test_loss") for trace in traces]
+    assert np.mean(ends) == pytest.approx(mean, abs=2 * spread)
+    first = [next((step // 7 for step, _, _, value in trace.metrics if value <= 87.70), None) for trace in traces]
+    assert epochs[0] <= np.median([100 if epoch is None else epoch for epoch in first]) <= epochs[1]
 
 
 def test_gradient_descent_is_stable_below_two_over_the_curvature_and_not_above() -> None:
