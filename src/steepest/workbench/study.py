@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -117,11 +116,6 @@ def _check(seeds: int | None, steps: int | None, seed: int, workers: int) -> Non
         raise UsageError(f"seed={seed} cannot seed a generator; give 0 or more.")
     if workers < 1:
         raise UsageError(f"workers={workers} trains nothing; give at least 1.")
-    if workers > 1 and multiprocessing.parent_process() is not None:
-        raise UsageError(
-            "A worker imported the script that began the study, and the script begins another; call compare() under "
-            "`if __name__ == '__main__':`."
-        )
 
 
 class Study:

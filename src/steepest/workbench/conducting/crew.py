@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
@@ -22,6 +23,7 @@ from steepest.workbench.training.jobs import Job, Stop, Workshop
 if TYPE_CHECKING:
     from steepest.workbench.training.trace import Outcome
 
+GONE = "gone"
 DEATHS = 3
 """Of workers over one run, after which it is not tried again: it is the run that kills them."""
 
@@ -72,9 +74,13 @@ class Workers:
 
     Args:
         count: How many processes.
+
+    Raises:
+        UsageError: This process may have no children.
     """
 
     def __init__(self, count: int) -> None:
+        _may_have_children(count)
         self.count = count
         self.stop: Stop = lambda: False
         self.watcher = Watcher()
@@ -129,12 +135,10 @@ class Workers:
                 hand.tell(STOP)
 
     def _hear(self, hand: _Hand) -> Iterator[tuple[Job, Outcome]]:
-        try:
-            kind, *said = hand.connection.recv()
-        except (EOFError, OSError):  # gone between two messages, or in the middle of one
+        kind, *said = hand.hear()
+        if kind == GONE:
             self._replace(hand)
-            return
-        if kind == READY:
+        elif kind == READY:
             hand.ready = True
         elif kind == TICK:
             self.watcher.tick(said[0], hand.place)
@@ -175,6 +179,17 @@ class Workers:
             hand.end()
 
 
+def _may_have_children(count: int) -> None:
+    if multiprocessing.current_process().daemon:
+        raise UsageError(f"workers={count} cannot be started by a daemonic process; use one worker there.")
+    main = sys.modules.get("__mp_main__")  # as which a new process runs the script, before it knows its parent
+    if main is not None and main.__name__ == "__mp_main__" and multiprocessing.parent_process() is None:
+        raise SystemExit(  # a traceback of each worker would bury the sentence
+            "A worker imported the script that began the study, and the script begins another; call compare() under "
+            "`if __name__ == '__main__':`."
+        )
+
+
 class _Hand:
     """One worker process, and the run that it has."""
 
@@ -208,6 +223,13 @@ class _Hand:
         """Send it something; one that is gone is noticed where it is listened to."""
         with suppress(OSError):
             self.connection.send(what)
+
+    def hear(self) -> tuple[Any, ...]:
+        """What it says."""
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):  # gone between two messages, or in the middle of one
+            return (GONE,)
 
     def end(self) -> None:
         """Kill it; a worker keeps nothing that the record does not have."""

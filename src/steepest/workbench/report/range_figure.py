@@ -55,7 +55,7 @@ def _default(found: Found) -> str:
 
 
 def _tried(found: Found) -> str:
-    return ", ".join(f"{rate:g}: {'failed' if value is None else f'{value:.3g}'}" for rate, value in found.tried)
+    return ", ".join(f"{rate:g}:{'failed' if value is None else f'{value:.3g}'}" for rate, value in found.tried)
 
 
 def _why_nothing(found: Found) -> str:
