@@ -6,6 +6,7 @@ A test that takes an argument `configuration` runs once for each row of TABLE.
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 
@@ -15,6 +16,9 @@ import torch
 # Set before anything compiles: kernels are compiled once for the session, and the user's own cache is left alone.
 os.environ["STEEPEST_CACHE_DIR"] = tempfile.mkdtemp(prefix="steepest-tests-")
 atexit.register(shutil.rmtree, os.environ["STEEPEST_CACHE_DIR"], ignore_errors=True)
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's background: what the tests start would be deaf too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from support.configurations import TABLE  # noqa: E402 - after the variable that steepest reads
 

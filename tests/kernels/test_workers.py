@@ -230,19 +230,20 @@ torch.set_num_threads(2)
 p = torch.nn.Parameter(torch.zeros(2_000_000)); p.grad = torch.ones_like(p)
 optimizer = steepest.SGD([p], lr=1.0)
 class Stop(Exception): pass
-def stop(*_): raise Stop
+def stop(*_):
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    raise Stop
 gc.collect(); gc.disable()  # an exception that a signal raises in a destructor is printed, not raised
 signal.signal(signal.SIGALRM, stop)
 calls = stops = 0
 for k in range(100):
-    signal.setitimer(signal.ITIMER_REAL, 1e-4 + 1e-5 * (k % 40), 0.05)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-4 + 1e-5 * (k % 40), 0.05)
         while True:
             calls += 1
             optimizer.step()
     except Stop:
         stops += 1
-    signal.setitimer(signal.ITIMER_REAL, 0)
     now = p.detach().clone()
     assert (now == now[0]).all(), "a step was left half done"
     assert torch.equal(p, now), "a step went on behind the caller's back"
