@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,37 @@ from steepest.keras.base import IS_TORCH
 HERE = Path(__file__)
 
 
+BACKENDS = ("jax", "tensorflow")
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[subprocess.Popen[bytes], Path]]]:
+    """This folder's tests on each backend, at the same time: alone they take minutes, and one core."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE.parent), f"--ignore={HERE}"]
+    running = {}
+    for backend in filter(importlib.util.find_spec, BACKENDS):
+        said = tmp_path_factory.mktemp(backend) / "said.txt"
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        with said.open("wb") as file:
+            process = subprocess.Popen(
+                command, stdout=file, stderr=subprocess.STDOUT, env=environment, cwd=HERE.parents[2]
+            )
+        running[backend] = process, said
+    yield running
+    for process, _ in running.values():
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.skipif(not IS_TORCH, reason="this is the other process")
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
-def test_everything_holds_on(backend: str) -> None:
-    if importlib.util.find_spec(backend) is None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_everything_holds_on(backend: str, started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
+    if backend not in started:
         pytest.skip(f"{backend} has no package for this machine or Python")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE.parent), f"--ignore={HERE}"]
-    environment = {**os.environ, "KERAS_BACKEND": backend}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=HERE.parents[2], check=False)
-    assert done.returncode == 0, done.stdout[-6000:]
+    process, said = started[backend]
+    process.wait()
+    assert process.returncode == 0, said.read_text(encoding="utf-8")[-6000:]
 
 
 def run(program: str, environment: dict[str, str] | None = None) -> str:
