@@ -18,6 +18,7 @@ from steepest.workbench.training.range_test import (
     TOO_HIGH,
     Bracket,
     Curve,
+    agree,
     bracket,
     curve,
     rising,
@@ -85,6 +86,19 @@ def test_what_is_read_from_a_curve() -> None:
 def test_curves_that_never_fall_suggest_nothing() -> None:
     assert bracket([hand_made(np.ones(60)), hand_made(np.linspace(1, 5, 60))]) is None
     assert bracket([hand_made([np.nan] * 60)]) is None
+
+
+def falls_from(exponent: int) -> Curve:
+    return hand_made(10 ** np.interp(np.linspace(-5, 1, 61), [-5, exponent, exponent + 1, 1], [0, 0, -1, 1]))
+
+
+def test_seeds_agree_where_they_begin_to_fall_within_a_decade() -> None:
+    never = hand_made(np.linspace(1, 5, 61))
+    assert agree([falls_from(-3), falls_from(-3), falls_from(-3)])
+    assert agree([falls_from(-3), falls_from(-3), never])
+    assert not agree([falls_from(-3), falls_from(-3), falls_from(-1)])
+    assert not agree([falls_from(-3), never, never])
+    assert not agree([])
 
 
 def test_what_is_no_number_ends_a_curve() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from steepest.workbench import Candidate, Comparison, Task, compare
 from steepest.workbench.asking.budget import parsed
@@ -53,6 +54,19 @@ def test_the_protocol(tiny: Make, tmp_path: Path) -> None:
     # within each one's own range all have the same positions, to the three digits that rates are rounded to
     assert np.diff(positions["sgd"]) == pytest.approx(np.diff(positions["adam"]), abs=5e-3)
     assert set(search["seed"]) == {0}
+
+
+def test_where_the_rising_runs_are_noise_the_usual_rate_is_the_middle(tiny: Make, tmp_path: Path) -> None:
+    """Losses that have nothing to do with the model fall wherever chance has it, and here first at 1e-6."""
+
+    def noise(seed: int) -> Task:
+        task = tiny(seed)
+        return replace(task, loss=lambda model, batch: 0 * task.loss(model, batch) + 1 + 0.1 * torch.rand(()))
+
+    runs = small(noise, tmp_path / "study", optimizers=["sgd"]).runs
+    rates = runs.filter(pl.col("phase") == "search")["rate"]
+    assert rates.min() >= KNOWN["sgd"].centre / 10**1.5
+    assert rates.max() <= KNOWN["sgd"].centre * 10**1.5
 
 
 def test_the_controls(tiny: Make, tmp_path: Path) -> None:

@@ -66,8 +66,9 @@ class Protocol:
                 yield Key(RANGE, candidate.name, candidate.centre, self.plan.seed + seed)
 
     def centre(self, candidate: Candidate) -> float:
-        """The middle of a candidate's range: of its bracket, or its usual rate where no rising run ever fell."""
-        found = range_test.bracket(self.record.rising(candidate, self.rising_steps))
+        """The middle of a candidate's range: of its bracket, or its usual rate where the rising runs say nothing."""
+        curves = self.record.rising(candidate, self.rising_steps)
+        found = range_test.bracket(curves) if range_test.agree(curves) else None
         return candidate.centre if found is None else float(f"{math.sqrt(found.low * found.high):.2g}")
 
     def trials(self, candidate: Candidate) -> int:
