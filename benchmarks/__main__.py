@@ -15,7 +15,7 @@ from benchmarks.shapes import MODELS
 
 
 def main() -> None:
-    """Measure and print; about ten minutes on two cores, one with --quick."""
+    """Measure and print; about half an hour on two cores, five minutes with --quick."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave out the largest model")
     parser.add_argument("--model", nargs="*", choices=list(MODELS), default=list(MODELS))
