@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
-from steepest.rule import Rule, read
+from steepest.compiler.rule import Rule, read
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
-from steepest.rule import Rule
+from steepest.compiler.rule import Rule
 
 from . import elements as el
 from .definitions import as_called, chosen, definition, delegated, helpers, returned

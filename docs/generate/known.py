@@ -8,8 +8,8 @@ from typing import Any
 
 import steepest
 from steepest import rules
+from steepest.compiler.rule import Rule, read
 from steepest.ranges import ranges
-from steepest.rule import Rule, read
 
 from . import valley
 from .definitions import helpers, stated_by

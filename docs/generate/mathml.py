@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from steepest.lines import none_test
+from steepest.compiler.branches import none_test
 
 from . import elements as el
 from .definitions import definition, returned, with_arguments

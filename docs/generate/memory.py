@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 import steepest
-from steepest.lines import deciding
-from steepest.program import Program, program
-from steepest.rule import Rule
+from steepest.compiler.branches import deciding
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule
 
 MATRIX, VECTOR = (6, 4), (6,)
 FLOAT = 4

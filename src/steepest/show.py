@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from steepest import rules
-from steepest.formula import formula, symbol
-from steepest.program import Program, program
-from steepest.rule import Rule, read
+from steepest.compiler.formula import formula, symbol
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule, read
 
 FORMS = ("summary", "formula", "numba")
 

@@ -9,10 +9,10 @@ import torch
 from torch.nn import Parameter
 
 import steepest
+from steepest.compiler.program import program
+from steepest.compiler.rule import read
 from steepest.kernels import cpu
 from steepest.kernels.launch import Launch, Row
-from steepest.program import program
-from steepest.rule import read
 
 ELEMENTS = 2**31 + 5
 

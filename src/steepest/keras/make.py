@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from steepest.compiler.rule import Rule, RuleError, read
 from steepest.keras.arguments import signature
 from steepest.keras.base import RuleOptimizer
-from steepest.rule import Rule, RuleError, read
 
 
 @functools.cache

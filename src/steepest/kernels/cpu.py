@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from steepest.compiler.program import Program
 from steepest.kernels.native import Native, load
-from steepest.program import Program
 
 FIRST_CHUNK, ELEMENTS, SCALAR_ROW, STEP, STEP_IS_DOUBLE, PARAMETER, STATE = range(7)
 """Columns of the table; the states follow from column STATE on."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from steepest.compiler.program import Program
 from steepest.kernels import cpu, openmp
 from steepest.kernels.numbers import Numbers
 from steepest.kernels.table import NO_MEMORY, OVERLAP, STEPS_DIFFER, check, prepare
 from steepest.kernels.workers import WORKERS, wait_until
-from steepest.program import Program
 
 PARALLEL_FROM = 128 * 1024
 """Elements from which other threads are called in: that costs 3 to 15 us, an element about 0.5 ns."""

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule
 from steepest.ops import zeros_like
-from steepest.program import Program, program
-from steepest.rule import Rule
 
 
 def step(

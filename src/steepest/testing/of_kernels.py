@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from steepest.compiler.branches import numbers
+from steepest.compiler.program import program
 from steepest.kernels import native
-from steepest.lines import numbers
-from steepest.program import program
 from steepest.testing.compare import Difference, Kept, agree, near, same
 from steepest.testing.law import law
 from steepest.testing.subject import (

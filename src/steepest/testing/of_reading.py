@@ -2,8 +2,8 @@
 
 import torch
 
+from steepest.compiler.program import program
 from steepest.kernels import cpu
-from steepest.program import program
 from steepest.testing.compare import Difference
 from steepest.testing.law import law
 from steepest.testing.subject import Subject, by_rule, problem

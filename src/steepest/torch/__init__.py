@@ -19,7 +19,7 @@ __all__ = ["LBFGS", *sorted(_family), "RuleOptimizer", "functional", "optimizer"
 def optimizer(rule: Callable[..., Any]) -> type[Any]:
     """A torch optimizer class of a rule, named after it: fused on CPU, the rule itself on tensors elsewhere.
 
-    rule: `f(p, g, *state, step, *, hyperparameters)`, see `steepest.rule.read`; for one of ours, torch's class of it.
+    rule: `f(p, g, *state, step, *, hyperparameters)`, see docs/writing-a-rule.md; for one of ours, torch's class of it.
     Raises RuleError where the function cannot be read as a rule.
     """
     return _by_rule.get(rule) or make.optimizer(rule)

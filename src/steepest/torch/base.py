@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.arguments import bind
-from steepest.rule import Rule
+from steepest.compiler.rule import Rule
 from steepest.torch import checkpoint, checks, scheduled, skips
 
 Group = dict[str, Any]

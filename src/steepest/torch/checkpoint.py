@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from steepest import rules
-from steepest.rule import Rule, read
+from steepest.compiler.rule import Rule, read
 from steepest.torch.state import number
 
 Group = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steepest.compiler.program import Program
 from steepest.kernels.launch import Row
-from steepest.program import Program
 from steepest.torch.layout import PLAIN, cells
 from steepest.torch.state import State
 

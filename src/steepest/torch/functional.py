@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from steepest.arguments import check_names
-from steepest.rule import Rule, read
+from steepest.compiler.rule import Rule, read
 from steepest.torch import checks
 from steepest.torch.tensors import step
 

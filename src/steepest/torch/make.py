@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from steepest.rule import read
+from steepest.compiler.rule import read
 from steepest.torch import options
 from steepest.torch.base import RuleOptimizer
 from steepest.torch.optimizer import ElementwiseOptimizer

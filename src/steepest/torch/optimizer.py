@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from steepest.program import Program, program
+from steepest.compiler.program import Program, program
 from steepest.torch import sparse
 from steepest.torch.base import Group, RuleOptimizer
 from steepest.torch.entry import Entry

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steepest.compiler.program import Program, choices, switches
 from steepest.kernels.launch import Launch
 from steepest.kernels.table import NO_MEMORY, OVERLAP
-from steepest.program import Program, choices, switches
 from steepest.torch.entry import Entry, is_sparse
 from steepest.torch.layout import (
     KERNEL_DTYPES,

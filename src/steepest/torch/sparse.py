@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from steepest.compiler.program import Program
 from steepest.kernels.launch import Launch
 from steepest.kernels.table import NO_MEMORY, OVERLAP
-from steepest.program import Program
 from steepest.torch.entry import Entry
 from steepest.torch.layout import KERNEL_DTYPES, cell_size, cells, has_kernel, laid_out_as
 from steepest.torch.state import check_memory, no_memory

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.lines import numbers
-from steepest.program import Program, program
-from steepest.rule import Rule
+from steepest.compiler.branches import numbers
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule
 from steepest.torch.layout import PLAIN, lies_in_its_storage
 
 State = dict[str, Any]

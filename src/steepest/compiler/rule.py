@@ -2,7 +2,7 @@
 
     def rule(p, g, *state, step, *, hyperparameters): ...
 
-`Rule` holds what the signature says; `steepest.program` turns the body into the straight lines of one kernel.
+`Rule` holds what the signature says; `steepest.compiler.program` turns the body into the straight lines of one kernel.
 """
 
 import ast
@@ -23,6 +23,8 @@ OPERATIONS = {getattr(ops, name): name for name in ops.__all__} | {builtins.abs:
 
 class RuleError(TypeError):
     """A function cannot be read as a rule: names the line, the reason and what may be written instead."""
+
+    __module__ = "steepest"  # where users find it
 
 
 @dataclass(frozen=True, eq=False)

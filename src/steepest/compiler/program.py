@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from steepest import lines as choosing
 from steepest import ops
-from steepest.lines import ARITHMETIC, Line, names_in, none_test
-from steepest.rule import OPERATIONS, Rule
+from steepest.compiler import branches as choosing
+from steepest.compiler.branches import ARITHMETIC, Line, names_in, none_test
+from steepest.compiler.rule import OPERATIONS, Rule
 
 Hyperparameters = Mapping[str, Any]
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steepest.lines import ARITHMETIC, Line, deciding, names_in
+from steepest.compiler.branches import ARITHMETIC, Line, deciding, names_in
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule
 from steepest.ops import one_minus_power
-from steepest.program import Program, program
-from steepest.rule import Rule
 
 Scope = dict[str, Any]
 

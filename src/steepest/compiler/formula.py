@@ -5,8 +5,8 @@ square_avg ← α · square_avg + (1 − α) · g · g
 
 import ast
 
-from steepest.lines import none_test
-from steepest.program import Program
+from steepest.compiler.branches import none_test
+from steepest.compiler.program import Program
 
 _GREEK = {"alpha": "α", "beta": "β", "eps": "ε", "rho": "ρ", "lr": "η", "weight_decay": "λ", "momentum": "μ"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from steepest import ops
-from steepest.rule import Rule, read
+from steepest.compiler.rule import Rule, read
 
 Line = tuple[str, ast.expr]
 """A name, or several with commas, and what it is given."""

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from steepest import rules
+from steepest.compiler.program import program
+from steepest.compiler.rule import RuleError, read
 from steepest.ops import maximum, sqrt
-from steepest.program import program
-from steepest.rule import RuleError, read
 
 
 def lines_of(function, **changed):
