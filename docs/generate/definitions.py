@@ -20,10 +20,15 @@ def definition(function: FunctionType) -> ast.FunctionDef:
     return found
 
 
-def body(function: FunctionType) -> list[ast.stmt]:
+def body(function: Any) -> list[ast.stmt]:
     """Its lines without the docstring."""
     found = definition(function)
     return found.body[1:] if ast.get_docstring(found) is not None else found.body
+
+
+def called(rule: Rule, call: ast.Call) -> Any:
+    """What the name of a call stands for where the rule is written."""
+    return rule.function.__globals__.get(ast.unparse(call.func))
 
 
 def returned(function: FunctionType) -> ast.expr | None:
@@ -39,8 +44,8 @@ def with_arguments(called: ast.FunctionDef, expression: ast.expr, call: ast.Call
 
 def as_called(helper: FunctionType, rule: Rule) -> list[ast.stmt]:
     """The lines of a function that a rule calls, with the hyperparameters that it is given under their own names."""
-    nodes = (node for statement in rule.body for node in ast.walk(statement))
-    call = next((node for node in nodes if isinstance(node, ast.Call) and rule.called(node) is helper), None)
+    nodes = (node for statement in body(rule.function) for node in ast.walk(statement))
+    call = next((node for node in nodes if isinstance(node, ast.Call) and called(rule, node) is helper), None)
     bound = _bound(definition(helper), call) if call else {}
     named = {name: given for name, given in bound.items() if ast.unparse(given) in rule.hyperparameters}
     return [_Given(named).visit(ast.parse(ast.unparse(line)).body[0]) for line in body(helper)]
@@ -63,9 +68,9 @@ class _Given(ast.NodeTransformer):
 def delegated(rule: Rule) -> tuple[Rule, dict[str, Any]]:
     """The rule whose lines these are, and the switches it is called with: AdamW is Adam with one of them set."""
     fixed: dict[str, Any] = {}
-    while isinstance(last := rule.body[-1], ast.Return) and isinstance(last.value, ast.Call):
+    while isinstance(last := body(rule.function)[-1], ast.Return) and isinstance(last.value, ast.Call):
         given = {k.arg: k.value for k in last.value.keywords if k.arg}
-        rule = read(rule.called(last.value))
+        rule = read(called(rule, last.value))
         unasked = {name: default for name, default in rule.hyperparameters.items() if name not in given}
         constants = {name: value.value for name, value in given.items() if isinstance(value, ast.Constant)}
         passed_on = {name: fixed[value.id] for name, value in given.items()
@@ -76,9 +81,9 @@ def delegated(rule: Rule) -> tuple[Rule, dict[str, Any]]:
 
 def stated_by(rule: Rule) -> list[FunctionType]:
     """The function of a rule, and the one of its own file that it leaves everything to, with more hyperparameters."""
-    last = rule.body[-1]
+    last = body(rule.function)[-1]
     if isinstance(last, ast.Return) and isinstance(last.value, ast.Call) and ast.unparse(last.value.func)[0] == "_":
-        return [rule.function, rule.called(last.value)]  # type: ignore[list-item]
+        return [rule.function, called(rule, last.value)]  # type: ignore[list-item]
     return [rule.function]  # type: ignore[list-item]
 
 

@@ -5,19 +5,18 @@ computed here by the library, once a step for all tensors, and numbers that are 
 long as they meet no array.
 """
 
-import ast
 import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from steepest.compiler.branches import ARITHMETIC, Line, deciding, names_in
+from steepest.compiler.branches import deciding
+from steepest.compiler.evaluation import evaluate, run
+from steepest.compiler.expression import Constant, Expression, Line, Name, Operation, Slot, rebuilt
+from steepest.compiler.host import used
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
-from steepest.ops import one_minus_power
-
-Scope = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,52 @@ class Traced:
 
 
 @functools.cache
-def traced(lines: Program, *, moves: bool = False) -> Traced:
+def traced(program: Program, *, moves: bool = False) -> Traced:
     """The functions of a program.
 
     moves: give how far the parameter moves instead of where it is; exact where `(p - x) - p` would round x to the
     digits that p leaves it.
     """
-    slots = list(lines.slots)
-    elements = list(_displaced(lines.elements, slots)) if moves else list(lines.elements)
-    return Traced(_compiled(_host_source(lines, slots)), _compiled(_element_source(lines, elements, len(slots), moves)))
+    slots = list(program.slots)
+    elements = list(_displaced(program.elements, slots)) if moves else list(program.elements)
+    return Traced(_scalars(program, slots), _elements(program, elements, moves))
+
+
+def _scalars(program: Program, slots: Sequence[Expression]) -> Callable[..., tuple[Any, ...]]:
+    names = list(used(program))
+    host = [replace(line, value=_for_arrays(line.value)) for line in program.host]
+    results = [*map(_for_arrays, slots), *program.results]
+
+    def scalars(hyperparameters: Any, step: Any, fresh: Any, numbers: Any) -> tuple[Any, ...]:
+        values = {name: hyperparameters[name] for name in names}
+        values |= {"step": step, **dict(zip(program.numbers, numbers, strict=True))}
+        run(host, values, (), fresh)
+        return tuple(evaluate(one, values, (), fresh) for one in results)
+
+    return scalars
+
+
+def _elements(program: Program, lines: Sequence[Line], moves: bool) -> Callable[..., tuple[Any, ...]]:
+    results = [_MOVED if moves else "p", *program.state]
+
+    def elements(p: Any, g: Any, states: Sequence[Any], slots: Sequence[Any]) -> tuple[Any, ...]:
+        values = {"p": p, "g": g, **dict(zip(program.state, states, strict=True)), _START: p, _MOVED: 0.0}
+        run(lines, values, slots)
+        return tuple(values[name] for name in results)
+
+    return elements
+
+
+def _for_arrays(expression: Expression) -> Expression:
+    """With 1 - b ** n as one operation: as two it loses digits where the library has no float64."""
+
+    def change(node: Expression) -> Expression | None:
+        match node:
+            case Operation(name="sub", arguments=(one, Operation(name="pow", arguments=power))) if one == Constant(1):
+                return Operation("one_minus_power", tuple(map(_for_arrays, power)))
+        return None
+
+    return rebuilt(expression, change)
 
 
 def chosen(rule: Rule, hyperparameters: Mapping[str, Any]) -> Program:
@@ -71,99 +107,43 @@ def _seen(rule: Rule, name: str, look: Callable[[Any], Any], value: Any) -> Any:
     )
 
 
-def _host_source(lines: Program, slots: Sequence[str]) -> str:
-    read = {name for text in (*(value for _, value in lines.host), *slots) for name in names_in(ast.parse(text))}
-    given = [f"{name} = h[{name!r}]" for name in lines.rule.hyperparameters if name in read]
-    given += [f"{''.join(f'{name}, ' for name in lines.numbers)}= numbers"] if lines.numbers else []
-    given += [f"{name} = {_written(value)}" for name, value in lines.host]
-    results = [*map(_written, slots), *lines.results]
-    return _function("h, step, fresh, numbers", given, results)
+# --- how far a parameter moves ----------------------------------------------------------------------------------------
+
+_START, _MOVED = "start_", "moved_"
 
 
-def _element_source(lines: Program, elements: Sequence[Line], slots: int, moves: bool) -> str:
-    given = [f"{''.join(f'{name}, ' for name in lines.state)}= states"] if lines.state else []
-    given += [f"{''.join(f'c{index}_, ' for index in range(slots))}= slots"] if slots else []
-    given += ["start_, moved_ = p, 0.0"] if moves else []
-    given += [f"{name} = {_written(ast.unparse(value))}" for name, value in elements]
-    return _function("p, g, states, slots", given, ["moved_" if moves else "p", *lines.state])
-
-
-def _function(arguments: str, lines: Sequence[str], results: Sequence[str]) -> str:
-    body = [*lines, f"return ({''.join(f'{result}, ' for result in results)})"]
-    return f"def traced_({arguments}):\n" + "".join(f"    {line}\n" for line in body)
-
-
-def _compiled(source: str) -> Callable[..., tuple[Any, ...]]:
-    scope: Scope = {**ARITHMETIC, "one_minus_power": one_minus_power}
-    exec(source, scope)
-    return scope["traced_"]
-
-
-def _written(text: str) -> str:
-    return ast.unparse(_ForArrays().visit(ast.parse(text, mode="eval")))
-
-
-class _ForArrays(ast.NodeTransformer):
-    """What Python's own choices and powers cannot say of an array."""
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        test = node.test
-        first, second = node.body, node.orelse
-        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotEq):  # a slot that says `fresh`
-            test = test.left
-        if isinstance(test, ast.UnaryOp):  # not 'sum' in fresh
-            test, first, second = test.operand, second, first
-        return _call("where", *(self.visit(one) for one in (test, first, second)))
-
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        if isinstance(node.ops[0], ast.In):  # 'sum' in fresh
-            return ast.Subscript(node.comparators[0], node.left, ast.Load())
-        return self.generic_visit(node)  # type: ignore[return-value]
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        match node:
-            case ast.BinOp(ast.Constant(1), ast.Sub(), ast.BinOp(base, ast.Pow(), exponent)):
-                return _call("one_minus_power", self.visit(base), self.visit(exponent))
-        return self.generic_visit(node)  # type: ignore[return-value]
-
-
-def _call(name: str, *arguments: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(name), list(arguments), [])
-
-
-def _displaced(lines: Sequence[Line], slots: list[str]) -> Sequence[Line]:
+def _displaced(lines: Sequence[Line], slots: list[Expression]) -> Sequence[Line]:
     """The lines, with one before each that moves p, which says how far it is from its start then."""
     found: list[Line] = []
-    for name, value in lines:
-        if name == "p":
-            found.append(("moved_", _displacement(value, slots)))
-        found.append((name, value))
+    for line in lines:
+        if line.targets == ("p",):
+            found.append(Line((_MOVED,), _displacement(line.value, slots), line.place))
+        found.append(line)
     return found
 
 
-def _displacement(value: ast.expr, slots: list[str]) -> ast.expr:
+def _displacement(value: Expression, slots: list[Expression]) -> Expression:
     match value:
-        case ast.Name("p"):
-            return ast.Name("moved_")
-        case ast.BinOp(left, ast.Add() | ast.Sub() as operator, right) if _starts_with_p(left):
-            return ast.BinOp(_displacement(left, slots), operator, right)
-        case ast.BinOp(left, ast.Mult(), ast.Name(factor)) if _starts_with_p(left) and factor[1:-1].isdecimal():
-            grown = ast.BinOp(_displacement(left, slots), ast.Mult(), value.right)
-            return ast.BinOp(grown, ast.Add(), ast.BinOp(_less_one(factor, slots), ast.Mult(), ast.Name("start_")))
-    return ast.BinOp(value, ast.Sub(), ast.Name("start_"))
+        case Name(name="p"):
+            return Name(_MOVED)
+        case Operation(name="add" | "sub" as operation, arguments=(left, right)) if _starts_with_p(left):
+            return Operation(operation, (_displacement(left, slots), right))
+        case Operation(name="mul", arguments=(left, Slot() as factor)) if _starts_with_p(left):
+            return _displacement(left, slots) * factor + _less_one(factor, slots) * Name(_START)
+    return value - Name(_START)
 
 
-def _starts_with_p(value: ast.expr) -> bool:
-    while isinstance(value, ast.BinOp):
-        value = value.left
-    return isinstance(value, ast.Name) and value.id == "p"
+def _starts_with_p(value: Expression) -> bool:
+    while isinstance(value, Operation) and value.name in ("add", "sub", "mul", "truediv", "pow", "and_", "or_"):
+        value = value.parts[0]
+    return isinstance(value, Name) and value.name == "p"
 
 
-def _less_one(slot: str, slots: list[str]) -> ast.Name:
+def _less_one(slot: Slot, slots: list[Expression]) -> Slot:
     """A new slot that is a given one minus 1."""
-    match ast.parse(slots[int(slot[1:-1])], mode="eval").body:
-        case ast.BinOp(ast.Constant(1), ast.Sub(), taken):
-            slots.append(f"-({ast.unparse(taken)})")
+    match slots[slot.index]:
+        case Operation(name="sub", arguments=(one, taken)) if one == Constant(1):
+            slots.append(-taken)
         case other:
-            slots.append(f"({ast.unparse(other)}) - 1")
-    return ast.Name(f"c{len(slots) - 1}_")
+            slots.append(other - Constant(1))
+    return Slot(len(slots) - 1)

@@ -1,18 +1,26 @@
-"""The straight lines of a rule: its `if`s decided by hyperparameters, calls of other rules put in their place."""
+"""The straight lines of a rule: its `if`s decided by hyperparameters."""
 
-import ast
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from steepest import ops
-from steepest.compiler.rule import Rule, read
-
-Line = tuple[str, ast.expr]
-"""A name, or several with commas, and what it is given."""
-
-ARITHMETIC = {name: getattr(ops, name) for name in ops.__all__}
-
+from steepest.compiler.errors import Place
+from steepest.compiler.evaluation import evaluate
+from steepest.compiler.expression import (
+    Constant,
+    Expression,
+    FirstStep,
+    Line,
+    Name,
+    Operation,
+    names_in,
+    rebuilt,
+    renamed,
+    walk,
+)
+from steepest.compiler.inlining import Flat, inlined
+from steepest.compiler.reading import If
+from steepest.compiler.rule import Rule
 
 # --- which hyperparameters decide an `if` -----------------------------------------------------------------------------
 
@@ -20,15 +28,25 @@ ARITHMETIC = {name: getattr(ops, name) for name in ops.__all__}
 @functools.cache
 def deciding(rule: Rule) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     """The hyperparameters that an `if` looks at; only by truth where every `if` just asks `if momentum:`."""
-    tests, meaning = _tests_and_meanings(rule)
-    wanted = {name for test in tests for name in names_in(test)}
-    while more := {name for w in wanted for name in meaning.get(w, ())} - wanted:
-        wanted |= more
-    whole = {name for test in tests if not isinstance(test, ast.Name) for name in names_in(test)}
-    whole |= {name for w in wanted for name in meaning.get(w, ()) if name != w and name not in meaning[w].renamed}
-    while more := {name for w in whole for name in meaning.get(w, ())} - whole:
-        whole |= more
-    return tuple((name, float if name in whole else bool) for name in rule.hyperparameters if name in wanted)
+    statements = inlined(rule)
+    tests, meaning = list(_tests(statements)), _meanings(statements)
+    wanted = _with_meanings({name for test in tests for name in names_in(test)}, meaning)
+    compared = {name for test in tests if not isinstance(test, Name) for name in names_in(test)}
+    compared |= {name for w in wanted for name in meaning.get(w, ()) if name != w and name not in meaning[w].renamed}
+    compared = _with_meanings(compared, meaning)
+    return tuple((name, float if name in compared else bool) for name in rule.hyperparameters if name in wanted)
+
+
+@functools.cache
+def numbers(rule: Rule) -> frozenset[str]:
+    """The states that are one number for a whole tensor: whatever assigns them has no element in it."""
+    if not rule.elementwise:
+        return frozenset()
+    meaning = _meanings(inlined(rule))
+    on_elements = {"p", "g", *(set(rule.state) - meaning.keys())}
+    while more := {name for name, read in meaning.items() if read & on_elements} - on_elements:
+        on_elements |= more
+    return frozenset(rule.state) - on_elements
 
 
 class _Read(set[str]):
@@ -38,167 +56,152 @@ class _Read(set[str]):
         super().__init__()
         self.renamed: set[str] = set()
 
-    def add_value(self, value: ast.expr) -> None:
+    def add_value(self, value: Expression) -> None:
         found = names_in(value)
         computed = self - self.renamed
         self.update(found)
-        self.renamed |= found if isinstance(value, ast.Name) else set()
-        self.renamed -= computed | (set() if isinstance(value, ast.Name) else found)
+        self.renamed |= found if isinstance(value, Name) else set()
+        self.renamed -= computed | (set() if isinstance(value, Name) else found)
 
 
-def _tests_and_meanings(rule: Rule) -> tuple[list[ast.expr], dict[str, _Read]]:
-    tests: list[ast.expr] = []
+def _every_line(statements: Sequence[Flat]) -> Iterator[Line]:
+    for statement in statements:
+        if isinstance(statement, If):
+            yield from _every_line((*statement.then, *statement.otherwise))
+        else:
+            yield statement
+
+
+def _tests(statements: Sequence[Flat]) -> Iterator[Expression]:
+    """What every `if` asks, but whether a state is there."""
+    for statement in statements:
+        if isinstance(statement, If):
+            yield statement.test
+            yield from _tests((*statement.then, *statement.otherwise))
+        expression = statement.test if isinstance(statement, If) else statement.value
+        for node in walk(expression):
+            if isinstance(node, Operation) and node.name == "if_else" and not isinstance(node.parts[0], FirstStep):
+                yield node.parts[0]
+
+
+def _meanings(statements: Sequence[Flat]) -> dict[str, _Read]:
+    """What each name that a line assigns may be made of."""
     meaning: dict[str, _Read] = {}
-    for node in (node for statement in rule.body for node in ast.walk(statement)):
-        if isinstance(node, (ast.If, ast.IfExp)) and none_test(node.test) is None:
-            tests.append(node.test)
-        if isinstance(node, ast.Assign):
-            for target in names_in(node.targets[0]):
-                meaning.setdefault(target, _Read()).add_value(node.value)
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Call):
-            callee, arguments = _call(rule, node.value)
-            inner_tests, inner_meaning = _tests_and_meanings(callee)
-            tests += inner_tests
-            for name, names in inner_meaning.items():
-                ours = meaning.setdefault(name, _Read())
-                ours.renamed = (ours.renamed | names.renamed) - ((ours - ours.renamed) | (names - names.renamed))
-                ours.update(names)
-            for name, value in arguments.items():
-                meaning.setdefault(name, _Read()).add_value(value)
-    return tests, meaning
+    for line in _every_line(statements):
+        for target in line.targets:
+            meaning.setdefault(target, _Read()).add_value(line.value)
+    return meaning
 
 
-@functools.cache
-def numbers(rule: Rule) -> frozenset[str]:
-    """The states that are one number for a whole tensor: whatever assigns them has no element in it."""
-    if not rule.elementwise:
-        return frozenset()
-    _, meaning = _tests_and_meanings(rule)
-    on_elements = {"p", "g", *(set(rule.state) - meaning.keys())}
-    while more := {name for name, read in meaning.items() if read & on_elements} - on_elements:
-        on_elements |= more
-    return frozenset(rule.state) - on_elements
-
-
-def names_in(tree: ast.AST) -> set[str]:
-    """Every name in a piece of a program."""
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+def _with_meanings(names: set[str], meaning: Mapping[str, set[str]]) -> set[str]:
+    found = set(names)
+    while more := {name for one in found for name in meaning.get(one, ())} - found:
+        found |= more
+    return found
 
 
 # --- choosing lines ---------------------------------------------------------------------------------------------------
 
 
-def straighten(rule: Rule, known: dict[str, Any]) -> list[Line]:
-    """The lines that run, calls of other rules inlined; `known` are the values an `if` may ask for."""
-    lines: list[Line] = []
-    arrays = {"p", "g", *rule.state, "step"}
+def straighten(rule: Rule, known: Mapping[str, Any]) -> list[Line]:
+    """The lines that run; `known` are the values an `if` may ask for."""
+    return _Straightening(rule, known).lines(inlined(rule))
 
-    def walk(statements: tuple[ast.stmt, ...] | list[ast.stmt]) -> None:
-        for statement in statements:
-            if isinstance(statement, ast.If):
-                walk(statement.body if decide(statement, statement.test) else statement.orelse)
-            elif isinstance(statement, ast.Assign):
-                assign(ast.unparse(statement.targets[0]), chosen(statement.value))
-            elif isinstance(statement, ast.Return) and isinstance(statement.value, ast.Call):
-                callee, arguments = _call(rule, statement.value)
-                for name, value in arguments.items():
-                    if not (isinstance(value, ast.Name) and value.id == name):
-                        assign(name, chosen(value))
-                lines.extend(straighten(callee, {**known}))
 
-    def assign(target: str, value: ast.expr) -> None:
-        lines.append((target, value))
-        for name in names_in(ast.parse(target)):
-            known.pop(name, None)
-        if not names_in(value) & arrays and names_in(value) - set(ARITHMETIC) <= known.keys():
-            known[target] = _value(value, known)
+class _Straightening:
+    def __init__(self, rule: Rule, known: Mapping[str, Any]) -> None:
+        self._known = dict(known)
+        self._arrays = {"p", "g", *rule.state, "step"}
+        self._state_behind: dict[str, str | None] = {name: name for name in rule.state}
+        """The state that a name still stands for; None where the rule is called without one."""
 
-    def decide(node: ast.AST, test: ast.expr) -> bool:
-        unknown = names_in(test) - known.keys() - set(ARITHMETIC)
+    def lines(self, statements: Sequence[Flat]) -> list[Line]:
+        return [line for statement in statements for line in self._straight(statement)]
+
+    def _straight(self, statement: Flat) -> list[Line]:
+        if isinstance(statement, If):
+            return self.lines(statement.then if self._decide(statement.test, statement.place) else statement.otherwise)
+        line = Line(statement.targets, self._chosen(statement.value, statement.place), statement.place)
+        self._assign(line)
+        return [line]
+
+    def _assign(self, line: Line) -> None:
+        value = line.value
+        behind = self._state_behind.get(value.name) if isinstance(value, Name) else None
+        stands_for_state = isinstance(value, Name) and value.name in self._state_behind
+        for target in line.targets:
+            self._known.pop(target, None)
+            self._state_behind.pop(target, None)
+        if stands_for_state or value == Constant(None):
+            self._state_behind[line.targets[0]] = behind
+        read = names_in(value)
+        if len(line.targets) == 1 and not read & self._arrays and read <= self._known.keys():
+            self._known[line.targets[0]] = evaluate(value, self._known)
+
+    def _decide(self, test: Expression, place: Place) -> bool:
+        unknown = names_in(test) - self._known.keys()
         if unknown:
-            raise rule.error(
-                node,
+            raise place.error(
                 f"An `if` is decided when the kernel is built, and {sorted(unknown)[0]!r} is not known then.",
                 "choose between elements with `where(condition, x, y)`.",
             )
-        return bool(_value(test, known))
+        return bool(evaluate(test, self._known))
 
-    class Chosen(ast.NodeTransformer):
-        def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-            if none_test(node.test) is not None:
-                self.generic_visit(node)
-                return node
-            return self.visit(node.body if decide(node, node.test) else node.orelse)
+    def _chosen(self, value: Expression, place: Place) -> Expression:
+        """The value with its choices made, but for those of a first step."""
 
-    def chosen(value: ast.expr) -> ast.expr:
-        fresh = ast.parse(ast.unparse(value), mode="eval").body
-        for node in ast.walk(fresh):
-            if isinstance(node, ast.expr):
-                node.lineno = getattr(
-                    value, "lineno", 1
-                )  # so that a refusal names the rule's own line; a default has none
-        return Chosen().visit(fresh)
+        def change(node: Expression) -> Expression | None:
+            if not isinstance(node, Operation) or node.name != "if_else":
+                return None
+            test, first, second = node.parts
+            if isinstance(test, FirstStep):
+                return self._at_first_step(node)
+            return self._chosen(first if self._decide(test, node.place or place) else second, place)
 
-    walk(rule.body)
-    return lines
+        return rebuilt(value, change)
+
+    def _at_first_step(self, node: Operation) -> Expression:
+        test, first, later = node.parts
+        assert isinstance(test, FirstStep)
+        place = node.place
+        assert place is not None
+        if test.state not in self._state_behind:  # it was given a value since
+            return self._chosen(later, place)
+        state = self._state_behind[test.state]
+        if state is None:
+            return self._chosen(first, place)
+        return Operation("if_else", (FirstStep(state), self._chosen(first, place), self._chosen(later, place)), place)
 
 
-def without_aliases(lines: list[Line], kept: set[str]) -> list[Line]:
+def without_aliases(lines: Sequence[Line], kept: set[str]) -> list[Line]:
     """The lines without those that only give a value a second name; the first is put in its place.
 
     kept: names that mean something outside.
     """
-    called: dict[str, str] = {}
+    first_names: dict[str, Name] = {}
     rest: list[Line] = []
-    for index, (name, value) in enumerate(lines):
-        renamed = _Renamed(called).visit(value)
-        for assigned in names_in(ast.parse(name)):
-            called.pop(assigned, None)
-        stays = isinstance(renamed, ast.Name) and not _is_assigned(renamed.id, lines[index + 1 :])
-        if stays and name.isidentifier() and name not in kept:
-            called[name] = renamed.id
+    for index, line in enumerate(lines):
+        value = renamed(line.value, first_names)
+        for target in line.targets:
+            first_names.pop(target, None)
+        target, *more = line.targets
+        if isinstance(value, Name) and value.name == target:
+            continue
+        is_second = not more and target not in kept
+        if is_second and isinstance(value, Name) and not _is_read_after(target, value.name, lines[index + 1 :]):
+            first_names[target] = value
         else:
-            rest.append((name, renamed))
+            rest.append(Line(line.targets, value, line.place))
     return rest
 
 
-def _is_assigned(name: str, lines: list[Line]) -> bool:
-    return any(name in names_in(ast.parse(target)) for target, _ in lines)
-
-
-class _Renamed(ast.NodeTransformer):
-    def __init__(self, called: dict[str, str]) -> None:
-        self._called = called
-
-    def visit_Name(self, node: ast.Name) -> ast.Name:
-        return ast.copy_location(ast.Name(self._called.get(node.id, node.id)), node)
-
-
-def _value(expression: ast.expr, known: dict[str, Any]) -> Any:
-    return eval(ast.unparse(expression), ARITHMETIC | known)
-
-
-def none_test(test: ast.expr) -> tuple[str, bool] | None:
-    """(state, True) for `state is None`, (state, False) for `state is not None`, None for any other test."""
-    if (
-        isinstance(test, ast.Compare)
-        and isinstance(test.ops[0], (ast.Is, ast.IsNot))
-        and isinstance(test.left, ast.Name)
-    ):
-        return test.left.id, isinstance(test.ops[0], ast.Is)
-    return None
-
-
-def _call(rule: Rule, call: ast.Call) -> tuple[Rule, dict[str, ast.expr]]:
-    """The rule that is called and what each of its names is bound to, defaults included."""
-    callee = read(rule.called(call))
-    positional = ["p", "g", *_positional(callee)]
-    given = dict(zip(positional, call.args, strict=False))
-    given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    defaults = {name: ast.Constant(value) for name, value in callee.hyperparameters.items() if name not in given}
-    return callee, {**given, **defaults}
-
-
-def _positional(rule: Rule) -> list[str]:
-    code = rule.function.__code__
-    return list(code.co_varnames[2 : code.co_argcount])
+def _is_read_after(second: str, first: str, lines: Sequence[Line]) -> bool:
+    """Whether the second name of a value is read after the first was given another."""
+    is_changed = False
+    for line in lines:
+        if is_changed and second in names_in(line.value):
+            return True
+        if second in line.targets:
+            return False
+        is_changed = is_changed or first in line.targets
+    return False

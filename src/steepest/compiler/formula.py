@@ -1,74 +1,55 @@
-"""A rule's lines as mathematics in plain text, printed from the rule itself.
+"""A rule's lines as mathematics in plain text, printed from the program.
 
 square_avg ← α · square_avg + (1 − α) · g · g
 """
 
-import ast
-
-from steepest.compiler.branches import none_test
+from steepest.compiler.expression import Constant, Expression, FirstStep, Name, Operation
 from steepest.compiler.program import Program
+from steepest.compiler.python import text
 
-_GREEK = {"alpha": "α", "beta": "β", "eps": "ε", "rho": "ρ", "lr": "η", "weight_decay": "λ", "momentum": "μ"}
+GREEK = {"alpha": "α", "beta": "β", "eps": "ε", "rho": "ρ", "lr": "η", "weight_decay": "λ", "momentum": "μ"}
+"""The letters of hyperparameters on which papers agree."""
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_OPERATORS: dict[type[ast.AST], tuple[str, int]] = {
-    ast.Add: (" + ", 1),
-    ast.Sub: (" − ", 1),
-    ast.Mult: (" · ", 2),
-    ast.Div: (" / ", 2),
-    ast.Pow: ("^", 4),
-}
-_COMPARISONS: dict[type[ast.AST], str] = {
-    ast.Gt: ">", ast.GtE: "≥", ast.Lt: "<", ast.LtE: "≤", ast.Eq: "=", ast.NotEq: "≠",
-}  # fmt: skip
-_CALLS = {"sqrt": "√", "maximum": "max", "minimum": "min"}
+_SIGN, _POWER = 3, 4
+_OPERATORS = {"add": (" + ", 1), "sub": (" − ", 1), "mul": (" · ", 2), "truediv": (" / ", 2), "pow": ("^", _POWER)}
+"""The sign, and how tightly it binds."""
+COMPARISONS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "eq": "=", "ne": "≠"}
+_FUNCTIONS = {"sqrt": "√", "maximum": "max", "minimum": "min"}
 
 
 def formula(program: Program) -> str:
     """The lines of a program, one a row."""
-    lines = [(name.strip("()"), ast.parse(text, mode="eval").body) for name, text in program.lines]
-    return "\n".join(f"{_names(name)} ← {_text(value)}" for name, value in lines)
+    return "\n".join(f"{', '.join(map(symbol, line.targets))} ← {_text(line.value)}" for line in program.lines)
 
 
 def symbol(name: str) -> str:
     """How a hyperparameter is written in a formula: α for alpha, β₁ for beta1, its own name where it has no letter."""
     letters = name.rstrip("0123456789")
-    return _GREEK.get(letters, letters) + name[len(letters) :].translate(_SUBSCRIPTS)
+    return GREEK.get(letters, letters) + name[len(letters) :].translate(_SUBSCRIPTS)
 
 
-def _names(text: str) -> str:
-    return ", ".join(symbol(name.strip()) for name in text.split(","))
-
-
-def _text(node: ast.expr, inside: int = 0) -> str:  # noqa: PLR0911 - one for each kind
+def _text(node: Expression, inside: int = 0) -> str:  # noqa: PLR0911 - one for each kind
     """`inside`: how tightly the surrounding operator binds; looser text is put in parentheses."""
     match node:
-        case ast.Name(id=name):
+        case Name(name=name):
             return symbol(name)
-        case ast.Constant(value=value):
+        case Constant(value=value):
             return f"{value:g}" if isinstance(value, float) else str(value)
-        case ast.UnaryOp(operand=operand):
-            return "−" + _text(operand, 3)
-        case ast.BinOp(left=left, op=op, right=right):
-            sign, binding = _OPERATORS[type(op)]
-            tighter = binding + isinstance(op, (ast.Sub, ast.Div))
-            text = _text(left, binding) + sign + _text(right, tighter)
-            return f"({text})" if binding < inside else text
-        case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return f"{_text(left)} {_COMPARISONS[type(op)]} {_text(right)}"
-        case ast.Call(func=ast.Name(id=name), args=args):
-            if name == "where":
-                condition, first, second = (_text(argument) for argument in args)
-                return f"({first} if {condition}, else {second})"
-            return f"{_CALLS.get(name, name)}({', '.join(_text(argument) for argument in args)})"
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            return f"({_text(body)} {_when(test)}, else {_text(orelse)})"
-        case _:
-            return ast.unparse(node)
-
-
-def _when(test: ast.expr) -> str:
-    found = none_test(test)
-    if found is None:
-        return f"if {_text(test)}"
-    _, is_none = found
-    return "at the first step" if is_none else "after the first step"
+        case Operation(name="neg", arguments=(operand,)):
+            return "−" + _text(operand, _SIGN)
+        case Operation(name=name, arguments=(left, right)) if name in _OPERATORS:
+            sign, binding = _OPERATORS[name]
+            tighter = binding + (name in ("sub", "truediv"))
+            written = _text(left, binding) + sign + _text(right, tighter)
+            return f"({written})" if binding < inside else written
+        case Operation(name=name, arguments=(left, right)) if name in COMPARISONS:
+            return f"{_text(left)} {COMPARISONS[name]} {_text(right)}"
+        case Operation(name="where", arguments=(test, first, second)):
+            return f"({_text(first)} if {_text(test)}, else {_text(second)})"
+        case Operation(name="if_else", arguments=(FirstStep(), first, later)):
+            return f"({_text(first)} at the first step, else {_text(later)})"
+        case Operation(name="tuple" | "and_" | "or_" | "invert"):
+            return text(node)
+        case Operation(name=name, arguments=arguments):
+            return f"{_FUNCTIONS.get(name, name)}({', '.join(map(_text, arguments))})"
+    return text(node)

@@ -1,6 +1,5 @@
 """From a rule to its class for Keras."""
 
-import ast
 import functools
 import warnings
 from collections.abc import Callable, Mapping
@@ -78,4 +77,4 @@ def _check_name(rule: Rule, other: Any, name: str) -> None:
 
 
 def _words(rule: Rule) -> tuple[Any, ...]:
-    return rule.state, rule.hyperparameters, [ast.dump(line) for line in rule.body]
+    return rule.state, rule.hyperparameters, rule.statements or rule.source

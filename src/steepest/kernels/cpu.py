@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from steepest.compiler.program import Program
+from steepest.compiler.python import SPELLINGS, assignment, call, choice, compared
+from steepest.compiler.python import text as python_text
 from steepest.kernels.native import Native, load
 
 FIRST_CHUNK, ELEMENTS, SCALAR_ROW, STEP, STEP_IS_DOUBLE, PARAMETER, STATE = range(7)
@@ -29,18 +31,41 @@ ARGUMENTS = 13
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 """What a kernel can read and write; the arithmetic is float64 where any array is, float32 elsewhere."""
 
-_OPERATIONS = {
-    "sqrt": "sqrt({0})",
-    "exp": "exp({0})",
-    "log": "log({0})",
-    "abs": "abs({0})",
-    "sign": "(one_ if {0} > zero_ else (-one_ if {0} < zero_ else zero_))",
-    "full_like": "{1}",
-    "where": "({1} if {0} else {2})",
-    "maximum": "({0} if ({0} >= {1}) | ({0} != {0}) else {1})",
-    "minimum": "({0} if ({0} <= {1}) | ({0} != {0}) else {1})",
+ZERO, ONE = ast.Name("zero_", ast.Load()), ast.Name("one_", ast.Load())
+
+
+def _constant(value: Any) -> ast.expr:
+    return call("real_", ast.Constant(value))
+
+
+def _either(first: ast.expr, second: ast.expr) -> ast.expr:
+    return ast.BinOp(first, ast.BitOr(), second)
+
+
+def _sign(x: ast.expr) -> ast.expr:
+    negative = choice(compared(x, ast.Lt, ZERO), ast.UnaryOp(ast.USub(), ONE), ZERO)
+    return choice(compared(x, ast.Gt, ZERO), ONE, negative)
+
+
+def _larger(x: ast.expr, y: ast.expr) -> ast.expr:
+    return choice(_either(compared(x, ast.GtE, y), compared(x, ast.NotEq, x)), x, y)  # x != x: NaN
+
+
+def _smaller(x: ast.expr, y: ast.expr) -> ast.expr:
+    return choice(_either(compared(x, ast.LtE, y), compared(x, ast.NotEq, x)), x, y)
+
+
+OPERATIONS = {
+    **SPELLINGS,
+    "pow": lambda x, _: ast.BinOp(x, ast.Mult(), x),  # of 2 alone: `Program` refuses other powers
+    "if_else": lambda slot, first, later: choice(compared(slot, ast.NotEq, _constant(0)), first, later),
+    "full_like": lambda _, value: value,
+    "where": choice,
+    "sign": _sign,
+    "maximum": _larger,
+    "minimum": _smaller,
 }
-"""Operation -> text in a kernel: the one table to extend, here and in ops.py, for a new operation."""
+"""Operation -> its spelling in a kernel; others are called by their name, which `_names` explains to the compiler."""
 
 
 def arithmetic(dtypes: tuple[str, ...]) -> str:
@@ -59,19 +84,20 @@ def kernel(program: Program, dtypes: tuple[str, ...], *, indexed: bool = False) 
 
 def text(program: Program, *, indexed: bool = False) -> str:
     """The kernel as Python text, as Numba is given it."""
-    arrays = ("p", "g", *program.state)
+    arrays = program.arrays
     columns = {array: f"load_int64_(row_, {PARAMETER + k})" for k, array in enumerate(("p", *program.state))}
     columns["g"] = f"load_int64_(load_int64_(arguments_, {GRADIENTS}), first_)"
     slots = "".join(
-        f"        c{i}_ = load_scalar_(scalars_, {i + 1})  # {slot}\n" for i, slot in enumerate(program.slots)
+        f"        c{i}_ = load_scalar_(scalars_, {i + 1})  # {python_text(slot)}\n"
+        for i, slot in enumerate(program.slots)
     )
     places = "".join(f"        {array}_at_ = {columns[array]}\n" for array in arrays)
     there = "to_ + i_" if indexed else "i_"
     places_of = dict.fromkeys(arrays, there) | ({"g": "from_ + i_"} if indexed else {})
     body = [f"{array} = load_{array}_({array}_at_, {places_of[array]})" for array in arrays]
     body.append("g = gradient_scale_ * g")
-    body += [f"{target} = {_expression(value)}" for target, value in program.elements]
-    body += [f"store_{array}_({array}_at_, {there}, {array})" for array in _written(program)]
+    body += [assignment(line, OPERATIONS, _constant) for line in program.elements]
+    body += [f"store_{array}_({array}_at_, {there}, {array})" for array in program.written]
     index = STATE + len(program.state)
     width = index + 2 * indexed
     loop = _SLICES.format(index=index, size=index + 1) if indexed else _ELEMENTS
@@ -114,11 +140,6 @@ _SLICES = """\
 """
 
 
-def _written(program: Program) -> list[str]:
-    assigned = {target for target, _ in program.elements}
-    return [array for array in ("p", *program.state) if array in assigned]
-
-
 def _names(program: Program, dtypes: tuple[str, ...]) -> Mapping[str, Any]:
     """What the text's names stand for."""
     import math
@@ -126,7 +147,7 @@ def _names(program: Program, dtypes: tuple[str, ...]) -> Mapping[str, Any]:
     from steepest.kernels import precision
 
     real = arithmetic(dtypes)
-    arrays = dict(zip(("p", "g", *program.state), dtypes, strict=True))
+    arrays = dict(zip(program.arrays, dtypes, strict=True))
     number = precision.NUMBA[real]
     names: dict[str, Any] = {"sqrt": precision.square_root(real), "exp": math.exp, "log": math.log}
     scalar_row_size = (8 if real == "float64" else 4) * (1 + len(program.slots))
@@ -140,25 +161,3 @@ def _names(program: Program, dtypes: tuple[str, ...]) -> Mapping[str, Any]:
 @functools.cache
 def _salt(dtypes: tuple[str, ...]) -> str:
     return (Path(__file__).parent / "precision.py").read_text() + repr(dtypes)
-
-
-def _expression(node: ast.expr) -> str:
-    return ast.unparse(_Translate().visit(ast.parse(ast.unparse(node), mode="eval").body))
-
-
-class _Translate(ast.NodeTransformer):
-    """Operations and constants in the kernel's own words."""
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        arguments = [f"({ast.unparse(self.visit(argument))})" for argument in node.args]
-        return ast.parse(_OPERATIONS[ast.unparse(node.func)].format(*arguments), mode="eval").body
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return ast.parse(f"real_({node.value!r})", mode="eval").body
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant) and node.right.value == 2:
-            left = self.visit(node.left)
-            return ast.BinOp(left, ast.Mult(), left)
-        self.generic_visit(node)
-        return node

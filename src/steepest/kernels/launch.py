@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.compiler.host import scalars
 from steepest.compiler.program import Program
 from steepest.kernels import cpu, openmp
 from steepest.kernels.numbers import Numbers
@@ -60,7 +61,7 @@ class Launch:
     """
 
     def __init__(self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]) -> None:
-        self._compute, self._slots = program.scalars, len(program.slots)
+        self._compute, self._slots = scalars(program), len(program.slots)
         indexed = bool(rows[0].index)
         self._kernel = cpu.kernel(program, dtypes, indexed=indexed)
         self._entry = ctypes.cast(self._kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ def keeps_its_state(subject: Subject) -> None:
 
 def _made_by_lines(subject: Subject) -> set[str]:
     lines = (line for chosen in subject.choices() for line in program(subject.rule, chosen).lines)
-    return {target.strip("() ") for names, _ in lines for target in names.split(",")}
+    return {target for line in lines for target in line.targets}
 
 
 def _made_by_steps(subject: Subject) -> set[str]:
