@@ -79,14 +79,6 @@ def delegated(rule: Rule) -> tuple[Rule, dict[str, Any]]:
     return rule, fixed
 
 
-def stated_by(rule: Rule) -> list[FunctionType]:
-    """The function of a rule, and the one of its own file that it leaves everything to, with more hyperparameters."""
-    last = body(rule.function)[-1]
-    if isinstance(last, ast.Return) and isinstance(last.value, ast.Call) and ast.unparse(last.value.func)[0] == "_":
-        return [rule.function, called(rule, last.value)]  # type: ignore[list-item]
-    return [rule.function]  # type: ignore[list-item]
-
-
 def chosen(statements: Sequence[ast.stmt], fixed: Mapping[str, Any]) -> list[ast.stmt]:
     """The statements that are left where these switches are set, without names that then stand for another."""
     left = list(_decided(statements, fixed))
@@ -113,7 +105,7 @@ def _decided(statements: Sequence[ast.stmt], fixed: Mapping[str, Any]) -> Iterat
 def helpers(rule: Rule) -> list[FunctionType]:
     """The functions of its own module that a rule calls, and those that they call, rules left out."""
     found: dict[str, FunctionType] = {}
-    waiting: list[Any] = stated_by(rule)
+    waiting: list[Any] = [rule.function]
     while waiting:
         function = waiting.pop(0)
         new = [called for called in _called(function) if called.__name__ not in found]
