@@ -5,6 +5,7 @@ a public name, or plain Python, which is slower but gives the same results.  Nam
 a step of a small model has no time for it.  `tests/torch/test_internals.py` takes away each name in turn.
 """
 
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import graph
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 
 def _find(path: str, *otherwise: Any) -> Any:
@@ -101,3 +104,119 @@ _has_compiler = importlib.util.find_spec(_COMPILER) is not None
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that torch.compile runs as it is; where nothing was compiled yet, its module need not be imported."""
     return torch.compiler.disable(function) if _COMPILER in sys.modules or not _has_compiler else function
+
+
+def never_traced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that torch.compile leaves alone, since it works with addresses or with values that it reads.
+
+    It is what torch.compiler.disable says of a function, without importing the compiler: 0.9 s here.
+    """
+    if not _has_compiler:
+        return torch.compiler.disable(function)
+    function._torchdynamo_disable = True  # type: ignore[attr-defined]
+    return function
+
+
+def _undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of torch's without the wrapper that imports its compiler at the first call; else with it."""
+    plain = getattr(method, "__wrapped__", method)
+
+    @functools.wraps(plain)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return plain(*args, **kwargs)
+
+    return never_traced(call)
+
+
+class QuickOptimizer(Optimizer):
+    """torch's base class for optimizers, without what costs a second at the first call."""
+
+    # Found where torch does not keep its hooks under these names: then `hooked` takes the longer way at every step.
+    _optimizer_step_pre_hooks = _optimizer_step_post_hooks = ("somewhere else",)  # type: ignore[assignment]
+
+    add_param_group = _undisturbed(Optimizer.add_param_group)
+    zero_grad = _undisturbed(Optimizer.zero_grad)
+    state_dict = _undisturbed(Optimizer.state_dict)
+    load_state_dict = _undisturbed(Optimizer.load_state_dict)
+
+
+def hooks_behind(register: Callable[..., Any]) -> Any:
+    """The dictionary into which one of torch's `register_..._hook` puts hooks."""
+    handle = register(_nothing)
+    try:
+        return handle.hooks_dict_ref()
+    finally:
+        handle.remove()
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+_BEFORE_ALL, _AFTER_ALL = map(hooks_behind, (register_optimizer_step_pre_hook, register_optimizer_step_post_hook))
+_is_profiling = _find("autograd._profiler_enabled", lambda: True)
+
+
+def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The method `step` of an optimizer, made of the step alone.
+
+    torch's own wrapper calls hooks and tells the profiler; it costs 7 us, so it is used when somebody listens.  torch
+    wraps the `step` of a subclass itself, so its hooks are not called here a second time.
+    """
+    with_hooks = _with_hooks(step)
+
+    def quick(self: Any, closure: Callable[[], Any] | None = None) -> Any:
+        if (
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _BEFORE_ALL
+            or _AFTER_ALL
+            or _is_profiling()
+        ) and type(self).step is quick:
+            return with_hooks(self, closure)
+        return step(self, closure)
+
+    quick.__doc__, quick.__name__, quick.__module__ = step.__doc__, "step", step.__module__
+    quick.__qualname__ = f"{step.__qualname__.rpartition('.')[0]}.step"
+    quick.hooked = True  # type: ignore[attr-defined] - so that torch does not wrap it once more
+    return never_traced(quick)
+
+
+def _hooks_around(step: Callable[..., Any]) -> Callable[..., Any]:
+    """What torch makes of `step`, in Python."""
+
+    @functools.wraps(step)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        self = args[0]
+        with torch.profiler.record_function(f"Optimizer.step#{type(self).__name__}.step"):
+            for hook in (*_BEFORE_ALL.values(), *hooks_behind(self.register_step_pre_hook).values()):
+                changed = hook(self, args, kwargs)
+                args, kwargs = (args, kwargs) if changed is None else changed
+            returned = step(*args, **kwargs)
+            for hook in (*hooks_behind(self.register_step_post_hook).values(), *_AFTER_ALL.values()):
+                hook(self, args, kwargs)
+            return returned
+
+    return call
+
+
+_with_hooks = getattr(Optimizer, "profile_hook_step", _hooks_around)
+
+
+def storage_of(tensor: Tensor) -> Any:
+    """The same for two strided tensors that lie in one storage, and for no others but those without memory."""
+    return tensor.untyped_storage()._cdata if _STORAGES_HAVE_NUMBERS else _address(tensor)
+
+
+_STORAGES_HAVE_NUMBERS = hasattr(torch.UntypedStorage, "_cdata")
+
+
+def _address(tensor: Tensor) -> int:
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except RuntimeError:  # a tensor that shows values without memory
+        return 0
+
+
+COMPILED = "_orig_mod."
+"""What torch.compile puts before the names of a module's parameters; files hold it, so it stays what it is."""
