@@ -1,14 +1,16 @@
 """Every private name of torch that this library uses, each with a way to do without it.
 
-A private name may be renamed or removed by the next release of torch.  Then what stands behind `_find` takes its place:
-a public name, or plain Python, which is slower but gives the same results.  Names are looked up once, at import, since
-a step of a small model has no time for it.  `tests/torch/test_internals.py` takes away each name in turn.
+A private name may be renamed or removed by the next release of torch.  Then a function of `fallbacks` takes its place:
+slower, with the same results.  Names are looked up once, when this file is imported, since a step of a small model has
+no time for it.  `tests/torch/test_internals.py` takes away each name in turn.
 """
 
+import contextlib
 import functools
+import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -16,16 +18,22 @@ import torch
 from torch import Tensor
 from torch.autograd import graph
 from torch.optim import Optimizer
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.optim.lr_scheduler import LRScheduler
+
+from steepest.torch import fallbacks
+
+hooks_behind = fallbacks.hooks_behind
 
 
-def _find(path: str, *otherwise: Any) -> Any:
-    """What this dotted path of torch leads to; without it, the other value, or None."""
+def _find(path: str, otherwise: Any = None) -> Any:
+    """What this dotted path of torch leads to, or the other value."""
     found: Any = torch
     for name in path.split("."):
         found = getattr(found, name, None)
-    return found if found is not None else next(iter(otherwise), None)
+    return otherwise if found is None else found
 
+
+# Tensors
 
 increment_version: Callable[[Sequence[Tensor]], None] = _find("_C._increment_version", graph.increment_version)
 """Tell autograd that these tensors were written to; the public name checks first whether it was given one or many."""
@@ -39,14 +47,17 @@ def _gradient_getter() -> Callable[[Tensor], Any]:
 
 gradient_of = _gradient_getter()
 
-
-def _is_zeros_without_memory(tensor: Tensor) -> bool:
-    """Whether a tensor has bytes but no address, as the zeros have that autograd makes and nobody writes to."""
-    return tensor.numel() > 0 and tensor.data_ptr() == 0 and tensor.untyped_storage().nbytes() > 0
-
-
-is_zero_tensor: Callable[[Tensor], bool] = _find("Tensor._is_zerotensor", _is_zeros_without_memory)
+is_zero_tensor: Callable[[Tensor], bool] = _find("Tensor._is_zerotensor", fallbacks.is_zero_tensor)
 """Whether a strided tensor is zeros that have no memory."""
+
+indices_of: Callable[[Tensor], Tensor] = _find("Tensor._indices", fallbacks.indices_of)
+"""The indices of a sparse tensor as they are stored: an index may occur twice, or lie outside."""
+
+values_of: Callable[[Tensor], Tensor] = _find("Tensor._values", fallbacks.values_of)
+"""The values that belong to them."""
+
+_STORAGES_HAVE_NUMBERS = hasattr(torch.UntypedStorage, "_cdata")
+_guards = _find("_C._dynamo.guards.TensorGuards")
 
 
 def is_itself(tensor: Tensor) -> bool:
@@ -54,23 +65,9 @@ def is_itself(tensor: Tensor) -> bool:
     return not tensor.is_neg() and not tensor.is_conj() and not is_zero_tensor(tensor)
 
 
-def _coalesced_indices(gradient: Tensor) -> Tensor:
-    return gradient.coalesce().indices()
-
-
-def _coalesced_values(gradient: Tensor) -> Tensor:
-    return gradient.coalesce().values()
-
-
-indices_of: Callable[[Tensor], Tensor] = _find("Tensor._indices", _coalesced_indices)
-"""The indices of a sparse tensor as they are stored: an index may occur twice, or lie outside.  The public name has
-each once; of a tensor with several sparse dimensions it may hide one that lies outside."""
-
-values_of: Callable[[Tensor], Tensor] = _find("Tensor._values", _coalesced_values)
-"""The values that belong to them."""
-
-
-_guards = _find("_C._dynamo.guards.TensorGuards")
+def storage_of(tensor: Tensor) -> int:
+    """The same for two strided tensors that lie in one storage, and for no others but those without memory."""
+    return tensor.untyped_storage()._cdata if _STORAGES_HAVE_NUMBERS else fallbacks.storage_of(tensor)
 
 
 def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
@@ -87,18 +84,16 @@ def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
 
 def unchanged_in_python(tensors: Sequence[Tensor]) -> Callable[..., bool]:
     """The same question, asked in Python."""
+    return fallbacks.unchanged(tensors, is_itself)
 
-    def describe(t: Tensor | None) -> tuple[Any, ...]:
-        if t is None or t.layout is not torch.strided:
-            return ()
-        return type(t), t.dtype, t.device, t.shape, t.stride(), is_itself(t)
 
-    expected = [describe(t) for t in tensors]
-    return lambda *now: [describe(t) for t in now] == expected
-
+# torch.compile
 
 _COMPILER = "torch._dynamo"
 _has_compiler = importlib.util.find_spec(_COMPILER) is not None
+
+COMPILED = "_orig_mod."
+"""What torch.compile puts before the names of a module's parameters; files hold it, so it stays what it is."""
 
 
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,6 +110,27 @@ def never_traced(function: Callable[..., Any]) -> Callable[..., Any]:
         return torch.compiler.disable(function)
     function._torchdynamo_disable = True  # type: ignore[attr-defined]
     return function
+
+
+# Trees of tensors
+
+_TREES = "torch.utils._pytree"
+_trees: Any = importlib.import_module(_TREES) if importlib.util.find_spec(_TREES) else None
+
+
+def map_tree(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
+    """The function of each leaf of a tree of dictionaries, lists and tuples, and of what others have at that place.
+
+    Raises ValueError where another has no such place.
+    """
+    if _trees is None:
+        return fallbacks.map_tree(function, tree, *others)
+    leaves, structure = _trees.tree_flatten(tree)
+    at_places = zip(leaves, *map(structure.flatten_up_to, others), strict=True)
+    return _trees.tree_unflatten([function(*parts) for parts in at_places], structure)
+
+
+# Optimizers
 
 
 def _undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,20 +156,8 @@ class QuickOptimizer(Optimizer):
     load_state_dict = _undisturbed(Optimizer.load_state_dict)
 
 
-def hooks_behind(register: Callable[..., Any]) -> Any:
-    """The dictionary into which one of torch's `register_..._hook` puts hooks."""
-    handle = register(_nothing)
-    try:
-        return handle.hooks_dict_ref()
-    finally:
-        handle.remove()
-
-
-def _nothing(*_: object) -> None:
-    pass
-
-
-_BEFORE_ALL, _AFTER_ALL = map(hooks_behind, (register_optimizer_step_pre_hook, register_optimizer_step_post_hook))
+_BEFORE_ALL, _AFTER_ALL = fallbacks.BEFORE_ALL, fallbacks.AFTER_ALL
+_with_hooks = getattr(Optimizer, "profile_hook_step", fallbacks.with_hooks)
 _is_profiling = _find("autograd._profiler_enabled", lambda: True)
 
 
@@ -182,41 +186,107 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     return never_traced(quick)
 
 
-def _hooks_around(step: Callable[..., Any]) -> Callable[..., Any]:
-    """What torch makes of `step`, in Python."""
+# Schedulers
 
-    @functools.wraps(step)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        self = args[0]
-        with torch.profiler.record_function(f"Optimizer.step#{type(self).__name__}.step"):
-            for hook in (*_BEFORE_ALL.values(), *hooks_behind(self.register_step_pre_hook).values()):
-                changed = hook(self, args, kwargs)
-                args, kwargs = (args, kwargs) if changed is None else changed
-            returned = step(*args, **kwargs)
-            for hook in (*hooks_behind(self.register_step_post_hook).values(), *_AFTER_ALL.values()):
-                hook(self, args, kwargs)
-            return returned
-
-    return call
+SCHEDULER_FLAGS = ("_step_count", "_is_initial", "_get_lr_called_within_step")
+"""What torch's schedulers keep beside what they are made of."""
 
 
-_with_hooks = getattr(Optimizer, "profile_hook_step", _hooks_around)
+class Scheduler(LRScheduler):
+    """torch's base class of schedulers, which calls `begin` when one is made and `move` when one is stepped.
+
+    torch's names for these two are private; a release that has others calls `step` at both, as its first ones did.
+    """
+
+    def begin(self) -> None:
+        """Set the rates of the first epoch."""
+        raise NotImplementedError
+
+    def move(self, epoch: Any = None) -> None:
+        """Set the rates of the next epoch, or of this one."""
+        raise NotImplementedError
+
+    def rates_at_present(self) -> list[Any]:
+        """The rates of the epoch that it is at."""
+        raise NotImplementedError
+
+    def _initial_step(self) -> None:
+        self.begin()
+
+    def _update_lr(self, epoch: Any = None) -> None:
+        self.move(epoch)
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        return self.rates_at_present()
+
+    def set_flags(self) -> None:
+        """Say what torch's constructor says of a scheduler that has begun."""
+        self._step_count = 1
+        self._is_initial = self._get_lr_called_within_step = False
+
+    def count(self) -> None:
+        """Say that it was stepped."""
+        self._step_count += 1
+
+    def is_stepped_too_early(self) -> bool:
+        """Whether its first step comes before the optimizer's, as far as torch says."""
+        return self._step_count == 1 and not getattr(self.optimizer, "_opt_called", True)
+
+    @contextlib.contextmanager
+    def asked_by_step(self) -> Iterator[None]:
+        """Within it, `get_lr` is called by a step."""
+        self._get_lr_called_within_step = True
+        try:
+            yield
+        finally:
+            self._get_lr_called_within_step = False
+
+    def is_asked_by_step(self) -> bool:
+        """Whether `get_lr` is called by a step; where torch says nothing of that, yes."""
+        return getattr(self, "_get_lr_called_within_step", True)
+
+    def step_as_torch(self, epoch: Any = None) -> None:
+        """Count, warn of what is done in the wrong order, and move."""
+        _step(self, epoch)
+
+    def move_as_torch(self, epoch: Any = None) -> None:
+        """Set the rates that `get_lr` gives, for a class that has one of its own."""
+        _move(self, epoch)
+
+    def get_last_lr(self) -> list[Any]:
+        """The rates that were set last."""
+        return self._last_lr
+
+    def set_last_lr(self, rates: list[Any]) -> None:
+        """Keep the rates that were set, under the name that checkpoints have."""
+        self._last_lr = rates
 
 
-def storage_of(tensor: Tensor) -> Any:
-    """The same for two strided tensors that lie in one storage, and for no others but those without memory."""
-    return tensor.untyped_storage()._cdata if _STORAGES_HAVE_NUMBERS else _address(tensor)
+_move: Any = getattr(LRScheduler, "_update_lr", fallbacks.move)
+_step: Any = fallbacks.step if _move is fallbacks.move else LRScheduler.step
 
 
-_STORAGES_HAVE_NUMBERS = hasattr(torch.UntypedStorage, "_cdata")
+def is_beginning(scheduler: LRScheduler) -> bool:
+    """Whether torch's constructor, not the user, calls `step`; where it does not say so, never."""
+    return getattr(scheduler, "_is_initial", False)
 
 
-def _address(tensor: Tensor) -> int:
-    try:
-        return tensor.untyped_storage().data_ptr()
-    except RuntimeError:  # a tensor that shows values without memory
-        return 0
+def schedulers_in(scheduler: LRScheduler, given: Sequence[Any]) -> Sequence[Any]:
+    """What a ChainedScheduler or SequentialLR is made of.  given: what its constructor was given."""
+    return vars(scheduler).get("_schedulers", given)
 
 
-COMPILED = "_orig_mod."
-"""What torch.compile puts before the names of a module's parameters; files hold it, so it stays what it is."""
+def milestones_of(scheduler: LRScheduler, given: Sequence[int]) -> Sequence[int]:
+    """The epochs at which the schedulers of a SequentialLR begin; a checkpoint may have changed them."""
+    return vars(scheduler).get("_milestones", given)
+
+
+def phases_of(scheduler: Any, given: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The lines or half cosines of a OneCycleLR.  given: the arguments of its constructor."""
+    found = vars(scheduler).get("_schedule_phases")
+    return found or fallbacks.phases(given["pct_start"], scheduler.total_steps, three=given["three_phase"])
+
+
+def has_cosines(scheduler: Any, given: Mapping[str, Any]) -> bool:
+    """Whether they are half cosines."""
+    return (vars(scheduler).get("_anneal_func_type") or given["anneal_strategy"]) == "cos"
