@@ -18,13 +18,6 @@ from steepest.torch.internals import QuickOptimizer
 Group = dict[str, Any]
 
 
-def _made_again(rule: Callable[..., Any]) -> "RuleOptimizer":
-    """An empty instance of a rule's class, for pickle: the class has a name, but perhaps nowhere to be found by it."""
-    from steepest.torch.make import optimizer
-
-    return object.__new__(optimizer(rule))
-
-
 _ALIVE: "weakref.WeakSet[RuleOptimizer]" = weakref.WeakSet()
 
 
@@ -143,11 +136,6 @@ class RuleOptimizer(QuickOptimizer):
         else:
             group.pop(scheduled.SCHEDULES, None)
         self._has_schedules = self._has_schedules or bool(all_of_them)
-
-    def __reduce__(self) -> Any:
-        if "rule" not in vars(type(self)):  # a class that somebody wrote, found again by its name
-            return super().__reduce__()
-        return _made_again, (self.rule.function,), self.__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._forget()
