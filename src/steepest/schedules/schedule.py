@@ -1,10 +1,19 @@
-"""What a schedule is: a function of the number of the step, from 0, and what can be made of one."""
+"""What a schedule is, and the schedules that are made of others.
+
+They are in one file since each needs the other: `rate.then(following)` is a `sequence`, and that is a schedule.
+"""
 
 import dataclasses
 import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from steepest.schedules.numbers import Python, library_of
+from steepest.schedules import checks
+from steepest.schedules.numbers import Python, library_of, part_done
+
+__all__ = ["Schedule", "linear", "product", "sequence", "warmup"]
 
 
 class Schedule:
@@ -41,16 +50,12 @@ class Schedule:
 
         at: that step; where this one ends, unless it is given.
         """
-        from steepest.schedules.operations import sequence
-
         end = self.length if at is None else at
         if end is None:
             raise ValueError(f"{self!r} has no end, so nothing can follow. Say when: `.then(..., at=1000)`.")
         return sequence([self, following], [end])
 
     def __mul__(self, other: Any) -> "Schedule":
-        from steepest.schedules.operations import product
-
         if not isinstance(other, (Schedule, int, float)) or isinstance(other, bool):
             return NotImplemented
         return product(self, other)
@@ -63,14 +68,10 @@ class Schedule:
 
     def shift(self, steps: int) -> "Schedule":
         """The same so many steps later, earlier if negative."""
-        from steepest.schedules.operations import shifted
-
         return shifted(self, steps)
 
     def clip(self, low: float = -math.inf, high: float = math.inf) -> "Schedule":
         """Never below low, never above high."""
-        from steepest.schedules.operations import clipped
-
         return clipped(self, low, high)
 
     def warmup(self, steps: int, start: float = 0.0) -> "Schedule":
@@ -78,8 +79,6 @@ class Schedule:
 
         start: where the line begins, as a part of that value.
         """
-        from steepest.schedules.operations import warmup
-
         return warmup(steps, start).then(self)
 
     def __repr__(self) -> str:
@@ -96,3 +95,200 @@ def _arguments(schedule: Any) -> list[str]:
         else:
             written.append(f"{field.name}={value!r}" if by_name else repr(value))
     return written
+
+
+def _check_schedule(what: str, value: Any) -> None:
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{what} is {value!r}, not a schedule. Give one, such as cosine(3e-4, 1000).")
+
+
+@dataclass(frozen=True, repr=False)
+class sequence(Schedule):  # noqa: N801
+    """One schedule after the other, each counting from its own 0.
+
+    milestones: the steps at which the second, third, ... begin.
+    """
+
+    schedules: Sequence[Schedule]
+    milestones: Sequence[int]
+
+    def __post_init__(self) -> None:
+        schedules, milestones = list(self.schedules), list(self.milestones)
+        if not schedules:
+            raise ValueError("There are no schedules to follow one another. Give one at least.")
+        for schedule in schedules:
+            _check_schedule("A part of the sequence", schedule)
+        if len(milestones) != len(schedules) - 1:
+            raise ValueError(
+                f"{len(schedules)} schedules have {len(schedules) - 1} places where one follows another, but there are "
+                f"{len(milestones)} milestones: {milestones}. Give one for each."
+            )
+        checks.increasing("The milestones", milestones)
+        object.__setattr__(self, "schedules", tuple(schedules))
+        object.__setattr__(self, "milestones", tuple(milestones))
+
+    @property
+    def length(self) -> int | None:
+        """Where the last one ends."""
+        last = self.schedules[-1].length
+        return None if last is None else last + (self.milestones[-1] if self.milestones else 0)
+
+    def _at(self, step: Any, lib: Any) -> Any:
+        if lib is Python:
+            place = bisect_right(self.milestones, step)
+            return self.schedules[place]._at(step - (self.milestones[place - 1] if place else 0), lib)
+        value = self.schedules[0]._at(step, lib)
+        for milestone, schedule in zip(self.milestones, self.schedules[1:], strict=True):
+            value = lib.where(step < milestone, value, schedule._at(lib.at_least(step - milestone, 0), lib))
+        return value
+
+    def __repr__(self) -> str:
+        text = _in_brackets(self.schedules[0])
+        for place, milestone in enumerate(self.milestones):
+            end = sequence(self.schedules[: place + 1], self.milestones[:place]).length
+            at = "" if end == milestone else f", at={milestone}"
+            text = f"{text}.then({self.schedules[place + 1]!r}{at})"
+        return text
+
+
+class product(Schedule):  # noqa: N801
+    """The values of all parts, multiplied; numbers among them are factors."""
+
+    def __init__(self, *parts: Any) -> None:
+        schedules: list[Schedule] = []
+        factor = 1.0
+        for part in parts:
+            if isinstance(part, product):
+                schedules, factor = schedules + part.schedules, factor * part.factor
+            elif isinstance(part, Schedule):
+                schedules.append(part)
+            else:
+                checks.number("A factor", part)
+                factor *= part
+        if not schedules:
+            raise ValueError(f"The product of {list(parts)} has no schedule in it. Give one at least.")
+        self.schedules, self.factor = sorted(schedules, key=repr), factor
+
+    @property
+    def length(self) -> int | None:
+        """The longest of them."""
+        lengths = [schedule.length for schedule in self.schedules]
+        return max((length for length in lengths if length), default=0) if None not in lengths else None
+
+    def _at(self, step: Any, lib: Any) -> Any:
+        value = self.factor
+        for schedule in self.schedules:
+            value = value * schedule._at(step, lib)
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        same = isinstance(other, product) and (self.factor, self.schedules) == (other.factor, other.schedules)
+        return same if isinstance(other, Schedule) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.factor, *self.schedules))
+
+    def __repr__(self) -> str:
+        factors = [] if self.factor == 1 and len(self.schedules) > 1 else [repr(self.factor)]
+        return " * ".join([*factors, *map(repr, self.schedules)])
+
+
+@dataclass(frozen=True, repr=False)
+class shifted(Schedule):  # noqa: N801
+    """A schedule so many steps later; earlier if negative."""
+
+    schedule: Schedule
+    steps: int
+
+    def __post_init__(self) -> None:
+        _check_schedule("What is shifted", self.schedule)
+        checks.steps("The shift", self.steps, least=-(10**18))
+
+    @property
+    def length(self) -> int | None:
+        """That of the schedule, as much longer."""
+        return None if self.schedule.length is None else max(self.schedule.length + self.steps, 0)
+
+    def _at(self, step: Any, lib: Any) -> Any:
+        return self.schedule._at(lib.at_least(step - self.steps, 0), lib)
+
+    def __repr__(self) -> str:
+        return f"{_in_brackets(self.schedule)}.shift({self.steps})"
+
+
+@dataclass(frozen=True, repr=False)
+class clipped(Schedule):  # noqa: N801
+    """A schedule that never leaves an interval."""
+
+    schedule: Schedule
+    low: float = -math.inf
+    high: float = math.inf
+
+    def __post_init__(self) -> None:
+        _check_schedule("What is clipped", self.schedule)
+        if not self.low <= self.high:
+            raise ValueError(f"Nothing lies between low={self.low} and high={self.high}. Give low below high.")
+
+    @property
+    def length(self) -> int | None:
+        """That of the schedule."""
+        return self.schedule.length
+
+    def _at(self, step: Any, lib: Any) -> Any:
+        return lib.at_most(lib.at_least(self.schedule._at(step, lib), self.low), self.high)
+
+    def __repr__(self) -> str:
+        given = [f"{n}={v!r}" for n, v in (("low", self.low), ("high", self.high)) if math.isfinite(v)]
+        return f"{_in_brackets(self.schedule)}.clip({', '.join(given)})"
+
+
+@dataclass(frozen=True, repr=False)
+class linear(Schedule):  # noqa: N801
+    """A straight line: start + (end - start) t / steps."""
+
+    start: float
+    end: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        checks.number("start", self.start)
+        checks.number("end", self.end)
+        checks.steps("steps", self.steps)
+
+    @property
+    def length(self) -> int:
+        """Its steps."""
+        return self.steps
+
+    def _at(self, step: Any, lib: Any) -> Any:
+        done = part_done(step, self.steps, lib)
+        return self.start * (1 - done) + self.end * done
+
+
+@dataclass(frozen=True)
+class warmup:  # noqa: N801
+    """A straight line to whatever follows: `warmup(100).then(cosine(3e-4, 1000))`.
+
+    start: where it begins, as a part of the first value of what follows.
+    """
+
+    steps: int
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.steps("The warmup", self.steps)
+        checks.number("start", self.start)
+
+    def then(self, following: Schedule) -> Schedule:
+        """The line, then the following schedule from its own 0."""
+        _check_schedule("What follows the warmup", following)
+        first = following(0)
+        return linear(self.start * first, first, self.steps).then(following)
+
+    def __call__(self, step: Any) -> Any:
+        """Nothing: it has no value yet (TypeError)."""
+        raise TypeError(f"{self!r} does not know where it leads. Say it: `warmup({self.steps}).then(constant(1e-3))`.")
+
+
+def _in_brackets(schedule: Schedule) -> str:
+    return f"({schedule!r})" if isinstance(schedule, product) else repr(schedule)

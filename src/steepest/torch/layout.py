@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from steepest.kernels import cpu
+from steepest.torch.internals import is_itself, unchanged, unchanged_in_python
 
 PLAIN = (Tensor, torch.nn.Parameter)
 """The types whose memory is what they show; a subclass such as DTensor may answer for memory elsewhere."""
@@ -64,11 +65,6 @@ def has_kernel(tensor: Tensor) -> bool:
     )
 
 
-def is_itself(tensor: Tensor) -> bool:
-    """Whether memory holds the values that are shown: neither negated nor conjugated, nor zeros that have no memory."""
-    return not tensor.is_neg() and not tensor.is_conj() and not tensor._is_zerotensor()
-
-
 def lies_in_its_storage(tensor: Tensor) -> bool:
     """Whether a strided tensor's storage was neither freed nor made smaller under it."""
     end = (int(tensor.storage_offset()) + _extent(tensor)) * tensor.element_size()
@@ -87,30 +83,7 @@ def memory(tensor: Tensor) -> tuple[int, int]:
     return tensor.data_ptr(), tensor.data_ptr() + _extent(tensor) * tensor.element_size()
 
 
-def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    """`check(*tensors)`: whether each still has the type, dtype, device, shape and strides it has now.
-
-    torch.compile guards its compiled code by the same question, so torch has an answer in C++: 0.1 us a tensor, where
-    asking each attribute from Python costs 0.4 us.  It is not a public name, hence the slower answer beside it.
-    """
-    guards = getattr(getattr(torch._C, "_dynamo", None), "guards", None)
-    if guards is None or not hasattr(guards, "TensorGuards"):
-        return _unchanged_in_python(tensors)
-    sizes, strides = [list(t.shape) for t in tensors], [list(t.stride()) for t in tensors]
-    return guards.TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
-
-
 def surely_unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
     """The same, asked twice before the answer is no: torch's guards say so too where only autocast was switched."""
-    quick, slow = unchanged(tensors), _unchanged_in_python(tensors)
+    quick, slow = unchanged(tensors), unchanged_in_python(tensors)
     return lambda *now: quick(*now) or slow(*now)
-
-
-def _unchanged_in_python(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    def describe(t: Tensor | None) -> tuple:
-        if t is None or t.layout is not torch.strided:
-            return ()
-        return type(t), t.dtype, t.device, t.shape, t.stride(), is_itself(t)
-
-    expected = [describe(t) for t in tensors]
-    return lambda *now: [describe(t) for t in now] == expected

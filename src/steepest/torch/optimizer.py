@@ -1,7 +1,5 @@
 """The optimizer of an elementwise rule: a kernel where there is one for the tensors at hand, else the rule itself."""
 
-import sys
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -11,6 +9,7 @@ from steepest.compiler.program import Program, program
 from steepest.torch import sparse
 from steepest.torch.base import Group, RuleOptimizer
 from steepest.torch.entry import Entry
+from steepest.torch.internals import untraced
 from steepest.torch.plan import Gradients, Plan, make
 from steepest.torch.seen import States
 from steepest.torch.state import State, check_gradient, check_saved, complete
@@ -18,11 +17,6 @@ from steepest.torch.tensors import step_in_place
 
 MOST_PLANS = 4
 """Of one parameter group: where the parameters that have a gradient change from step to step, each set has its own."""
-
-
-def _untraced(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep torch.compile, if it is about, away from a function."""
-    return torch._dynamo.disable(function) if "torch._dynamo" in sys.modules else function
 
 
 class ElementwiseOptimizer(RuleOptimizer):
@@ -38,7 +32,7 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._step_group(index, group)
 
     def _step_group(self, index: int, group: Group) -> None:
-        plan, gradients = self._fitting(index, group) or _untraced(self._plan_anew)(index, group)
+        plan, gradients = self._fitting(index, group) or untraced(self._plan_anew)(index, group)
         if plan.is_one_kernel:
             plan.kernels[0].run(gradients[0], group)
         else:

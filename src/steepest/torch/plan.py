@@ -18,15 +18,14 @@ from steepest.compiler.program import Program, choices, switches
 from steepest.kernels.launch import Launch
 from steepest.kernels.table import NO_MEMORY, OVERLAP
 from steepest.torch.entry import Entry, is_sparse
+from steepest.torch.internals import gradient_of, increment_version, is_itself, unchanged
 from steepest.torch.layout import (
     KERNEL_DTYPES,
     cell_size,
     has_kernel,
-    is_itself,
     laid_out_as,
     same_layout,
     surely_unchanged,
-    unchanged,
 )
 from steepest.torch.overlap import Written, writing_together
 from steepest.torch.state import State, check_memory, no_memory
@@ -44,8 +43,6 @@ Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through t
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
 _address, _offset = Tensor.data_ptr, Tensor.storage_offset
 _storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
-_gradient = torch._C.TensorBase.__dict__["grad"].__get__
-_increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
 
 
 class ChangedError(Exception):
@@ -81,7 +78,7 @@ class Kernel:
         """
         if list(map(_address, self._addressed)) != self._addresses or list(map(_bytes, self._storages)) != self._sizes:
             raise ChangedError
-        gradients = list(map(_gradient, self.parameters))
+        gradients = list(map(gradient_of, self.parameters))
         places = list(map(_address, gradients))
         if places != self._places:
             self._check_memory(gradients)
@@ -111,7 +108,7 @@ class Kernel:
         if refused == OVERLAP:
             tensors = [laid_out_as(g, p) for g, p in zip(tensors, self.parameters, strict=True)]
             self.launch.run(list(map(_address, tensors)), group, maximize, threads)
-        _increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
+        increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
 
 
 class Plan:

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import increment_version
 
 from steepest.compiler.program import Program
 from steepest.kernels.launch import Launch
 from steepest.kernels.table import NO_MEMORY, OVERLAP
 from steepest.torch.entry import Entry
+from steepest.torch.internals import increment_version, indices_of, values_of
 from steepest.torch.layout import KERNEL_DTYPES, cell_size, cells, has_kernel, laid_out_as
 from steepest.torch.state import check_memory, no_memory
 from steepest.torch.tensors import step_in_place
@@ -36,9 +36,9 @@ def checked(gradient: Tensor) -> Tensor:
 
     Raises RuntimeError.
     """
-    for part in (gradient._indices(), gradient._values()):
+    for part in (indices_of(gradient), values_of(gradient)):
         check_memory(part, "a sparse gradient")
-    indices, sizes = gradient._indices(), gradient.shape[: gradient.sparse_dim()]
+    indices, sizes = indices_of(gradient), gradient.shape[: gradient.sparse_dim()]
     if indices.numel():
         low, high = indices.amin(1).tolist(), indices.amax(1).tolist()
         if min(low) < 0 or any(i >= n for i, n in zip(high, sizes, strict=True)):

@@ -10,6 +10,7 @@ from torch import Tensor
 from steepest.compiler.branches import numbers
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
+from steepest.torch.internals import is_zero_tensor
 from steepest.torch.layout import PLAIN, lies_in_its_storage
 
 State = dict[str, Any]
@@ -72,7 +73,7 @@ def check_memory(tensor: Tensor, what: str) -> None:
         tensor.layout is torch.strided
         and tensor.device.type == "cpu"
         and type(tensor) in PLAIN
-        and not tensor._is_zerotensor()
+        and not is_zero_tensor(tensor)
         and not lies_in_its_storage(tensor)
     ):
         raise no_memory(what)
