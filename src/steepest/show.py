@@ -48,9 +48,9 @@ def show(name: str, form: str = "summary", options: Sequence[str] = ()) -> str:
     if form == "formula":
         return formula(lines)
     if form == "numba":
-        from steepest.kernels import cpu
+        from steepest.kernels.cpu import codegen
 
-        return cpu.text(lines)
+        return codegen.text(lines)
     return _summary(rule, lines)
 
 

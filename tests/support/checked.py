@@ -25,7 +25,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from steepest.kernels import cpu, launch, native, precision
+from steepest.kernels.cpu import entries, launch, native, precision
 from steepest.torch import overlap, plan, sparse
 from steepest.torch.base import RuleOptimizer
 
@@ -103,7 +103,7 @@ class Build:
         self._failure: BaseException | None = None
 
     def load(self, name: str, source: str, names: Callable[[], Mapping[str, Any]], *, salt: str = "") -> Any:
-        """Stands in for `steepest.kernels.native.load`."""
+        """Stands in for `steepest.kernels.cpu.native.load`."""
         scope: dict[str, Any] = dict(names()) | {"exp": np.exp, "log": np.log}
         scope |= {word: what.bind(word, self) for word, what in scope.items() if isinstance(what, Access)}
         exec(self.edit(source), scope)
@@ -111,7 +111,7 @@ class Build:
 
     def _call(self, function: Callable[[int], int], arguments: int, *, is_kernel: bool) -> int:
         """An exception cannot pass through C: it is kept, and raised when the step is over."""
-        given = (ctypes.c_int64 * (cpu.ARGUMENTS if is_kernel else 0)).from_address(arguments)
+        given = (ctypes.c_int64 * (entries.ARGUMENTS if is_kernel else 0)).from_address(arguments)
         try:
             self.calls.append(function.__name__)
             self._here.allowed = self._list_memory()
@@ -121,7 +121,7 @@ class Build:
         except BaseException as failure:
             self._failure = self._failure or failure
             if is_kernel:  # let nobody wait for the chunks that are left
-                given[cpu.NEXT_CHUNK] = given[cpu.DONE] = 1 << 60
+                given[entries.NEXT_CHUNK] = given[entries.DONE] = 1 << 60
             return 0
 
     def check(self, word: str, dtype: str, address: int) -> None:

@@ -10,7 +10,7 @@ from torch.nn import Parameter
 
 from steepest.compiler.branches import numbers
 from steepest.compiler.program import program
-from steepest.kernels import native
+from steepest.kernels.cpu import native
 from steepest.testing.compare import Difference, Kept, agree, near, same
 from steepest.testing.law import law
 from steepest.testing.subject import (

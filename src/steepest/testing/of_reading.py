@@ -3,7 +3,7 @@
 import torch
 
 from steepest.compiler.program import program
-from steepest.kernels import cpu
+from steepest.kernels.cpu import codegen
 from steepest.testing.compare import Difference
 from steepest.testing.law import law
 from steepest.testing.subject import Subject, by_rule, problem
@@ -14,7 +14,7 @@ def can_be_read(subject: Subject) -> None:
     """The function is a rule, whichever way its switches are set; else RuleError says which line is not."""
     for hyperparameters in subject.choices():
         if subject.rule.elementwise:
-            cpu.text(program(subject.rule, hyperparameters))
+            codegen.text(program(subject.rule, hyperparameters))
 
 
 @law(cause="the new value was given another name, or the state is left from an earlier version of the rule.")

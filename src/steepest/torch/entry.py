@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program
-from steepest.kernels.launch import Row
+from steepest.kernels.cpu.launch import Row
 from steepest.torch.layout import PLAIN, cells
 from steepest.torch.state import State
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from steepest.kernels import cpu
+from steepest.kernels.cpu import codegen
 from steepest.torch.internals import is_itself, unchanged, unchanged_in_python
 
 PLAIN = (Tensor, torch.nn.Parameter)
 """The types whose memory is what they show; a subclass such as DTensor may answer for memory elsewhere."""
-KERNEL_DTYPES = {getattr(torch, name): name for name in cpu.DTYPES}
+KERNEL_DTYPES = {getattr(torch, name): name for name in codegen.DTYPES}
 KERNEL_DTYPES |= {torch.complex64: "float32", torch.complex128: "float64"}  # a pair of cells, each stepped by itself
 
 

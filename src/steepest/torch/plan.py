@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program, choices, switches
-from steepest.kernels.launch import Launch
-from steepest.kernels.table import NO_MEMORY, OVERLAP
+from steepest.kernels.cpu.before_step import NO_MEMORY, OVERLAP
+from steepest.kernels.cpu.launch import Launch
 from steepest.torch.entry import Entry, is_sparse
 from steepest.torch.internals import gradient_of, increment_version, is_itself, unchanged
 from steepest.torch.layout import (

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program
-from steepest.kernels.launch import Launch
-from steepest.kernels.table import NO_MEMORY, OVERLAP
+from steepest.kernels.cpu.before_step import NO_MEMORY, OVERLAP
+from steepest.kernels.cpu.launch import Launch
 from steepest.torch.entry import Entry
 from steepest.torch.internals import increment_version, indices_of, values_of
 from steepest.torch.layout import KERNEL_DTYPES, cell_size, cells, has_kernel, laid_out_as

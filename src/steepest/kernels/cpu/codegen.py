@@ -18,15 +18,8 @@ from typing import Any
 from steepest.compiler.program import Program
 from steepest.compiler.python import SPELLINGS, assignment, call, choice, compared
 from steepest.compiler.python import text as python_text
-from steepest.kernels.native import Native, load
-
-FIRST_CHUNK, ELEMENTS, SCALAR_ROW, STEP, STEP_IS_DOUBLE, PARAMETER, STATE = range(7)
-"""Columns of the table; the states follow from column STATE on."""
-
-(TABLE, COLUMNS, ROWS, CHUNK, CHUNKS, NEXT_CHUNK, DONE) = range(7)
-(GRADIENTS, GRADIENT_SIZE, SCALARS, WRITTEN, WRITTEN_COUNT, STEPS) = range(7, 13)
-"""Entries of the arguments: addresses of arrays, counts, and the two counters NEXT_CHUNK and DONE."""
-ARGUMENTS = 13
+from steepest.kernels.cpu import entries
+from steepest.kernels.cpu.native import Native, load
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 """What a kernel can read and write; the arithmetic is float64 where any array is, float32 elsewhere."""
@@ -85,8 +78,8 @@ def kernel(program: Program, dtypes: tuple[str, ...], *, indexed: bool = False) 
 def text(program: Program, *, indexed: bool = False) -> str:
     """The kernel as Python text, as Numba is given it."""
     arrays = program.arrays
-    columns = {array: f"load_int64_(row_, {PARAMETER + k})" for k, array in enumerate(("p", *program.state))}
-    columns["g"] = f"load_int64_(load_int64_(arguments_, {GRADIENTS}), first_)"
+    columns = {array: f"load_int64_(row_, {entries.PARAMETER + k})" for k, array in enumerate(("p", *program.state))}
+    columns["g"] = f"load_int64_(load_int64_(arguments_, {entries.GRADIENTS}), first_)"
     slots = "".join(
         f"        c{i}_ = load_scalar_(scalars_, {i + 1})  # {python_text(slot)}\n"
         for i, slot in enumerate(program.slots)
@@ -98,32 +91,34 @@ def text(program: Program, *, indexed: bool = False) -> str:
     body.append("g = gradient_scale_ * g")
     body += [assignment(line, OPERATIONS, _constant) for line in program.elements]
     body += [f"store_{array}_({array}_at_, {there}, {array})" for array in program.written]
-    index = STATE + len(program.state)
+    index = entries.STATE + len(program.state)
     width = index + 2 * indexed
     loop = _SLICES.format(index=index, size=index + 1) if indexed else _ELEMENTS
+    scalar_row = f"load_int64_(row_, {entries.SCALAR_ROW}) * scalar_row_size_"
+    scalars = f"load_int64_(arguments_, {entries.SCALARS}) + {scalar_row}"
     lines = "".join(f"{' ' * (16 if indexed else 12)}{line}\n" for line in body)
     return f"""\
 def {program.rule.name}(arguments_):
-    table_ = load_int64_(arguments_, {TABLE})
+    table_ = load_int64_(arguments_, {entries.TABLE})
     while True:
-        chunk_ = fetch_add_(arguments_ + {8 * NEXT_CHUNK})
-        if chunk_ >= load_int64_(arguments_, {CHUNKS}):
+        chunk_ = fetch_add_(arguments_ + {8 * entries.NEXT_CHUNK})
+        if chunk_ >= load_int64_(arguments_, {entries.CHUNKS}):
             return 0
         first_ = 0
-        last_ = load_int64_(arguments_, {ROWS}) - 1
+        last_ = load_int64_(arguments_, {entries.ROWS}) - 1
         while first_ < last_:  # the last row whose first chunk is not behind this one
             middle_ = (first_ + last_ + 1) // 2
-            if load_int64_(table_, middle_ * {width} + {FIRST_CHUNK}) <= chunk_:
+            if load_int64_(table_, middle_ * {width} + {entries.FIRST_CHUNK}) <= chunk_:
                 first_ = middle_
             else:
                 last_ = middle_ - 1
         row_ = table_ + first_ * {8 * width}
-        size_ = load_int64_(arguments_, {CHUNK})
-        begin_ = (chunk_ - load_int64_(row_, {FIRST_CHUNK})) * size_
-        end_ = min(begin_ + size_, load_int64_(row_, {ELEMENTS}))
-{places}        scalars_ = load_int64_(arguments_, {SCALARS}) + load_int64_(row_, {SCALAR_ROW}) * scalar_row_size_
+        size_ = load_int64_(arguments_, {entries.CHUNK})
+        begin_ = (chunk_ - load_int64_(row_, {entries.FIRST_CHUNK})) * size_
+        end_ = min(begin_ + size_, load_int64_(row_, {entries.ELEMENTS}))
+{places}        scalars_ = {scalars}
         gradient_scale_ = load_scalar_(scalars_, 0)  # -1 to maximize
-{slots}{loop}{lines}        fetch_add_(arguments_ + {8 * DONE})
+{slots}{loop}{lines}        fetch_add_(arguments_ + {8 * entries.DONE})
 """
 
 
@@ -144,7 +139,7 @@ def _names(program: Program, dtypes: tuple[str, ...]) -> Mapping[str, Any]:
     """What the text's names stand for."""
     import math
 
-    from steepest.kernels import precision
+    from steepest.kernels.cpu import precision
 
     real = arithmetic(dtypes)
     arrays = dict(zip(program.arrays, dtypes, strict=True))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from steepest.kernels import cpu, launch, native, openmp
+from steepest.kernels.cpu import entries, launch, native, openmp
 from steepest.torch import layout, plan
 from support import checked
 from support.configurations import TABLE, Configuration
@@ -102,18 +102,18 @@ def test_rows_whose_steps_differ():
 FAULTS = {
     "one element too many": ("range(begin_, end_)", "range(begin_, end_ + 1)"),
     "one element too early": ("range(begin_, end_)", "range(begin_ - 1, end_)"),
-    "no end of a row": (f"min(begin_ + size_, load_int64_(row_, {cpu.ELEMENTS}))", "begin_ + size_"),
-    "one row too many": (f"load_int64_(arguments_, {cpu.ROWS}) - 1", f"load_int64_(arguments_, {cpu.ROWS})"),
+    "no end of a row": (f"min(begin_ + size_, load_int64_(row_, {entries.ELEMENTS}))", "begin_ + size_"),
+    "one row too many": (f"load_int64_(arguments_, {entries.ROWS}) - 1", f"load_int64_(arguments_, {entries.ROWS})"),
     "a table too wide": ("row_ = table_ + first_ * ", "row_ = table_ + 8 + first_ * "),
     "a slot that is not there": ("load_scalar_(scalars_, 1)", "load_scalar_(scalars_, 100)"),
-    "another row of scalars": (f"load_int64_(row_, {cpu.SCALAR_ROW}) *", "9 *"),
+    "another row of scalars": (f"load_int64_(row_, {entries.SCALAR_ROW}) *", "9 *"),
     "a gradient for a state": ("load_exp_avg_(exp_avg_at_, i_)", "load_exp_avg_(g_at_, i_)"),
     "a gradient written to": ("store_p_(p_at_, i_, p)", "store_p_(g_at_, i_, p)"),
-    "two states exchanged": (f"exp_avg_at_ = load_int64_(row_, {cpu.STATE})", "exp_avg_at_ = load_int64_(row_, 7)"),
+    "two states exchanged": (f"exp_avg_at_ = load_int64_(row_, {entries.STATE})", "exp_avg_at_ = load_int64_(row_, 7)"),
     "a counter that is none": ("chunk_ = fetch_add_(arguments_ + ", "chunk_ = fetch_add_(arguments_ + 999 + "),
     "a step count too many": ("range(rows):\n        address", "range(rows + 1):\n        address"),
-    "a step count of float64": (f"if load_int64(table + row * width, {cpu.STEP_IS_DOUBLE}):", "if True:"),
-    "a range too far": (f"last = load_int64(arguments, {cpu.WRITTEN_COUNT})\n", "last = 99\n"),
+    "a step count of float64": (f"if load_int64(table + row * width, {entries.STEP_IS_DOUBLE}):", "if True:"),
+    "a range too far": (f"last = load_int64(arguments, {entries.WRITTEN_COUNT})\n", "last = 99\n"),
 }
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from steepest.compiler.host import scalars
 from steepest.compiler.program import Program
-from steepest.kernels import cpu, openmp
-from steepest.kernels.numbers import Numbers
-from steepest.kernels.table import NO_MEMORY, OVERLAP, STEPS_DIFFER, check, prepare
-from steepest.kernels.workers import WORKERS, wait_until
+from steepest.kernels.cpu import codegen, entries, openmp
+from steepest.kernels.cpu.before_step import NO_MEMORY, OVERLAP, STEPS_DIFFER, check, prepare
+from steepest.kernels.cpu.numbers import Numbers
+from steepest.kernels.cpu.workers import WORKERS, wait_until
 
 PARALLEL_FROM = 128 * 1024
 """Elements from which other threads are called in: that costs 3 to 15 us, an element about 0.5 ns."""
@@ -63,10 +63,10 @@ class Launch:
     def __init__(self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]) -> None:
         self._compute, self._slots = scalars(program), len(program.slots)
         indexed = bool(rows[0].index)
-        self._kernel = cpu.kernel(program, dtypes, indexed=indexed)
+        self._kernel = codegen.kernel(program, dtypes, indexed=indexed)
         self._entry = ctypes.cast(self._kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
         self._prepare = prepare()
-        self._real = ctypes.c_double if cpu.arithmetic(dtypes) == "float64" else ctypes.c_float
+        self._real = ctypes.c_double if codegen.arithmetic(dtypes) == "float64" else ctypes.c_float
         self._fresh = [row.fresh for row in rows] if any(row.fresh for row in rows) else None
         elements = sum(row.elements * row.slice for row in rows)
         self._worth_sharing = elements >= PARALLEL_FROM
@@ -88,7 +88,7 @@ class Launch:
         written: [begin, end) by address, in order, one after the other; `self.written` among them.
         """
         self.written = written
-        self._arguments[cpu.WRITTEN], self._arguments[cpu.WRITTEN_COUNT] = written.ctypes.data, len(written)
+        self._arguments[entries.WRITTEN], self._arguments[entries.WRITTEN_COUNT] = written.ctypes.data, len(written)
 
     def refuses(self, gradients: Sequence[int]) -> bool:
         """Whether `run` would not take a step along these."""
@@ -96,7 +96,7 @@ class Launch:
         return check()(self._address) != 0
 
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
-        """Take one step; 0 if it was taken, else OVERLAP or NO_MEMORY, with nothing changed (see `table.prepare`).
+        """Take one step; 0 if it was taken, else OVERLAP or NO_MEMORY, with nothing changed.
 
         gradients: address of each row's gradient, laid out as its parameter.  threads: how many may work.
         """
@@ -109,17 +109,17 @@ class Launch:
         except BaseException:  # a hyperparameter that is no number: this step was not taken
             self._count_back()
             raise
-        self._arguments[cpu.SCALARS] = ctypes.addressof(scalars)
+        self._arguments[entries.SCALARS] = ctypes.addressof(scalars)
         if threads > 1 and self._worth_sharing:
             self._run_with(threads)
         else:
-            self._arguments[cpu.NEXT_CHUNK] = 0
+            self._arguments[entries.NEXT_CHUNK] = 0
             self._kernel(self._address)
         self._fresh = None
         return 0
 
     def _count_back(self) -> None:
-        for address, is_double in self._table[:, [cpu.STEP, cpu.STEP_IS_DOUBLE]].tolist():
+        for address, is_double in self._table[:, [entries.STEP, entries.STEP_IS_DOUBLE]].tolist():
             if address:
                 (ctypes.c_double if is_double else ctypes.c_float).from_address(address).value -= 1
 
@@ -128,12 +128,12 @@ class Launch:
         if team is None:
             self._run_with_workers(min(threads, self._chunks) - 1)
         else:
-            self._arguments[cpu.NEXT_CHUNK] = 0
+            self._arguments[entries.NEXT_CHUNK] = 0
             team(self._entry, self._address, threads)
 
     def _run_with_workers(self, helpers: int) -> None:
         arguments = type(self._arguments)(*self._arguments)  # a worker that wakes late finds its own, finished counters
-        arguments[cpu.NEXT_CHUNK] = arguments[cpu.DONE] = 0
+        arguments[entries.NEXT_CHUNK] = arguments[entries.DONE] = 0
         address = ctypes.addressof(arguments)
 
         def job(_alive: object = (self, arguments)) -> None:
@@ -143,7 +143,7 @@ class Launch:
         try:
             self._kernel(address)
         finally:  # nobody may touch the tensors while a worker still writes, not even after Ctrl-C
-            wait_until(lambda: arguments[cpu.DONE] >= self._chunks)
+            wait_until(lambda: arguments[entries.DONE] >= self._chunks)
 
     def _scalars(self, hyperparameters: Mapping[str, Any], sign: float, *, differ: bool) -> Any:
         """The numbers of this step: one row of slots, or one for each kind of row where they differ."""
@@ -151,7 +151,7 @@ class Launch:
             differ = self._numbers.fetch() or differ
         if not differ and self._fresh is None:
             if not self._rows_are_one:
-                self._table[:, cpu.SCALAR_ROW] = 0
+                self._table[:, entries.SCALAR_ROW] = 0
                 self._rows_are_one = True
             self._one_row[:] = (sign, *self._values(hyperparameters, self._steps[0], _NOTHING_FRESH))
             scalars = self._one_row
@@ -169,7 +169,7 @@ class Launch:
             numbers = tuple(self._numbers.values[row]) if self._numbers else ()
             kinds.setdefault((step, fresh, numbers), []).append(row)
         for position, rows in enumerate(kinds.values()):
-            self._table[rows, cpu.SCALAR_ROW] = position
+            self._table[rows, entries.SCALAR_ROW] = position
         scalars = self._scalar_rows(len(kinds))
         scalars[:] = [
             value
@@ -192,15 +192,15 @@ class Launch:
         return (self._real * (rows * (1 + self._slots)))()
 
     def _constant_arguments(self, gradient_size: int) -> Any:
-        values = (ctypes.c_int64 * cpu.ARGUMENTS)()
-        values[cpu.TABLE], (values[cpu.ROWS], values[cpu.COLUMNS]) = (
+        values = (ctypes.c_int64 * entries.ARGUMENTS)()
+        values[entries.TABLE], (values[entries.ROWS], values[entries.COLUMNS]) = (
             self._table.ctypes.data,
             self._table.shape,
         )
-        values[cpu.GRADIENTS], values[cpu.GRADIENT_SIZE] = ctypes.addressof(self._gradients), gradient_size
-        values[cpu.WRITTEN], values[cpu.WRITTEN_COUNT] = self.written.ctypes.data, len(self.written)
-        values[cpu.STEPS], values[cpu.CHUNKS] = ctypes.addressof(self._steps), self._chunks
-        values[cpu.CHUNK] = self._chunk
+        values[entries.GRADIENTS], values[entries.GRADIENT_SIZE] = ctypes.addressof(self._gradients), gradient_size
+        values[entries.WRITTEN], values[entries.WRITTEN_COUNT] = self.written.ctypes.data, len(self.written)
+        values[entries.STEPS], values[entries.CHUNKS] = ctypes.addressof(self._steps), self._chunks
+        values[entries.CHUNK] = self._chunk
         return values
 
 

@@ -11,8 +11,8 @@ from torch.nn import Parameter
 import steepest
 from steepest.compiler.program import program
 from steepest.compiler.rule import read
-from steepest.kernels import cpu
-from steepest.kernels.launch import Launch, Row
+from steepest.kernels.cpu import entries
+from steepest.kernels.cpu.launch import Launch, Row
 
 ELEMENTS = 2**31 + 5
 
@@ -31,12 +31,12 @@ def test_the_last_chunks_of_a_dense_tensor():
     row = Row(ELEMENTS, p.data_ptr(), (), 0, False, frozenset())
     launch = Launch(program(rule, rule.hyperparameters), ("bfloat16", "bfloat16"), [2, 2], [row])
     arguments = launch._arguments
-    chunks, size = arguments[cpu.CHUNKS], arguments[cpu.CHUNK]
+    chunks, size = arguments[entries.CHUNKS], arguments[entries.CHUNK]
     assert (chunks - 1) * size < ELEMENTS <= chunks * size
     launch._gradients[:] = [g.data_ptr()]
     scalars = launch._scalars(rule.hyperparameters | {"lr": 0.5}, 1.0, differ=False)
-    arguments[cpu.SCALARS] = torch.frombuffer(scalars, dtype=torch.uint8).data_ptr()
-    arguments[cpu.NEXT_CHUNK] = chunks - 1
+    arguments[entries.SCALARS] = torch.frombuffer(scalars, dtype=torch.uint8).data_ptr()
+    arguments[entries.NEXT_CHUNK] = chunks - 1
     launch._kernel(launch._address)
     assert p[-5:].tolist() == [-0.5] * 5
     assert p[(chunks - 1) * size : -5].count_nonzero() == 0
