@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from steepest import RuleError, rules
-from steepest.kernels.cpu import codegen, launch
+from steepest.kernels.cpu import codegen, step
 from steepest.ops import abs, exp, log, sign, sqrt, where
 from steepest.tensor_ops import root_mean_square, whole
 from steepest.testing import BrokenLawError, check_rule, laws
@@ -330,7 +330,7 @@ def test_threads_that_leave_work_undone_are_caught(monkeypatch):
         p = p - lr * g
         return p
 
-    monkeypatch.setattr(launch.Launch, "_run_with", lambda self, threads: None)
+    monkeypatch.setattr(step.CPUStep, "_run_with", lambda self, threads: None)
     assert_broken("any number of threads", descend, "2 threads instead of 1, 200003 elements, torch.float32: p[0] is ")
 
 

@@ -194,7 +194,7 @@ def test_one_state_for_two_groups_of_different_layouts():
     refresh(p, q)
     optimizer.step()
     held = {id(value) for value in optimizer.state[p].values()}
-    kept = {id(array) for (plan,) in optimizer._plans.values() for kernel in plan.kernels for array in kernel._arrays}
+    kept = {id(array) for (plan,) in optimizer._plans.values() for batch in plan.batches for array in batch._arrays}
     assert kept <= held | {id(p), id(q)}, "no kernel writes to a state that nobody sees"
 
 

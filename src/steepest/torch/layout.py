@@ -5,17 +5,42 @@ stretch of memory exactly once, in any order of strides) and laid out alike.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from steepest.kernels.cpu import codegen
+from steepest.kernels.backend import backend_of
 from steepest.torch.internals import is_itself, unchanged, unchanged_in_python
 
 PLAIN = (Tensor, torch.nn.Parameter)
 """The types whose memory is what they show; a subclass such as DTensor may answer for memory elsewhere."""
-KERNEL_DTYPES = {getattr(torch, name): name for name in codegen.DTYPES}
-KERNEL_DTYPES |= {torch.complex64: "float32", torch.complex128: "float64"}  # a pair of cells, each stepped by itself
+STORAGE_OF_DTYPE = {getattr(torch, name): name for name in ("float64", "float32", "bfloat16", "float16")}
+STORAGE_OF_DTYPE |= {torch.complex64: "float32", torch.complex128: "float64"}  # a pair of cells, each stepped by itself
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a tensor is kept: the name of its storage, and a plain tensor for each part of memory."""
+
+    storage: str
+    parts: tuple[Tensor, ...]
+
+
+STORED: dict[type, Callable[[Any], Stored]] = {}
+"""Subclasses of Tensor that keep their numbers in a storage of their own, and how; a new one is a line here."""
+
+
+def stored(tensor: Tensor) -> Stored:
+    """How a tensor is kept; KeyError for a dtype that no kernel reads."""
+    own = STORED.get(type(tensor))
+    return own(tensor) if own else Stored(STORAGE_OF_DTYPE[tensor.dtype], (tensor,))
+
+
+def parts(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The tensors whose memory holds a tensor's numbers: itself, unless it is kept in another way."""
+    return STORED[type(tensor)](tensor).parts if type(tensor) in STORED else (tensor,)
 
 
 def is_dense(tensor: Tensor) -> bool:
@@ -50,15 +75,24 @@ def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 def has_kernel(tensor: Tensor) -> bool:
-    """Whether a kernel can walk this tensor: plain memory of the CPU, of a dtype that kernels read, dense.
+    """Whether a kernel can walk this tensor: plain, dense memory of a device and a storage that a backend knows."""
+    backend = backend_of(tensor.device.type)
+    if backend is None or not all(map(_is_plain, parts(tensor))):
+        return False
+    is_known = type(tensor) in STORED or tensor.dtype in STORAGE_OF_DTYPE
+    return is_known and stored(tensor).storage in backend.storages
 
-    Lazily negated or conjugated views do not hold the values they show.
-    """
+
+def is_walked_like(tensor: Tensor, p: Tensor) -> bool:
+    """Whether a kernel that walks p meets the same elements of this tensor at the same places."""
+    return has_kernel(tensor) and all(same_layout(part, p) for part in parts(tensor))
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether memory is what is shown: lazily negated or conjugated views do not hold the values they show."""
     return (
         type(tensor) in PLAIN
-        and tensor.device.type == "cpu"
         and tensor.layout is torch.strided
-        and tensor.dtype in KERNEL_DTYPES
         and is_itself(tensor)
         and tensor.data_ptr() % cell_size(tensor) == 0
         and is_dense(tensor)

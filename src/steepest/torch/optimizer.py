@@ -33,8 +33,8 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _step_group(self, index: int, group: Group) -> None:
         plan, gradients = self._fitting(index, group) or untraced(self._plan_anew)(index, group)
-        if plan.is_one_kernel:
-            plan.kernels[0].run(gradients[0], group)
+        if plan.is_one_batch:
+            plan.batches[0].run(gradients[0], group)
         else:
             self._step_parts(plan, gradients, group)
         plan.was_run = True
@@ -43,8 +43,8 @@ class ElementwiseOptimizer(RuleOptimizer):
         dense = [(entry, self._checked(plan, group, entry)) for entry in plan.unfused]
         slices = [(entry, sparse.checked(self._checked(plan, group, entry))) for entry in plan.sparse]
         gradients, dense, slices = plan.apart(gradients, dense, slices)
-        for kernel, found in zip(plan.kernels, gradients, strict=True):
-            kernel.run(found, group)
+        for batch, found in zip(plan.batches, gradients, strict=True):
+            batch.run(found, group)
         for entry, g in dense:
             self._step_on_tensors(plan.program, group, entry, g)
         for entry, g in slices:

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program
-from steepest.kernels.cpu.before_step import NO_MEMORY, OVERLAP
-from steepest.kernels.cpu.launch import Launch
+from steepest.kernels.backend import NO_MEMORY, OVERLAP, backend_of
 from steepest.torch.entry import Entry
 from steepest.torch.internals import increment_version, indices_of, values_of
-from steepest.torch.layout import KERNEL_DTYPES, cell_size, cells, has_kernel, laid_out_as
+from steepest.torch.layout import cells, has_kernel, laid_out_as
 from steepest.torch.state import check_memory, no_memory
 from steepest.torch.tensors import step_in_place
 
@@ -58,14 +57,15 @@ def _slice_numbers(gradient: Tensor) -> Tensor:
 
 def _step_in_kernel(program: Program, entry: Entry, slices: Tensor, values: Tensor, group: Mapping[str, Any]) -> None:
     slices = slices.contiguous()
-    tensors = [entry.p, values, *entry.arrays(program)[1:]]
+    backend = backend_of(entry.p.device.type)
+    assert backend is not None, "has_kernel asks for it"
     row = entry.row(program)
     row = row.of_slices(slices.data_ptr(), len(slices) if values.numel() else 0, size=max(1, cells(values[:1])))
-    launch = Launch(program, tuple(KERNEL_DTYPES[t.dtype] for t in tensors), [cell_size(t) for t in tensors], [row])
-    refused = launch.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
+    prepared = backend.prepare(program, entry.storages(program, values), [row])
+    refused = prepared.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
     if refused == OVERLAP:
         values = laid_out_as(values, values)
-        launch.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
+        prepared.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
     if refused == NO_MEMORY:
         raise no_memory("a gradient")
     increment_version([entry.p])

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from steepest.kernels.cpu import entries, launch, native, openmp
+from steepest.kernels import backend
+from steepest.kernels.cpu import entries, native, openmp
+from steepest.kernels.cpu import step as cpu_step
 from steepest.torch import layout, plan
 from support import checked
 from support.configurations import TABLE, Configuration
@@ -74,7 +76,7 @@ def test_sparse_gradients(name, dtype):
 def test_chunks_that_threads_share(count, own_threads, threads, monkeypatch):
     threads(count)
     for name, value in {"SMALLEST_CHUNK": CHUNK, "LARGEST_CHUNK": CHUNK, "PARALLEL_FROM": 0}.items():
-        monkeypatch.setattr(launch, name, value)
+        monkeypatch.setattr(cpu_step, name, value)
     if own_threads:
         monkeypatch.setattr(openmp, "team", lambda: None)
     sizes = [(n,) for n in (1, CHUNK - 1, 0, CHUNK, CHUNK + 1, 5 * CHUNK + 3)]
@@ -134,21 +136,21 @@ def test_without_a_fault_the_same_step_passes():
         train(ADAM, params, [[values(p.shape, p.dtype) for p in params]])
 
 
-def test_a_launch_over_one_element_too_many_is_caught(monkeypatch):
+def test_a_step_over_one_element_too_many_is_caught(monkeypatch):
     monkeypatch.setattr(
-        "steepest.torch.entry.Row", lambda **fields: launch.Row(**{**fields, "elements": fields["elements"] + 1})
+        "steepest.torch.entry.Row", lambda **fields: backend.Row(**{**fields, "elements": fields["elements"] + 1})
     )
     with checked.build(), pytest.raises(checked.OutOfBoundsError, match="load_p_ of a float32"):
         train(ADAM, [P(torch.ones(5))], [[torch.ones(5)]])
 
 
-def test_a_launch_over_tensors_of_another_dtype_is_caught(monkeypatch):
-    monkeypatch.setitem(layout.KERNEL_DTYPES, torch.float32, "float64")
+def test_a_step_over_tensors_of_another_dtype_is_caught(monkeypatch):
+    monkeypatch.setitem(layout.STORAGE_OF_DTYPE, torch.float32, "float64")
     with checked.build(), pytest.raises(checked.OutOfBoundsError, match="float64"):
         train(ADAM, [P(torch.ones(6))], [[torch.ones(6)]])
 
 
-def test_a_launch_over_holes_is_caught(monkeypatch):
+def test_a_step_over_holes_is_caught(monkeypatch):
     monkeypatch.setattr(plan, "has_kernel", lambda _: True)
     p = Guarded(torch.ones(5, 3), (5, 1)).tensor
     with checked.build(), pytest.raises(checked.OutOfBoundsError, match="load_p_"):

@@ -11,7 +11,7 @@ import torch
 
 import steepest
 from steepest.kernels.cpu import openmp
-from steepest.kernels.cpu.launch import PARALLEL_FROM
+from steepest.kernels.cpu.step import PARALLEL_FROM
 
 SIZE = 3 * PARALLEL_FROM + 5
 RULES = {

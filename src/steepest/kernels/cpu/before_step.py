@@ -5,13 +5,13 @@ Both are loops over tensors, in machine code because they would cost Python a mi
 
 import functools
 
+from steepest.kernels.backend import NO_MEMORY, OVERLAP
 from steepest.kernels.cpu import entries
 from steepest.kernels.cpu.memory import over_memory
 from steepest.kernels.cpu.native import Native
 
 STEPS_DIFFER = 1
-OVERLAP = 2
-NO_MEMORY = 4
+"""Beside OVERLAP and NO_MEMORY, which say that no step was taken."""
 
 _CHECK = f"""\
     table = load_int64(arguments, {entries.TABLE})

@@ -11,7 +11,8 @@ what must come out to the last bit, whatever the number of threads.
 
 import ast
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,7 @@ from steepest.compiler.python import SPELLINGS, assignment, call, choice, compar
 from steepest.compiler.python import text as python_text
 from steepest.kernels.cpu import entries
 from steepest.kernels.cpu.native import Native, load
-
-DTYPES = ("float64", "float32", "bfloat16", "float16")
-"""What a kernel can read and write; the arithmetic is float64 where any array is, float32 elsewhere."""
+from steepest.kernels.storage import STORAGES
 
 ZERO, ONE = ast.Name("zero_", ast.Load()), ast.Name("one_", ast.Load())
 
@@ -61,37 +60,43 @@ OPERATIONS = {
 """Operation -> its spelling in a kernel; others are called by their name, which `_names` explains to the compiler."""
 
 
-def arithmetic(dtypes: tuple[str, ...]) -> str:
-    """The dtype that a kernel over arrays of these dtypes computes in."""
-    return "float64" if "float64" in dtypes else "float32"
+def arithmetic(storages: Sequence[str]) -> str:
+    """The dtype that a kernel over arrays so kept computes in: float64 where any of them is, else float32."""
+    return "float64" if any(STORAGES[name].is_double for name in storages) else "float32"
 
 
 @functools.cache
-def kernel(program: Program, dtypes: tuple[str, ...], *, indexed: bool = False) -> Native:
-    """The compiled kernel of a program, for the dtypes of p, g and each state it uses.
+def kernel(program: Program, storages: tuple[str, ...], *, indexed: bool = False) -> Native:
+    """The compiled kernel of a program, for the storages of p, g and each state it uses.
 
-    Returns a function of one address, that of ARGUMENTS int64; the caller answers for every address in them.
+    Returns a function of one address, that of its arguments (`entries.py`); the caller guarantees that they are valid.
     """
-    return load(program.rule.name, text(program, indexed=indexed), lambda: _names(program, dtypes), salt=_salt(dtypes))
+    source = text(program, storages, indexed=indexed)
+    return load(program.rule.name, source, lambda: _names(program, storages), salt=_salt(storages))
 
 
-def text(program: Program, *, indexed: bool = False) -> str:
-    """The kernel as Python text, as Numba is given it."""
-    arrays = program.arrays
-    columns = {array: f"load_int64_(row_, {entries.PARAMETER + k})" for k, array in enumerate(("p", *program.state))}
-    columns["g"] = f"load_int64_(load_int64_(arguments_, {entries.GRADIENTS}), first_)"
+def text(program: Program, storages: Sequence[str] = (), *, indexed: bool = False) -> str:
+    """The kernel as Python text, as Numba is given it.
+
+    storages: of p, g and each state; without them each is in one part.
+    """
+    parts = {array: _parts(array, name) for array, name in zip_longest(program.arrays, storages)}
+    in_table = [place for array, places in parts.items() if array != "g" for place in places]
+    columns = {place: f"load_int64_(row_, {entries.PARAMETER + k})" for k, place in enumerate(in_table)}
+    columns |= {parts["g"][0]: f"load_int64_(load_int64_(arguments_, {entries.GRADIENTS}), first_)"}
+    places = "".join(f"        {place}_at_ = {columns[place]}\n" for array in parts for place in parts[array])
+    at = {array: _addresses(found) for array, found in parts.items()}
     slots = "".join(
         f"        c{i}_ = load_scalar_(scalars_, {i + 1})  # {python_text(slot)}\n"
         for i, slot in enumerate(program.slots)
     )
-    places = "".join(f"        {array}_at_ = {columns[array]}\n" for array in arrays)
     there = "to_ + i_" if indexed else "i_"
-    places_of = dict.fromkeys(arrays, there) | ({"g": "from_ + i_"} if indexed else {})
-    body = [f"{array} = load_{array}_({array}_at_, {places_of[array]})" for array in arrays]
+    places_of = dict.fromkeys(program.arrays, there) | ({"g": "from_ + i_"} if indexed else {})
+    body = [f"{array} = load_{array}_({at[array]}, {places_of[array]})" for array in program.arrays]
     body.append("g = gradient_scale_ * g")
     body += [assignment(line, OPERATIONS, _constant) for line in program.elements]
-    body += [f"store_{array}_({array}_at_, {there}, {array})" for array in program.written]
-    index = entries.STATE + len(program.state)
+    body += [f"store_{array}_({at[array]}, {there}, {array})" for array in program.written]
+    index = entries.PARAMETER + len(in_table)
     width = index + 2 * indexed
     loop = _SLICES.format(index=index, size=index + 1) if indexed else _ELEMENTS
     scalar_row = f"load_int64_(row_, {entries.SCALAR_ROW}) * scalar_row_size_"
@@ -122,6 +127,16 @@ def {program.rule.name}(arguments_):
 """
 
 
+def _parts(array: str, storage: str | None) -> list[str]:
+    """What the parts of memory that hold an array are called."""
+    return [f"{array}_{part}" if part else array for part in (STORAGES[storage].parts if storage else [""])]
+
+
+def _addresses(places: Sequence[str]) -> str:
+    found = [f"{place}_at_" for place in places]
+    return found[0] if len(found) == 1 else f"({', '.join(found)})"
+
+
 _ELEMENTS = """\
         for i_ in range(begin_, end_):
 """
@@ -135,24 +150,24 @@ _SLICES = """\
 """
 
 
-def _names(program: Program, dtypes: tuple[str, ...]) -> Mapping[str, Any]:
+def _names(program: Program, storages: tuple[str, ...]) -> Mapping[str, Any]:
     """What the text's names stand for."""
     import math
 
     from steepest.kernels.cpu import precision
 
-    real = arithmetic(dtypes)
-    arrays = dict(zip(program.arrays, dtypes, strict=True))
+    real = arithmetic(storages)
+    arrays = dict(zip(program.arrays, storages, strict=True))
     number = precision.NUMBA[real]
     names: dict[str, Any] = {"sqrt": precision.square_root(real), "exp": math.exp, "log": math.log}
     scalar_row_size = (8 if real == "float64" else 4) * (1 + len(program.slots))
     names |= {"real_": number, "one_": number(1), "zero_": number(0), "scalar_row_size_": scalar_row_size}
     names |= {"load_int64_": precision.load_int64, "fetch_add_": precision.fetch_add}
     names |= {"load_scalar_": precision.loader(real, real)}
-    names |= {f"load_{array}_": precision.loader(dtype, real) for array, dtype in arrays.items()}
-    return names | {f"store_{array}_": precision.storer(dtype, real) for array, dtype in arrays.items()}
+    names |= {f"load_{array}_": precision.loader(storage, real) for array, storage in arrays.items()}
+    return names | {f"store_{array}_": precision.storer(storage, real) for array, storage in arrays.items()}
 
 
 @functools.cache
-def _salt(dtypes: tuple[str, ...]) -> str:
-    return (Path(__file__).parent / "precision.py").read_text() + repr(dtypes)
+def _salt(storages: tuple[str, ...]) -> str:
+    return (Path(__file__).parent / "precision.py").read_text() + repr(storages)

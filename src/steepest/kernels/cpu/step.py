@@ -2,17 +2,18 @@
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from steepest.compiler.host import scalars
 from steepest.compiler.program import Program
+from steepest.kernels.backend import NO_MEMORY, OVERLAP, TAKEN, PreparedStep, Row, written
 from steepest.kernels.cpu import codegen, entries, openmp
-from steepest.kernels.cpu.before_step import NO_MEMORY, OVERLAP, STEPS_DIFFER, check, prepare
+from steepest.kernels.cpu.before_step import STEPS_DIFFER, check, prepare
 from steepest.kernels.cpu.numbers import Numbers
 from steepest.kernels.cpu.workers import WORKERS, wait_until
+from steepest.kernels.storage import STORAGES
 
 PARALLEL_FROM = 128 * 1024
 """Elements from which other threads are called in: that costs 3 to 15 us, an element about 0.5 ns."""
@@ -25,81 +26,40 @@ ENOUGH_CHUNKS = 128
 _NOTHING_FRESH: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Row:
-    """One tensor of a table: how many elements, and where they and its step count lie in memory.
+class CPUStep(PreparedStep):
+    """A compiled kernel and its table."""
 
-    step: address of the step count, 0 for none; step_is_double: whether it is a float64, else a float32.
-    fresh: the states that this step makes.
-    numbers: for each state that is one number, its address and whether it is a float64.
-    index: address of the numbers of the slices that a sparse gradient has, 0 for a dense one; elements counts them.
-    slice: elements of each.  extent: elements of the parameter.
-    """
-
-    elements: int
-    parameter: int
-    states: tuple[int, ...]
-    step: int
-    step_is_double: bool
-    fresh: frozenset[str]
-    numbers: tuple[tuple[int, bool], ...] = ()
-    index: int = 0
-    slice: int = 1
-    extent: int = 0
-
-    def of_slices(self, index: int, count: int, size: int) -> "Row":
-        """The same parameter, stepped in these slices only."""
-        return replace(self, index=index, elements=count, slice=size, extent=self.elements)
-
-
-class Launch:
-    """A compiled kernel and its table.  The caller answers for every address, and keeps what lies there alive.
-
-    dtypes: of p, g and each state of the program.
-    sizes: bytes of one element of each.
-    rows: all dense, or one that is sparse.
-    """
-
-    def __init__(self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]) -> None:
+    def __init__(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> None:
         self._compute, self._slots = scalars(program), len(program.slots)
         indexed = bool(rows[0].index)
-        self._kernel = codegen.kernel(program, dtypes, indexed=indexed)
+        self._kernel = codegen.kernel(program, storages, indexed=indexed)
         self._entry = ctypes.cast(self._kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
         self._prepare = prepare()
-        self._real = ctypes.c_double if codegen.arithmetic(dtypes) == "float64" else ctypes.c_float
+        self._real = ctypes.c_double if codegen.arithmetic(storages) == "float64" else ctypes.c_float
         self._fresh = [row.fresh for row in rows] if any(row.fresh for row in rows) else None
         elements = sum(row.elements * row.slice for row in rows)
         self._worth_sharing = elements >= PARALLEL_FROM
         self._chunk = max(1, _chunk_size(elements) // rows[0].slice)
         *first_chunks, self._chunks = np.cumsum([0, *(-(-row.elements // self._chunk) for row in rows)]).tolist()
         self._table = _table(rows, first_chunks, indexed=indexed)
-        self.written = _written(rows, sizes)
+        self.written = written(storages, rows)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
         self._numbers = Numbers([row.numbers for row in rows]) if program.numbers else None
         self._one_row = self._scalar_rows(1)
         self._rows_are_one = True
-        self._arguments = self._constant_arguments(gradient_size=sizes[1] * rows[0].slice)
+        self._arguments = self._constant_arguments(gradient_size=STORAGES[storages[1]].sizes[0] * rows[0].slice)
         self._address = ctypes.addressof(self._arguments)
 
     def write_beside(self, written: np.ndarray) -> None:
-        """Refuse gradients that lie in any of these ranges, which other kernels of the same step write.
-
-        written: [begin, end) by address, in order, one after the other; `self.written` among them.
-        """
         self.written = written
         self._arguments[entries.WRITTEN], self._arguments[entries.WRITTEN_COUNT] = written.ctypes.data, len(written)
 
     def refuses(self, gradients: Sequence[int]) -> bool:
-        """Whether `run` would not take a step along these."""
         self._gradients[:] = gradients
-        return check()(self._address) != 0
+        return check()(self._address) != TAKEN
 
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
-        """Take one step; 0 if it was taken, else OVERLAP or NO_MEMORY, with nothing changed.
-
-        gradients: address of each row's gradient, laid out as its parameter.  threads: how many may work.
-        """
         self._gradients[:] = gradients
         flags = self._prepare(self._address)
         if flags & (OVERLAP | NO_MEMORY):
@@ -116,7 +76,7 @@ class Launch:
             self._arguments[entries.NEXT_CHUNK] = 0
             self._kernel(self._address)
         self._fresh = None
-        return 0
+        return TAKEN
 
     def _count_back(self) -> None:
         for address, is_double in self._table[:, [entries.STEP, entries.STEP_IS_DOUBLE]].tolist():
@@ -220,16 +180,3 @@ def _table(rows: Sequence[Row], first_chunks: Sequence[int], *, indexed: bool) -
         ],
         dtype=np.int64,
     )
-
-
-def _written(rows: Sequence[Row], sizes: Sequence[int]) -> np.ndarray:
-    """[begin, end) of every range that a step writes, by address."""
-    ranges = [
-        (address, address + (row.extent if row.index else row.elements) * size)
-        for row in rows
-        for address, size in zip((row.parameter, *row.states), (sizes[0], *sizes[2:]), strict=True)
-        if row.elements
-    ]
-    counts = [place for row in rows for place in ((row.step, row.step_is_double), *row.numbers) if place[0]]
-    ranges += [(address, address + (8 if is_double else 4)) for address, is_double in counts]
-    return np.array(sorted(ranges), dtype=np.int64).reshape(-1, 2)
