@@ -5,6 +5,7 @@ Nothing heavy is imported before it is used: `import steepest` loads neither tor
 
 import difflib
 import importlib
+import importlib.util
 from typing import Any
 
 __version__ = "0.1.0"
@@ -19,11 +20,18 @@ _MODULES = (
 
 def __getattr__(name: str) -> Any:
     """Fetch a public name on first use (PEP 562), and keep it: a second look costs nothing."""
-    if name.startswith("_") and name != "__all__":
+    if _is_private(name):
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     found = _found(name)
     globals()[name] = found
     return found
+
+
+def _is_private(name: str) -> bool:
+    """Also a module of ours that is not public: `from steepest import cache` asks here before it imports that."""
+    if name == "__all__" or name in _MODULES:
+        return False
+    return name.startswith("_") or importlib.util.find_spec(f"steepest.{name}") is not None
 
 
 def _found(name: str) -> Any:
