@@ -1,13 +1,17 @@
 """Written by `python -m steepest.torch.stubs`; do not edit."""
 
 from torch.optim import Optimizer as Optimizer
-from torch.optim import swa_utils as swa_utils
 from torch.optim import swap_in_optimizer_params_and_state as swap_in_optimizer_params_and_state
 
+from steepest import dialects as dialects
+from steepest import keras as keras
 from steepest import lr_scheduler as lr_scheduler
 from steepest import ops as ops
+from steepest import optax as optax
 from steepest import rules as rules
 from steepest import schedules as schedules
+from steepest import swa_utils as swa_utils
+from steepest import tensor_ops as tensor_ops
 from steepest import testing as testing
 from steepest import torch as torch
 from steepest import workbench as workbench
@@ -31,5 +35,6 @@ from steepest.torch import SparseAdam as SparseAdam
 from steepest.torch import functional as functional
 from steepest.torch import optimizer as optimizer
 
-__all__ = ["ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SparseAdam", "functional", "lr_scheduler", "optimizer"]
+__all__ = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SGD", "SparseAdam", "functional", "lr_scheduler", "optimizer"]
 __version__: str
+_MODULES: tuple[str, ...]

@@ -13,6 +13,7 @@ from steepest.compiler.branches import deciding
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
 from steepest.keras.arguments import given, names, rate_name
+from steepest.keras.internals import Places, averages_of, index_of, is_overwritten, steps_together
 from steepest.keras.numbers import REAL, Now, at
 from steepest.keras.scheduled import Scheduled, TakesSchedules, for_keras, refuse_schedules
 from steepest.schedules import Schedule
@@ -20,7 +21,7 @@ from steepest.schedules import Schedule
 IS_TORCH = keras.backend.backend() == "torch"
 
 
-class RuleOptimizer(TakesSchedules):
+class RuleOptimizer(Places, TakesSchedules):
     """Base of the optimizers that `steepest.keras.optimizer(rule)` makes; not meant to be instantiated itself."""
 
     rule: ClassVar[Rule]
@@ -29,7 +30,8 @@ class RuleOptimizer(TakesSchedules):
     """What Keras calls the states of the rule."""
     starts: ClassVar[Mapping[str, Any]] = {}
     """Where the states start that the first step would make: a number, or the name of an argument."""
-    _now: Now
+    _now: Now | None = None
+    """The step that is being taken."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         called = type(self).__name__
@@ -76,7 +78,7 @@ class RuleOptimizer(TakesSchedules):
         self._is_new = [self.add_variable((), "ones", name=_named(one, "is_new")) for one in variables if waiting]
 
     def _variable(self, name: str, variable: Any) -> Any:
-        if self._overwrite_variable_with_gradient(variable):
+        if is_overwritten(self, variable):
             return None
         start: Any = keras.initializers.Constant(self._start(name)) if self._start(name) else "zeros"
         return self.add_variable_from_reference(variable, name=self.variable_names.get(name, name), initializer=start)
@@ -105,30 +107,38 @@ class RuleOptimizer(TakesSchedules):
             )
         return lines
 
-    def _backend_update_step(
-        self, grads: Sequence[Any], trainable_variables: Sequence[Any], learning_rate: Any
-    ) -> None:
-        if IS_TORCH and self._step_fused(grads, trainable_variables, learning_rate):
+    def step_all(self, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
+        """Step these variables, with a kernel where there is one."""
+        if IS_TORCH and self._step_fused(grads, variables, learning_rate):
             return
+        self._begin(learning_rate)
+        try:
+            self.step_each(grads, variables, learning_rate)
+        finally:
+            self._end()
+
+    def _begin(self, learning_rate: Any) -> Now:
+        """Compute what is the same for all variables."""
         old = [ops.cast(ops.copy(number), REAL) for number in self._numbers]
         now = Now(self, self._lines(), learning_rate, old)
         for number, value in zip(self._numbers, now.numbers(False), strict=True):
             self.assign(number, ops.cast(value, number.dtype))
         object.__setattr__(self, "_now", now)  # Keras would wrap and track it
-        try:
-            super()._backend_update_step(grads, trainable_variables, learning_rate)
-        finally:
-            object.__setattr__(self, "_now", None)
+        return now
+
+    def _end(self) -> None:
+        object.__setattr__(self, "_now", None)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Step one variable, in float32 at least."""
-        index = self._get_variable_index(variable)
+        now = self._now or self._begin(learning_rate)
+        index = index_of(self, variable)
         is_new = self._is_new[index] if self._is_new else None
-        states = [self._states[name][index] for name in self._now.lines.state]
+        states = [self._states[name][index] for name in now.lines.state]
         real = (
             "float32" if variable.dtype in ("float16", "bfloat16") else keras.backend.standardize_dtype(variable.dtype)
         )
-        new_p, *new_states = self._now.elements(
+        new_p, *new_states = now.elements(
             ops.cast(variable, real),
             ops.cast(_dense(gradient), real),
             [ops.cast(state, real) for state in states],
@@ -141,28 +151,37 @@ class RuleOptimizer(TakesSchedules):
         if is_new is not None:
             self.assign(is_new, ops.zeros(()))
 
+    if not steps_together:  # then Keras calls `update_step` alone, and what it computed first is for one step
+
+        def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+            """Step the variables along these gradients."""
+            try:
+                super().apply(grads, trainable_variables)
+            finally:
+                self._end()
+
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Exclude variables from the weight decay of Keras's base class, as Keras does.
 
         Raises ValueError where the rule has a weight decay of its own, which is for all variables.
         """
-        if "weight_decay" in self.rule.hyperparameters:
+        if self.has_own_decay():
             raise ValueError(
                 f"The weight_decay of {type(self).__name__} is part of its rule, for every variable. Take a rule "
                 "without, and Keras's own `weight_decay`, from which variables can be excluded."
             )
         super().exclude_from_weight_decay(var_list, var_names)
 
-    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        if "weight_decay" not in self.rule.hyperparameters:  # else it is the rule's own
-            super()._apply_weight_decay(variables)
+    def has_own_decay(self) -> bool:
+        return "weight_decay" in self.rule.hyperparameters
 
-    def _overwrite_model_variables_with_average_value(self, trainable_variables: Sequence[Any]) -> None:
-        if keras.backend.backend() != "jax":
-            super()._overwrite_model_variables_with_average_value(trainable_variables)
+    def take_averages(self, variables: Sequence[Any]) -> None:
+        averages = averages_of(self)
+        if keras.backend.backend() != "jax" or averages is None:
+            super().take_averages(variables)
             return
         # Keras 3.15 has variable and average share one buffer, which the next `fit` donates twice and fails.
-        for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+        for variable, average in zip(variables, averages, strict=True):
             if average is not None:
                 variable.assign(ops.copy(average))
 

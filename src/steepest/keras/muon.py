@@ -10,12 +10,13 @@ from steepest.compiler.program import program
 from steepest.compiler.rule import read
 from steepest.dialects.keras import adam, muon
 from steepest.keras.arguments import given, signature_of
+from steepest.keras.internals import MuonPlaces
 from steepest.keras.numbers import REAL, cast
 from steepest.keras.scheduled import TakesSchedules, for_keras, refuse_schedules
 
 
 @keras.saving.register_keras_serializable(package="steepest")
-class Muon(TakesSchedules, keras.optimizers.Muon):
+class Muon(TakesSchedules, MuonPlaces):
     """Keras's Muon, with its arguments, which variables it takes for which rule, and its state."""
 
     __signature__ = signature_of(keras.optimizers.Muon.__init__)
@@ -26,29 +27,29 @@ class Muon(TakesSchedules, keras.optimizers.Muon):
         refuse_schedules("Muon", arguments, "only the rate of Muon can be one.")
         super().__init__(for_keras(rate), **arguments)
 
-    def _muon_update_step(self, gradient: Any, variable: Any, lr: Any, m: Any) -> None:
+    def step_matrix(self, gradient: Any, variable: Any, learning_rate: Any, momentum: Any) -> None:
         dtype = variable.dtype
         options = {name: getattr(self, name) for name in read(muon).hyperparameters if name != "learning_rate"}
-        new_p, new_m = muon(
+        new_p, new_momentum = muon(
             ops.convert_to_tensor(variable),
             ops.cast(gradient, dtype),
-            ops.convert_to_tensor(m),
-            learning_rate=ops.cast(lr, dtype),
+            ops.convert_to_tensor(momentum),
+            learning_rate=ops.cast(learning_rate, dtype),
             **options,
         )
-        self.assign(m, new_m)
+        self.assign(momentum, new_momentum)
         self.assign(variable, new_p)
 
-    def _adamw_update_step(self, gradient: Any, variable: Any, learning_rate: Any, m: Any, v: Any) -> None:
+    def step_other(self, gradient: Any, variable: Any, learning_rate: Any, momentum: Any, velocity: Any) -> None:
         given = {"beta_1": self.adam_beta_1, "beta_2": self.adam_beta_2, "epsilon": self.epsilon, "amsgrad": False}
         given["learning_rate"] = ops.cast(learning_rate, REAL)
         functions = traced(program(read(adam), given))
         taken: Any = self.iterations
         slots = functions.scalars(given, ops.cast(taken + 1, REAL), {}, ())
-        tensors = [ops.cast(one, variable.dtype) for one in (variable, gradient, m, v)]
+        tensors = [ops.cast(one, variable.dtype) for one in (variable, gradient, momentum, velocity)]
         new_p, new_m, new_v = functions.elements(
             tensors[0], tensors[1], tensors[2:], [cast(one, variable.dtype) for one in slots]
         )
-        self.assign(m, new_m)
-        self.assign(v, new_v)
+        self.assign(momentum, new_m)
+        self.assign(velocity, new_v)
         self.assign(variable, new_p)

@@ -1,17 +1,16 @@
 """Keras on torch: the step of an optimizer for torch, which has kernels, on the tensors in Keras's variables."""
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter, is_
+from operator import is_
 from typing import Any
 
 import torch
-from keras.src.backend.common.stateless_scope import in_stateless_scope
 from torch import Tensor
 
+from steepest.keras.internals import in_stateless_scope, is_overwritten, tensor_of, variables_of
 from steepest.keras.scheduled import has_schedule
+from steepest.torch.internals import never_traced
 from steepest.torch.make import optimizer as torch_optimizer
-
-_tensor = attrgetter("_value")
 
 
 class Fused:
@@ -21,16 +20,16 @@ class Fused:
         self._owner, self._lines = owner, owner._lines()
         stepped = [
             (index, variable)
-            for index, variable in enumerate(owner._trainable_variables)
-            if not owner._overwrite_variable_with_gradient(variable)
+            for index, variable in enumerate(variables_of(owner))
+            if not is_overwritten(owner, variable)
         ]
         variables = [variable for _, variable in stepped]
         self._place = {id(variable): place for place, variable in enumerate(variables)}
         kept = {name: [found[index] for index, _ in stepped] for name, found in owner._states.items()}
         self._all = [*variables, *(one for found in kept.values() for one in found)]
-        self._tensors = list(map(_tensor, self._all))
+        self._tensors = list(map(tensor_of, self._all))
         self._parameters = self._tensors[: len(variables)]
-        self._arrays = {name: list(map(_tensor, found)) for name, found in kept.items()}
+        self._arrays = {name: list(map(tensor_of, found)) for name, found in kept.items()}
         self.inner = torch_optimizer(owner.rule.function)(self._parameters)
         counted = ["step"] if owner.rule.counts else []
         self._numbers: dict[str, list[Tensor]] = {name: [] for name in (*self._lines.numbers, *counted)}
@@ -38,12 +37,12 @@ class Fused:
             for numbers in self._numbers.values():
                 numbers.append(torch.zeros((), dtype=torch.float64))
             self.inner.state[p] = {name: found[place] for name, found in {**self._arrays, **self._numbers}.items()}
-        self._is_new = [_tensor(owner._is_new[index]) for index, _ in stepped] if owner._is_new else []
+        self._is_new = [tensor_of(owner._is_new[index]) for index, _ in stepped] if owner._is_new else []
         self._steps = -1
 
     def fits(self) -> bool:
         """Whether the variables still hold the tensors that they held."""
-        return all(map(is_, map(_tensor, self._all), self._tensors))
+        return all(map(is_, map(tensor_of, self._all), self._tensors))
 
     def step(self, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
         """Step these variables along these gradients."""
@@ -72,7 +71,7 @@ class Fused:
                 number.fill_(steps)
         for name, kept in zip(self._lines.numbers, self._owner._numbers, strict=True):
             for number in self._numbers[name]:
-                number.copy_(_tensor(kept))
+                number.copy_(tensor_of(kept))
 
     def _started_by(self, places: Sequence[int], steps: int) -> list[tuple[str, int]]:
         """The states that this step starts in the rule's own way, and of which parameters."""
@@ -108,9 +107,10 @@ class Fused:
     def _keep_numbers(self, steps: int, places: Sequence[int]) -> None:
         self._steps = steps + 1 if len(places) == len(self._parameters) else -1
         for name, kept in zip(self._lines.numbers, self._owner._numbers, strict=True):
-            _tensor(kept).fill_(self._numbers[name][places[0]])
+            tensor_of(kept).fill_(self._numbers[name][places[0]])
 
 
+@never_traced  # addresses cannot be traced
 def step(owner: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> bool:
     """Step the variables of a Keras optimizer; False, and nothing is done, where they hold no tensors of their own."""
     if in_stateless_scope():
@@ -118,16 +118,13 @@ def step(owner: Any, grads: Sequence[Any], variables: Sequence[Any], learning_ra
     fused = owner.__dict__.get("_fused")
     with torch.no_grad():
         if fused is None or fused._lines is not owner._lines() or not fused.fits():
-            if not _have_tensors(owner._trainable_variables):
+            if not _have_tensors(variables_of(owner)):
                 return False
             fused = Fused(owner)
             object.__setattr__(owner, "_fused", fused)  # Keras would wrap and track it
-        fused.step(grads, variables, getattr(learning_rate, "_value", learning_rate))
+        fused.step(grads, variables, tensor_of(learning_rate))
     return True
 
 
-step._torchdynamo_disable = True  # type: ignore[attr-defined] - addresses cannot be traced
-
-
 def _have_tensors(variables: Iterable[Any]) -> bool:
-    return all(isinstance(getattr(variable, "_value", None), Tensor) for variable in variables)
+    return all(isinstance(tensor_of(variable), Tensor) for variable in variables)

@@ -138,12 +138,12 @@ class _silent:  # noqa: N801 - used like a function
     """Within it, these schedulers say nothing of the rates."""
 
     def __init__(self, schedulers: Sequence[Any]) -> None:
-        self._schedulers = [s for s in schedulers if isinstance(s, PureScheduler)]
+        self._pure = [s for s in schedulers if isinstance(s, PureScheduler)]
 
     def __enter__(self) -> None:
-        for scheduler in self._schedulers:
+        for scheduler in self._pure:
             scheduler._owned = True
 
     def __exit__(self, *_: object) -> None:
-        for scheduler in self._schedulers:
+        for scheduler in self._pure:
             scheduler._owned = False

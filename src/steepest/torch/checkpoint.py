@@ -133,7 +133,7 @@ def filled(
                 overwritten.append((ours, value))
                 state[p][name] = ours
             else:
-                state[p][name] = _copy(value, p)
+                state[p][name] = _copied(value, p)
         if rule.counts and state.get(p, {}).get("step") is not None:
             state[p]["step"] = number(state[p]["step"])
     for key in saved.keys() - set(keys):
@@ -149,7 +149,7 @@ def _can_hold(ours: Tensor, value: Any) -> bool:
     return (ours.shape, ours.dtype, ours.layout) == (value.shape, value.dtype, value.layout)
 
 
-def _copy(value: Any, p: Tensor) -> Any:
+def _copied(value: Any, p: Tensor) -> Any:
     if not isinstance(value, Tensor):
         return copy.deepcopy(value)
     return value.detach().clone() if value.dim() == 0 else value.detach().to(p.device, copy=True)

@@ -6,7 +6,6 @@ A test compares them with what this would write.
 import inspect
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -49,9 +48,9 @@ def rules_stub() -> str:
 
 def package_stub() -> str:
     """The text of steepest/__init__.pyi."""
-    theirs = sorted(name for name in torch.optim.__all__ if name not in steepest.__all__)
-    modules = [name for name in dir(steepest) if isinstance(getattr(steepest, name), ModuleType)]
-    ours = sorted(set(steepest.__all__) - {"RuleError", *modules})
+    modules = sorted(steepest._MODULES)
+    theirs = sorted({*torch.optim.__all__} - {*steepest.__all__, *modules})
+    ours = sorted({*steepest.__all__} - {"RuleError", *modules})
     return (
         _HEADER
         + "".join(f"from torch.optim import {name} as {name}\n" for name in theirs)
@@ -59,7 +58,7 @@ def package_stub() -> str:
         + "".join(f"from steepest import {name} as {name}\n" for name in modules)
         + "from steepest.compiler.rule import RuleError as RuleError\n"
         + "".join(f"from steepest.torch import {name} as {name}\n" for name in ours)
-        + f"\n__all__ = {_quoted(steepest.__all__)}\n__version__: str\n"
+        + f"\n__all__ = {_quoted(steepest.__all__)}\n__version__: str\n_MODULES: tuple[str, ...]\n"
     )
 
 

@@ -1,0 +1,95 @@
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
+"""Without any private name of Keras the results are the same."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PROGRAM = """
+import importlib.machinery, importlib.util, json, os, sys
+os.environ["KERAS_BACKEND"] = "torch"
+import keras, numpy as np
+from keras import ops
+from support.pretending import pretend
+
+MISSING = set(json.loads(sys.argv[1]))
+exec_module, find_spec = importlib.machinery.SourceFileLoader.exec_module, importlib.util.find_spec
+
+def exec_missing(self, module):
+    if module.__name__ == "steepest.keras.internals":
+        pretend(module, MISSING)
+    exec_module(self, module)
+
+importlib.machinery.SourceFileLoader.exec_module = exec_missing
+importlib.util.find_spec = lambda name, *more: None if name in MISSING else find_spec(name, *more)
+
+from steepest import keras as ours
+from steepest.keras import internals
+
+def one_by_one(self, grads, variables):
+    '''As a Keras that calls nothing private of the optimizer.'''
+    if self.weight_decay is not None:
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                variable.assign(variable - variable * self.weight_decay * self.learning_rate)
+    for gradient, variable in zip(self._clip_gradients(grads), variables):
+        self.update_step(gradient, variable, self.learning_rate)
+
+if MISSING:
+    keras.optimizers.Optimizer._backend_apply_gradients = one_by_one
+    for cls, names in ((internals.Places, MISSING), (internals.MuonPlaces, MISSING)):
+        for name in names & set(vars(cls)):
+            delattr(cls, name)
+
+found = {}
+OPTIMIZERS = {
+    "SGD": lambda: ours.SGD(0.1, momentum=0.9), "Adam": lambda: ours.Adam(0.01, amsgrad=True),
+    "Nadam": lambda: ours.Nadam(0.01), "decay": lambda: ours.Adam(0.01, weight_decay=0.1),
+    "Muon": lambda: ours.Muon(0.01),
+    "own": lambda: ours.optimizer(__import__("steepest").rules.adamw)(0.01, weight_decay=0.1),
+}
+for name, make in OPTIMIZERS.items():
+    random = np.random.default_rng(0)
+    variables = [keras.Variable(random.normal(size=shape), dtype="float64", name=called)
+                 for called, shape in (("kernel", (5, 3)), ("bias", (3,)))]
+    optimizer = make()
+    for _ in range(4):
+        grads = [ops.convert_to_tensor(random.normal(size=one.shape)) for one in variables]
+        optimizer.apply(grads, variables)
+    found[name] = [ops.convert_to_numpy(one).tolist() for one in (*variables, *optimizer.variables[2:])]
+found["steps together"] = internals.steps_together
+print(json.dumps(found))
+"""
+
+NAMES = [
+    "_overwrite_variable_with_gradient", "_get_variable_index", "_trainable_variables", "_value",
+    "_model_variables_moving_average", "keras.src.backend.common.stateless_scope", "_backend_update_step",
+    "_apply_weight_decay", "_overwrite_model_variables_with_average_value", "_muon_update_step", "_adamw_update_step",
+]  # fmt: skip
+
+
+def results(missing: list[str]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(missing)],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_without_any_private_name() -> None:
+    found, expected = results(NAMES), results([])
+    assert (found.pop("steps together"), expected.pop("steps together")) == (False, True)
+    for name, values in expected.items():
+        for one, other in zip(found[name], values, strict=True):
+            assert_close(one, other, name)
+
+
+def assert_close(one: Any, other: Any, name: str) -> None:
+    if isinstance(other, list):
+        for pair in zip(one, other, strict=True):
+            assert_close(*pair, name)
+    else:
+        assert abs(one - other) <= 1e-6 * max(abs(other), 1.0), name
