@@ -6,6 +6,8 @@ returns one integer, raises nothing and calls nothing but itself and the C libra
 Numba's run time.
 """
 
+import _thread
+import atexit
 import ctypes
 import ctypes.util
 import functools
@@ -31,7 +33,7 @@ compilations = 0
 _LOCK = threading.Lock()
 if hasattr(os, "register_at_fork"):  # a lock that another thread holds would stay locked in the child for ever
     os.register_at_fork(after_in_child=_LOCK._at_fork_reinit)  # pyright: ignore[reportAttributeAccessIssue]
-_LOADED: dict[str, tuple[Native, Any]] = {}
+_LOADED: dict[tuple[str, str, str], tuple[Native, Any]] = {}
 _C_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)  # releases the GIL while it runs
 
 
@@ -42,14 +44,59 @@ def load(name: str, source: str, names: Names, *, salt: str = "") -> Native:
     names: makes the namespace that the source runs in; called only when there is something to compile.
     salt: whatever else the result depends on, such as the text behind those names.
     """
-    key = hashlib.sha256("\0".join([name, source, salt, *_machine()]).encode()).hexdigest()
+    key = name, source, salt
+    if key not in _LOADED:
+        if threading.get_ident() == threading.main_thread().ident:
+            _undisturbed(lambda: _load_once(key, names))
+        else:
+            _load_once(key, names)
+    return _LOADED[key][0]
+
+
+def _undisturbed(function: Callable[[], object]) -> None:
+    """Call it in a thread of its own and wait: a Ctrl-C ends the waiting at once, and reaches the caller.
+
+    Python handles signals in the main thread only.  There, what a handler raises is lost while a destructor or a
+    callback of a weak reference runs, of which LLVM's objects and the import of Numba have hundreds, and in the
+    `suppress(Exception)` of importlib.metadata.  The call itself goes on, so that the next step finds what it has made.
+    """
+    errors: list[BaseException] = []
+    done = _thread.allocate_lock()
+
+    def call() -> None:
+        try:
+            function()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            done.release()
+
+    done.acquire()
+    try:
+        _thread.start_new_thread(call, ())  # threading.Thread would wait in Python code that an interrupt breaks
+    except RuntimeError:  # no thread is to be had, as while Python ends
+        function()
+    else:
+        done.acquire()
+    if errors:
+        raise errors[0]
+
+
+@atexit.register
+def _wait_for_the_last() -> None:
+    """Python ends without waiting for such a thread, and LLVM's globals may not go while it compiles."""
+    with _LOCK:
+        pass
+
+
+def _load_once(key: tuple[str, str, str], names: Names) -> None:
     with _LOCK:
         if key not in _LOADED:
-            _LOADED[key] = _load(key, name, source, names)
-        return _LOADED[key][0]
+            _LOADED[key] = _load(*key, names)
 
 
-def _load(key: str, name: str, source: str, names: Names) -> tuple[Native, Any]:
+def _load(name: str, source: str, salt: str, names: Names) -> tuple[Native, Any]:
+    key = hashlib.sha256("\0".join([name, source, salt, *_machine()]).encode()).hexdigest()
     code = cache.load(key)
     if code is None:
         code = _compile(name, source, names)
