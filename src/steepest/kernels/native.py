@@ -6,7 +6,6 @@ returns one integer, raises nothing and calls nothing but itself and the C libra
 Numba's run time.
 """
 
-import _thread
 import atexit
 import ctypes
 import ctypes.util
@@ -23,6 +22,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from steepest import cache
+from steepest.kernels.undisturbed import undisturbed
 
 Native = Callable[[int], int]
 Names = Callable[[], Mapping[str, Any]]
@@ -46,45 +46,13 @@ def load(name: str, source: str, names: Names, *, salt: str = "") -> Native:
     """
     key = name, source, salt
     if key not in _LOADED:
-        if threading.get_ident() == threading.main_thread().ident:
-            _undisturbed(lambda: _load_once(key, names))
-        else:
-            _load_once(key, names)
+        undisturbed(lambda: _load_once(key, names))
     return _LOADED[key][0]
-
-
-def _undisturbed(function: Callable[[], object]) -> None:
-    """Call it in a thread of its own and wait: a Ctrl-C ends the waiting at once, and reaches the caller.
-
-    Python handles signals in the main thread only.  There, what a handler raises is lost while a destructor or a
-    callback of a weak reference runs, of which LLVM's objects and the import of Numba have hundreds, and in the
-    `suppress(Exception)` of importlib.metadata.  The call itself goes on, so that the next step finds what it has made.
-    """
-    errors: list[BaseException] = []
-    done = _thread.allocate_lock()
-
-    def call() -> None:
-        try:
-            function()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            done.release()
-
-    done.acquire()
-    try:
-        _thread.start_new_thread(call, ())  # threading.Thread would wait in Python code that an interrupt breaks
-    except RuntimeError:  # no thread is to be had, as while Python ends
-        function()
-    else:
-        done.acquire()
-    if errors:
-        raise errors[0]
 
 
 @atexit.register
 def _wait_for_the_last() -> None:
-    """Python ends without waiting for such a thread, and LLVM's globals may not go while it compiles."""
+    """A load goes on when the waiting for it is interrupted, and LLVM's globals may not go while it compiles."""
     with _LOCK:
         pass
 

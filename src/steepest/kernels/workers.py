@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from steepest.kernels.undisturbed import undisturbed
+
 Job = Callable[[], object]
 
 
@@ -35,7 +37,7 @@ class Workers:
     def offer(self, job: Job, helpers: int) -> None:
         """Let up to `helpers` workers run this job too, beside the caller."""
         if self._threads < helpers:
-            self._start(helpers)
+            undisturbed(lambda: self._start(helpers))
         for _ in range(helpers):
             self._jobs.put(job)
 
