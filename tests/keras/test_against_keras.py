@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from steepest import keras as ours
+from support.keras_cases import STAND_FOR
 
 OPTIONS = {
     "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
@@ -39,14 +40,10 @@ COMMON = [
     {"gradient_accumulation_steps": 3, "use_ema": True, "clipnorm": 0.5, "weight_decay": 0.1},
 ]
 ALL = [*OPTIONS, *(["Muon"] if hasattr(keras.optimizers, "Muon") else [])]  # since Keras 3.10
-STATES = ("SGD", "Adagrad", "Adam")
-"""Without state, with one array that its first step makes, with two: Keras's own class does what is in COMMON."""
 CASES = [(name, options) for name, found in OPTIONS.items() for options in found]
-CASES += [(name, options) for name in STATES for options in COMMON]
 CASES += [
-    pytest.param(name, options, marks=pytest.mark.exhaustive)
+    pytest.param(name, options, marks=() if name in STAND_FOR else pytest.mark.exhaustive)
     for name in OPTIONS
-    if name not in STATES
     for options in COMMON
 ]
 
