@@ -2,8 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= digits-mlp
+# A worker takes about 1 GB, with torch, JAX and TensorFlow in it.  The tests of one file share what they have made, and
+# tests/conftest.py says which files come first.
+ON_EVERY_CORE := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-torch check bench docs clean
+.PHONY: help demo test test-all test-torch check bench docs clean
+
+help:                       ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="	" read -r target says; do printf '  make %-9s %s\n' "$$target" "$$says"; done
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -19,8 +25,11 @@ DEMO ?= digits-mlp
 demo: .venv/user            ## train four optimizers on real data and write a report
 	$(BIN)/steepest compare $(DEMO)
 
-test: .venv/developer       ## the whole suite
-	$(BIN)/python -m pytest
+test: .venv/developer       ## the tests, on every core
+	$(BIN)/python -m pytest $(ON_EVERY_CORE)
+
+test-all: .venv/developer   ## every law on every configuration, and the long runs: an hour
+	$(BIN)/python -m pytest $(ON_EVERY_CORE) --exhaustive
 
 # With another version of torch, in an environment of its own: a build for CUDA may take 6 GB of the disk.
 OTHER := .venv-torch-$(TORCH)
@@ -44,11 +53,11 @@ check: .venv/developer      ## everything that CI looks at beside the tests
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -q --doctest-modules src/steepest --doctest-glob='*.md' README.md docs
 	$(BIN)/mkdocs build --quiet --strict
 
-bench: .venv/developer           ## the table of docs/performance.md on this machine
+bench: .venv/developer      ## the table of docs/performance.md on this machine
 	$(BIN)/python -m benchmarks
 
-docs: .venv/developer
+docs: .venv/developer       ## the documentation in a browser, as it is written
 	$(BIN)/mkdocs serve
 
-clean:
+clean:                      ## remove the environment, the built documentation and runs/
 	rm -rf .venv .venv-torch-* site runs

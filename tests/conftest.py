@@ -1,6 +1,7 @@
 """A kernel cache for this session alone, and every law crossed with the table of configurations.
 
-A test that takes an argument `configuration` runs once for each row of TABLE.
+A test that takes an argument `configuration` runs once for each row of TABLE, or of REPRESENTATIVES if it is marked
+`structure`.  `--exhaustive` runs all of them on TABLE, and what is marked `exhaustive` too.
 """
 
 import atexit
@@ -13,20 +14,45 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-# Set before anything compiles: kernels are compiled once for the session, and the user's own cache is left alone.
-os.environ["STEEPEST_CACHE_DIR"] = tempfile.mkdtemp(prefix="steepest-tests-")
-atexit.register(shutil.rmtree, os.environ["STEEPEST_CACHE_DIR"], ignore_errors=True)
+# Set before anything compiles: kernels are compiled once for the session, and the user's own cache is left alone.  The
+# workers of pytest-xdist share the folder: a file in it is written whole or not at all, whoever comes first.
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if not IS_WORKER:
+    os.environ["STEEPEST_CACHE_DIR"] = tempfile.mkdtemp(prefix="steepest-tests-")
+    atexit.register(shutil.rmtree, os.environ["STEEPEST_CACHE_DIR"], ignore_errors=True)
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's background: what the tests start would be deaf too
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if IS_WORKER:  # threads of torch's that wait for work keep the other workers from theirs
+    torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
 
-from support.configurations import TABLE  # noqa: E402 - after the variable that steepest reads
+from support.configurations import REPRESENTATIVES, TABLE  # noqa: E402 - after the variable that steepest reads
+
+LONGEST = ("tests/keras/test_backends.py", "tests/workbench/")
+"""Files whose tests wait for processes of their own, for minutes."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make test-all`."""
+    parser.addoption("--exhaustive", action="store_true", help="laws of structure on all configurations, and long runs")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Cross every law with the table."""
+    """Cross every law with the table, or with those that stand for it."""
     if "configuration" in metafunc.fixturenames:
-        metafunc.parametrize("configuration", TABLE, ids=[row.id for row in TABLE])
+        few = metafunc.definition.get_closest_marker("structure") and not metafunc.config.getoption("exhaustive")
+        rows = REPRESENTATIVES if few else TABLE
+        metafunc.parametrize("configuration", rows, ids=[row.id for row in rows])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only `make test-all` runs; several workers begin with what takes longest."""
+    if not config.getoption("exhaustive"):
+        left_out = {item for item in items if item.get_closest_marker("exhaustive")}
+        config.hook.pytest_deselected(items=[*left_out])
+        items[:] = [item for item in items if item not in left_out]
+    if IS_WORKER:
+        items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(autouse=True)

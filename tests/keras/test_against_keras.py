@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from steepest import keras as ours
+from support.keras_cases import STAND_FOR
 
 OPTIONS = {
     "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
@@ -39,7 +40,12 @@ COMMON = [
     {"gradient_accumulation_steps": 3, "use_ema": True, "clipnorm": 0.5, "weight_decay": 0.1},
 ]
 ALL = [*OPTIONS, *(["Muon"] if hasattr(keras.optimizers, "Muon") else [])]  # since Keras 3.10
-CASES = [(name, options) for name, found in OPTIONS.items() for options in (*found, *COMMON)]
+CASES = [(name, options) for name, found in OPTIONS.items() for options in found]
+CASES += [
+    pytest.param(name, options, marks=() if name in STAND_FOR else pytest.mark.exhaustive)
+    for name in OPTIONS
+    for options in COMMON
+]
 
 
 def named(case: object) -> str:

@@ -18,9 +18,12 @@ BACKENDS = ("jax", "tensorflow")
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[subprocess.Popen[bytes], Path]]]:
+def started(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[dict[str, tuple[subprocess.Popen[bytes], Path]]]:
     """This folder's tests on each backend, at the same time: alone they take minutes, and one core."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE.parent), f"--ignore={HERE}"]
+    command += ["--exhaustive"] if pytestconfig.getoption("exhaustive") else []
     running = {}
     for backend in filter(importlib.util.find_spec, BACKENDS):
         said = tmp_path_factory.mktemp(backend) / "said.txt"

@@ -11,6 +11,7 @@ from keras import ops
 
 from steepest import keras as ours
 from steepest import rules, schedules
+from support.keras_cases import standing_for
 
 FALLING, RISING = schedules.linear(0.9, 0.5, 12), schedules.linear(0.99, 0.999, 12)
 CLASSES = ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam", "Lion"]
@@ -77,7 +78,7 @@ def test_a_run_with_two_schedules_goes_on(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, right, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", standing_for(CLASSES))
 @pytest.mark.parametrize("later", [False, True], ids=["made", "set"])
 def test_a_schedule_is_the_rate_of_every_class(name, later, run, values_of) -> None:
     """Given when it is made, or set; against Keras's own schedule of the same formula in Keras's optimizer."""

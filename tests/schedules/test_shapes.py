@@ -120,7 +120,7 @@ CURVES = [  # torch's scheduler of a rate of 0.1 (its closed form, where it has 
 ]
 
 
-@pytest.mark.parametrize(("scheduler", "schedule"), CURVES, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(("scheduler", "schedule"), CURVES, ids=lambda value: repr(value)[:40].partition(" at 0x")[0])
 def test_torchs_curve(scheduler, schedule):
     driven = scheduler(optimizer())
     for at in range(100):

@@ -1,4 +1,9 @@
-"""The table of optimizer configurations that every law is crossed with."""
+"""The table of optimizer configurations that laws are crossed with, and the few that stand for its shapes.
+
+A law of arithmetic (equals the reference, equals torch) holds or fails for each formula by itself: it takes them all.
+A law of structure (layouts, checkpoints, hooks, what is noticed between two steps) sees of a rule only which states it
+keeps and how they begin.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +11,7 @@ from typing import Any
 import torch
 
 import steepest
+from steepest.compiler.program import program
 from steepest.compiler.rule import Rule
 from support.lion import Lion
 
@@ -47,6 +53,24 @@ class Configuration:
     def maximize(self) -> bool:
         """Whether the step goes up the gradient."""
         return self.options.get("maximize", False)
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """All that a law of structure can see of its program.
+
+        How many arrays it keeps, how many numbers beside them, whether steps are counted, whether the first step makes
+        an array or a number in its own way, and whether the direction is a sign, whose last bits are none.
+        """
+        found = program(self.rule, self.hyperparameters)
+        arrays, numbers = {*found.state}, {*found.numbers}
+        return (
+            len(arrays),
+            len(numbers),
+            self.rule.counts,
+            bool(arrays.intersection(found.fresh)),
+            bool(numbers.intersection(found.fresh)),
+            "sign(" in self.rule.source,
+        )
 
 
 _OPTIONS: dict[str, list[dict[str, Any]]] = {
@@ -110,3 +134,23 @@ NUMBERS = {"step", "mu_product", "eta", "mu"}
 """The states that are one number for a whole tensor."""
 
 TABLE = [Configuration(name, options) for name, rows in _OPTIONS.items() for options in rows]
+
+STANDS_FOR: dict[str, str] = {
+    "SGD-lr=0.01": "no state at all, as torch keeps none",
+    "SGD-lr=0.01-weight_decay=0.1-maximize": "no state, up the gradient",
+    "SGD-lr=0.01-momentum=0.9-nesterov": "one array that its first step makes from the gradient; steps are not counted",
+    "RMSprop-lr=0.001": "one array that begins with zeros; steps are counted",
+    "Adagrad-lr=0.01-initial_accumulator_value=0.5": "one array that begins with a hyperparameter",
+    "Adam-lr=0.001-amsgrad": "three arrays, and a pair of hyperparameters",
+    "Adadelta-lr=0.5": "two arrays, without a pair",
+    "Adamax-lr=0.002-maximize": "two arrays, up the gradient",
+    "NAdam-lr=0.002-weight_decay=0.1-decoupled_weight_decay": "two arrays and a number; decoupled decay",
+    "RAdam-lr=0.001-weight_decay=0.1": "two arrays, and a formula that changes with the number of the step",
+    "ASGD-lr=0.01-t0=3-lambd=0.1-weight_decay=0.1": "an array and two numbers, one of which waits",
+    "Rprop-lr=0.01-etas=(0.3, 2.0)-step_sizes=(0.005, 0.02)-maximize": "two arrays, one made from lr; signs",
+    "Lion-lr=0.001": "one array, not counted, signs; no optimizer of torch's",
+    "AdamW-lr=0.001-weight_decay=0.1": "a class of torch's that inherits from another",
+}
+
+REPRESENTATIVES = [row for row in TABLE if row.id in STANDS_FOR]
+"""One or more of each shape in TABLE, and of each optimizer; tests/test_configurations.py holds them to that."""

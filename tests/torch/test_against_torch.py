@@ -45,6 +45,7 @@ HANDOVERS = {
 }
 
 
+@pytest.mark.structure
 @pytest.mark.parametrize("handover", HANDOVERS)
 @pytest.mark.parametrize("order", ["torch, ours, torch", "ours, torch, ours"])
 def test_three_runs_of_20_steps_equal_one_of_60(configuration, order, handover):
@@ -61,6 +62,7 @@ def test_three_runs_of_20_steps_equal_one_of_60(configuration, order, handover):
     assert_same_run((model, optimizer), (whole, expected), rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.structure
 def test_an_old_checkpoint_with_steps_that_are_numbers(configuration):
     model, expected = net(), net()
     ours, theirs = configuration.ours(model.parameters()), configuration.theirs(expected.parameters())
@@ -77,6 +79,7 @@ def test_an_old_checkpoint_with_steps_that_are_numbers(configuration):
     assert_same_run((model, ours), (expected, theirs), rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.structure
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64], ids=str)
 def test_steps_are_counted_in_the_default_dtype(configuration, kind):
     before = torch.get_default_dtype()

@@ -8,6 +8,8 @@ import torch
 from support.configurations import NUMBERS, TABLE
 from support.nets import assert_same_run, net, train
 
+pytestmark = pytest.mark.structure
+
 WITH_STATE = [row for row in TABLE if row.name != "SGD" or "momentum" in row.options]
 
 

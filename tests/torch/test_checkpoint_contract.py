@@ -12,6 +12,8 @@ import steepest
 from support.configurations import NUMBERS, TABLE
 from support.nets import net, train
 
+pytestmark = pytest.mark.structure
+
 FIRST = list({row.name: row for row in TABLE}.values())  # one configuration of each optimizer
 each = pytest.mark.parametrize("row", FIRST, ids=lambda row: row.name)
 WITH_STATE = [row for row in FIRST if row.name != "SGD"]

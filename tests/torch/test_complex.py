@@ -7,6 +7,8 @@ from torch.nn import Parameter
 from support.configurations import NUMBERS
 from support.memory import Guarded, contiguous, every_second, transposed
 
+pytestmark = pytest.mark.structure
+
 SHAPE, STEPS = (5, 7), 4
 DTYPES = (torch.complex64, torch.complex128)
 

@@ -91,6 +91,7 @@ def test_the_parabola(name: str, dtype: torch.dtype) -> None:
     torch.testing.assert_close(p, target, rtol=0, atol=0.02)
 
 
+@pytest.mark.exhaustive  # 3000 to 16,000 steps each
 @pytest.mark.parametrize(("name", "dtype"), CASES, ids=str)
 def test_rosenbrocks_valley(name: str, dtype: torch.dtype) -> None:
     start = torch.tensor([[-1.5 - 1j, 1.5 + 0.5j]]) if dtype.is_complex else torch.tensor([[-1.5, 1.5]])

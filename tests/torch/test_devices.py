@@ -7,6 +7,8 @@ from torch.nn import Parameter
 import steepest
 from support.configurations import NUMBERS
 
+pytestmark = pytest.mark.structure
+
 
 def test_a_device_without_a_kernel_beside_the_cpu(configuration):
     """The meta device has no memory at all: what comes out has its shape, dtype and place; the CPU's is stepped."""

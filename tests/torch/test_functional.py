@@ -72,6 +72,7 @@ def test_it_equals_the_optimizer_of_whole_tensors(name, options):
     torch.testing.assert_close(p, q.detach(), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.structure
 def test_nothing_that_is_given_is_changed(configuration):
     form = form_of(configuration)
     p, g = torch.ones(4), torch.full((4,), 0.5)
@@ -81,6 +82,7 @@ def test_nothing_that_is_given_is_changed(configuration):
     torch.testing.assert_close((p, g, state), before, rtol=0, atol=0)
 
 
+@pytest.mark.structure
 def test_trees_of_tensors(configuration):
     form = form_of(configuration)
     tree = {"w": torch.ones(2, 2), "rest": [torch.ones(3), (torch.ones(()),)]}
@@ -93,6 +95,7 @@ def test_trees_of_tensors(configuration):
     form.update(new, grads, state)
 
 
+@pytest.mark.structure
 def test_vmap_runs_a_population(configuration):
     form = form_of(configuration)
     members, grads = torch.randn(6, 4, dtype=torch.float64), [torch.randn(6, 4, dtype=torch.float64) for _ in range(3)]

@@ -52,6 +52,7 @@ def contiguous_run(configuration, shape) -> tuple[torch.Tensor, dict[str, torch.
     return p.detach(), optimizer.state[p]
 
 
+@pytest.mark.structure
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_every_layout_of_parameter_and_gradient(configuration, shape):
     expected, expected_state = contiguous_run(configuration, shape)
@@ -73,6 +74,7 @@ def test_every_layout_of_parameter_and_gradient(configuration, shape):
             assert_agree(optimizer.state[p][name], value, exact=exact, where=(of_p, of_g, name))
 
 
+@pytest.mark.structure
 @pytest.mark.parametrize("of_p", [contiguous, transposed, every_second])
 @pytest.mark.parametrize("of_state", LAYOUTS)
 def test_state_laid_out_otherwise(configuration, of_p, of_state):
@@ -93,6 +95,7 @@ def test_state_laid_out_otherwise(configuration, of_p, of_state):
         assert_agree(optimizer.state[p][name], value, exact=of_p in WALKED, where=name)
 
 
+@pytest.mark.structure
 def test_a_gradient_expanded_from_one_number(configuration):
     results = []
     for expand in (True, False):
@@ -107,6 +110,7 @@ def test_a_gradient_expanded_from_one_number(configuration):
     assert all(torch.equal(results[0][1][name], value) for name, value in results[1][1].items())
 
 
+@pytest.mark.structure
 def test_a_gradient_that_is_a_lazily_negated_view(configuration):
     results = []
     for lazy in (True, False):

@@ -9,6 +9,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 import steepest
 from support.nets import X, Y, assert_same_run, loss_of, net, train
 
+pytestmark = pytest.mark.structure
+
 P = torch.nn.Parameter
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11}
 

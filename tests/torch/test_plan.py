@@ -11,6 +11,8 @@ import steepest
 from support.configurations import NUMBERS
 from support.memory import Guarded, contiguous
 
+pytestmark = pytest.mark.structure
+
 STEPS = 4
 
 

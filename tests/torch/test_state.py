@@ -8,6 +8,8 @@ import torch
 
 from support.configurations import NUMBERS
 
+pytestmark = pytest.mark.structure
+
 P = torch.nn.Parameter
 
 

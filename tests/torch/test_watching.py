@@ -10,6 +10,8 @@ import torch
 from support.configurations import NUMBERS
 from support.nets import assert_same_run, both, net, train
 
+pytestmark = pytest.mark.structure
+
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11}
 
 

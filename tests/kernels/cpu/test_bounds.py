@@ -47,6 +47,7 @@ def train(configuration: Configuration, params: list[P], gradients: Sequence[lis
         assert step(optimizer) is None
 
 
+@pytest.mark.structure
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_every_size_and_layout(configuration, dtype):
     shapes = [*((n,) for n in SIZES), *SHAPES]

@@ -6,6 +6,7 @@ returns one integer, raises nothing and calls nothing but itself and the C libra
 Numba's run time.
 """
 
+import atexit
 import ctypes
 import ctypes.util
 import functools
@@ -21,6 +22,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from steepest import cache
+from steepest.kernels.undisturbed import undisturbed
 
 Native = Callable[[int], int]
 Names = Callable[[], Mapping[str, Any]]
@@ -31,7 +33,7 @@ compilations = 0
 _LOCK = threading.Lock()
 if hasattr(os, "register_at_fork"):  # a lock that another thread holds would stay locked in the child for ever
     os.register_at_fork(after_in_child=_LOCK._at_fork_reinit)  # pyright: ignore[reportAttributeAccessIssue]
-_LOADED: dict[str, tuple[Native, Any]] = {}
+_LOADED: dict[tuple[str, str, str], tuple[Native, Any]] = {}
 _C_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)  # releases the GIL while it runs
 
 
@@ -42,14 +44,27 @@ def load(name: str, source: str, names: Names, *, salt: str = "") -> Native:
     names: makes the namespace that the source runs in; called only when there is something to compile.
     salt: whatever else the result depends on, such as the text behind those names.
     """
-    key = hashlib.sha256("\0".join([name, source, salt, *_machine()]).encode()).hexdigest()
+    key = name, source, salt
+    if key not in _LOADED:
+        undisturbed(lambda: _load_once(key, names))
+    return _LOADED[key][0]
+
+
+@atexit.register
+def _wait_for_the_last() -> None:
+    """A load goes on when the waiting for it is interrupted, and LLVM's globals may not go while it compiles."""
+    with _LOCK:
+        pass
+
+
+def _load_once(key: tuple[str, str, str], names: Names) -> None:
     with _LOCK:
         if key not in _LOADED:
-            _LOADED[key] = _load(key, name, source, names)
-        return _LOADED[key][0]
+            _LOADED[key] = _load(*key, names)
 
 
-def _load(key: str, name: str, source: str, names: Names) -> tuple[Native, Any]:
+def _load(name: str, source: str, salt: str, names: Names) -> tuple[Native, Any]:
+    key = hashlib.sha256("\0".join([name, source, salt, *_machine()]).encode()).hexdigest()
     code = cache.load(key)
     if code is None:
         code = _compile(name, source, names)

@@ -99,11 +99,13 @@ class CPUStep(PreparedStep):
         def job(_alive: object = (self, arguments)) -> None:
             self._kernel(address)
 
-        WORKERS.offer(job, helpers)
         try:
-            self._kernel(address)
-        finally:  # nobody may touch the tensors while a worker still writes, not even after Ctrl-C
-            wait_until(lambda: arguments[entries.DONE] >= self._chunks)
+            WORKERS.offer(job, helpers)
+        finally:  # a worker may have begun: after a Ctrl-C too the step is finished before anybody touches the tensors
+            try:
+                self._kernel(address)
+            finally:
+                wait_until(lambda: arguments[entries.DONE] >= self._chunks)
 
     def _scalars(self, hyperparameters: Mapping[str, Any], sign: float, *, differ: bool) -> Any:
         """The numbers of this step: one row of slots, or one for each kind of row where they differ."""

@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from steepest.kernels.undisturbed import undisturbed
+
 Job = Callable[[], object]
 
 
@@ -35,7 +37,7 @@ class Workers:
     def offer(self, job: Job, helpers: int) -> None:
         """Let up to `helpers` workers run this job too, beside the caller."""
         if self._threads < helpers:
-            self._start(helpers)
+            undisturbed(lambda: self._start(helpers))
         for _ in range(helpers):
             self._jobs.put(job)
 
@@ -56,13 +58,15 @@ class Workers:
 def wait_until(finished: Callable[[], bool]) -> None:
     """Return once the last chunks that workers have begun are done, about 20 us each; what signals raise waits too."""
     interrupted: BaseException | None = None
-    patience = 0.0
-    while not finished():
+    patience, ended = 0.0, False
+    while not ended:
         try:
-            time.sleep(patience)  # yields the processor and the GIL to a worker that was put to sleep
+            while not finished():
+                time.sleep(patience)  # yields the processor and the GIL to a worker that was put to sleep
+                patience = min(1e-3, patience + 1e-6)
+            ended = True
         except BaseException as error:
             interrupted = error
-        patience = min(1e-3, patience + 1e-6)
     if interrupted is not None:
         raise interrupted
 
