@@ -134,15 +134,16 @@ class Study:
     ) -> None:
         self.source, self.budget = order.source(), budget
         self.command, self.watcher = command, watcher
-        self.order, self.task = order.settled(seed)
+        self.task = order.first(self.source, seed)
+        length = order.length(self.task)
         self.folder = Path(out) if out is not None else Path("runs") / self.source.folder
-        self.candidates = self.order.candidates()
+        self.candidates = order.candidates(length)
         self.plan = Plan(
             self.source.name,
             [candidate.described() for candidate in self.candidates],
             f"{len(rates)} rates" if rates else str(budget),
             seeds,
-            self.order.steps or self.task.steps,
+            length,
             self.task.metric,
             self.task.higher_is_better,
             seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from steepest.workbench.asking.candidate import Candidate
 from steepest.workbench.asking.following import scheduled
@@ -13,9 +13,6 @@ from steepest.workbench.asking.optimizers import choose, reference
 from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.task import Task, TaskFunction
 from steepest.workbench.training.explaining import Explaining
-
-if TYPE_CHECKING:
-    from steepest.workbench.training.jobs import Workshop
 
 Wanted = Sequence[str | Candidate | Callable[..., Any]]
 
@@ -75,24 +72,11 @@ class Order:
             )
         return source.judged_by_order(own)
 
-    def candidates(self) -> list[Candidate]:
-        """The optimizers, the reference last where it was not named."""
-        assert self.steps is not None
-        found, against = scheduled(choose(self.optimizers), self.schedules, self.steps), reference(self.steps)
+    def length(self, task: Task) -> int:
+        """Of a run, in steps."""
+        return self.steps or task.steps
+
+    def candidates(self, steps: int) -> list[Candidate]:
+        """The optimizers for runs of so many steps, the reference last where it was not named."""
+        found, against = scheduled(choose(self.optimizers), self.schedules, steps), reference(steps)
         return [*found, against] if self.controls and against.name not in [one.name for one in found] else found
-
-    def settled(self, seed: int) -> tuple[Order, Task]:
-        """The order with the length of a run, which the task for a seed says where nobody did; and that task.
-
-        Raises:
-            TaskError: It raised, or is no task.
-            UsageError: It has no such metric, or it is not known which direction of it is better.
-        """
-        task = self.first(self.source(), seed)
-        return replace(self, steps=self.steps or task.steps), task
-
-    def workshop(self) -> Workshop:
-        """Where the runs of a settled order are made."""
-        from steepest.workbench.training.jobs import Workshop
-
-        return Workshop(self.source(), self.candidates())

@@ -170,7 +170,6 @@ class Workers:
                 "kept. Use fewer workers, or a smaller batch."
             )
         hand.begin()
-        hand.brief(hand.order)
         hand.give(job)
 
     def close(self) -> None:
@@ -208,6 +207,8 @@ class _Hand:
         self.process.start()
         theirs.close()
         self.job: Job | None = None
+        if self.order:  # it takes the place of one that was killed
+            self.tell(self.order)
 
     def brief(self, order: bytes) -> None:
         """Hand it what it makes runs from."""

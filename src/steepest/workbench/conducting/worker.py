@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import queue
@@ -13,7 +14,9 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from steepest.workbench.asking.order import Order
 from steepest.workbench.errors import TaskError, WorkbenchError
+from steepest.workbench.training.jobs import Workshop
 
 READY, TICK, DONE, ERROR, STOP = "ready", "tick", "done", "error", "stop"
 
@@ -28,14 +31,11 @@ def work(connection: Connection) -> None:
         signal.signal(number, signal.SIG_IGN)  # they reach the driver, which says when to stop
     sys.stdout = sys.stderr  # what a task prints must not stand between the driver's events
     ears = _Ears(connection)
-    import torch
-
-    from steepest.workbench.training import run as _imported_ahead  # noqa: F401
-
+    importlib.import_module("steepest.workbench.training.run")  # ahead: torch takes seconds
     order, seed, workers = pickle.loads(ears.heard.get())
-    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
+    _share_threads(workers)
     try:
-        workshop = order.settled(seed)[0].workshop()
+        workshop = _workshop(order, seed)
     except WorkbenchError as error:
         connection.send(_said(error))
         return
@@ -46,7 +46,18 @@ def work(connection: Connection) -> None:
         connection.send(_made(workshop, job, ears, connection, warm))
 
 
-def _made(workshop: Any, job: Any, ears: _Ears, connection: Connection, warm: set[str]) -> tuple[Any, ...]:
+def _share_threads(workers: int) -> None:
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
+
+
+def _workshop(order: Order, seed: int) -> Workshop:
+    source = order.source()
+    return Workshop(source, order.candidates(order.length(order.first(source, seed))))
+
+
+def _made(workshop: Workshop, job: Any, ears: _Ears, connection: Connection, warm: set[str]) -> tuple[Any, ...]:
     candidate = workshop.candidates[job.key.optimizer]
     try:
         if candidate.name not in warm:

@@ -26,6 +26,9 @@ TOO_HIGH = 4.0
 """A loss this many times the first one ends a run: nothing beyond is of use, and overflow is slow."""
 BEGINS = 0.1
 """The part of the whole fall, in logarithms of the loss, at which a rate counts as large enough to train."""
+APART = 1.0
+"""Decades between the rates at which the losses of two seeds begin to fall, from which on both are noise: at most 0.1
+on the built-in problems, 5 where 50 steps teach a model nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,6 @@ class Bracket:
     low: float
     high: float
     default: float
-
-
-APART = 1.0
-"""Decades between the rates at which the losses of two seeds begin to fall, from which on both are noise: at most 0.1
-on the built-in problems, 5 where 50 steps teach a model nothing."""
 
 
 def rising(centre: float, steps: int = STEPS) -> list[float]:
