@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from steepest.workbench import lr_range
-from steepest.workbench.asking.loading import load
-from steepest.workbench.asking.optimizers import KNOWN
+from steepest.workbench.model.loading import load
+from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.training.run import Run
-from steepest.workbench.training.trace import TRAINED
 
 FACTOR = 3.0
 """An answer is good within this factor of the best rate of a sweep."""

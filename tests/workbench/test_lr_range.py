@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from steepest.workbench import Task, lr_range
-from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import TaskError, UsageError
+from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.task import Shuffled
 from steepest.workbench.training.range_test import (
     STEPS,

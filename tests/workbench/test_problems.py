@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from steepest.workbench import Task, problems
-from steepest.workbench.asking.candidate import Candidate
-from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import UsageError
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.problems import quadratic_deep
 from steepest.workbench.training.run import Run
-from steepest.workbench.training.trace import TRAINED
 
 
 def test_names_and_descriptions_come_without_torch() -> None:

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from steepest.workbench import Task
-from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.keeping.key import Key
 from steepest.workbench.keeping.record import DATABASE, Record, is_study
+from steepest.workbench.model.key import Key
+from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.model.outcome import Outcome
 from steepest.workbench.training.run import Run
-from steepest.workbench.training.trace import Outcome
 
 Make = Callable[[int], Task]
 KEY = Key("search", "sgd", 0.1, 0)

@@ -14,10 +14,11 @@ import vl_convert
 from torch import nn
 
 from steepest.workbench import Candidate, Comparison, Task, compare
-from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.keeping.key import Key
 from steepest.workbench.keeping.record import DATABASE, Record
+from steepest.workbench.model.key import Key
+from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.model.outcome import DIVERGED, TRAINED, Outcome, Trace
 from steepest.workbench.report import figures, words
 from steepest.workbench.report.band import near_optimal
 from steepest.workbench.report.held import held
@@ -27,7 +28,6 @@ from steepest.workbench.report.records import Control, Numbers
 from steepest.workbench.report.terminal import text
 from steepest.workbench.statistics import Interval
 from steepest.workbench.study import report_together
-from steepest.workbench.training.trace import DIVERGED, TRAINED, Outcome, Trace
 
 Make = Callable[[int], Task]
 HOSTILE = ["<script>alert(1)</script>", "quote\"'&", "🚀 [red]x[/red]"]

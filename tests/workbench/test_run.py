@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from steepest.workbench import Task
-from steepest.workbench.asking.candidate import Candidate
-from steepest.workbench.asking.optimizers import KNOWN
 from steepest.workbench.errors import TaskError
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.model.outcome import DIVERGED, FAILED, INTERRUPTED, TRAINED, Trace
 from steepest.workbench.training.run import Run
-from steepest.workbench.training.trace import DIVERGED, FAILED, INTERRUPTED, TRAINED, Trace
 
 Make = Callable[[int], Task]
 

@@ -10,9 +10,9 @@ import torch
 
 import steepest
 from steepest.workbench import Task, compare
-from steepest.workbench.asking.following import scheduled
-from steepest.workbench.asking.optimizers import KNOWN, choose
 from steepest.workbench.errors import UsageError, WorkbenchError
+from steepest.workbench.model.optimizers import KNOWN, choose
+from steepest.workbench.model.schedules import scheduled
 from steepest.workbench.report.figures import for_page
 from steepest.workbench.training.run import Run
 

@@ -7,8 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steepest.workbench.asking.candidate import Candidate as Candidate
     from steepest.workbench.comparison import Comparison as Comparison
+    from steepest.workbench.model.candidate import Candidate as Candidate
     from steepest.workbench.rates import RangeTest as RangeTest
     from steepest.workbench.rates import lr_range as lr_range
     from steepest.workbench.study import compare as compare
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Task": "task",
-    "Candidate": "asking.candidate",
+    "Candidate": "model.candidate",
     "compare": "study",
     "Comparison": "comparison",
     "lr_range": "rates",

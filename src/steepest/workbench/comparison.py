@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steepest.workbench.asking.candidate import Candidate
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.keeping.record import Record
+from steepest.workbench.model.candidate import Candidate
 
 if TYPE_CHECKING:
     import polars

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from steepest.workbench.asking.candidate import Candidate
-from steepest.workbench.asking.loading import Source, load
-from steepest.workbench.asking.optimizers import DEFAULT, choose
 from steepest.workbench.errors import UsageError
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.loading import Source, load
+from steepest.workbench.model.optimizers import DEFAULT, choose
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training import range_test
 from steepest.workbench.training.explaining import Explaining
@@ -182,9 +182,9 @@ class _Trials:
 
     def final(self, rate: float) -> float | None:
         """The metric at the end of a short run; None where it did not train."""
+        from steepest.workbench.model.outcome import TRAINED
         from steepest.workbench.training.isolation import given_back
         from steepest.workbench.training.run import Run
-        from steepest.workbench.training.trace import TRAINED
 
         run = Run(self._source.make, self._candidate, rate, self._seed, steps=self.steps)
         with given_back(self._model):  # a task may hand out the same one again

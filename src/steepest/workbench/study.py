@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.asking.budget import Budget, parsed
-from steepest.workbench.asking.candidate import Candidate
-from steepest.workbench.asking.following import CONSTANT
-from steepest.workbench.asking.optimizers import DEFAULT, choose
 from steepest.workbench.asking.order import Order
-from steepest.workbench.asking.plan import Plan, rates_of
 from steepest.workbench.comparison import Comparison
 from steepest.workbench.conducting.crew import Alone, Crew, Workers
 from steepest.workbench.conducting.protocol import Protocol
@@ -24,12 +20,16 @@ from steepest.workbench.conducting.signals import Stop
 from steepest.workbench.conducting.watcher import Watcher
 from steepest.workbench.errors import Interrupted, TaskError, UsageError, WorkbenchError
 from steepest.workbench.keeping import folder as folders
-from steepest.workbench.keeping.key import Key
 from steepest.workbench.keeping.record import Record
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.key import Key
+from steepest.workbench.model.optimizers import DEFAULT, choose
+from steepest.workbench.model.outcome import INTERRUPTED, Outcome
+from steepest.workbench.model.plan import Plan, rates_of
+from steepest.workbench.model.schedules import CONSTANT
 from steepest.workbench.problems import settings_of
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training.jobs import Job, Workshop
-from steepest.workbench.training.trace import INTERRUPTED, Outcome
 
 if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers

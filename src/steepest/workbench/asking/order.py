@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from steepest.workbench.asking.candidate import Candidate
-from steepest.workbench.asking.following import scheduled
-from steepest.workbench.asking.loading import Source, load
-from steepest.workbench.asking.optimizers import choose, reference
 from steepest.workbench.errors import UsageError, nearest
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.loading import Source, load
+from steepest.workbench.model.optimizers import choose, reference
+from steepest.workbench.model.schedules import scheduled
 from steepest.workbench.task import Task, TaskFunction
 from steepest.workbench.training.explaining import Explaining
 

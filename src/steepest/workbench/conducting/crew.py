@@ -21,7 +21,7 @@ from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
 from steepest.workbench.training.jobs import Job, Stop, Workshop
 
 if TYPE_CHECKING:
-    from steepest.workbench.training.trace import Outcome
+    from steepest.workbench.model.outcome import Outcome
 
 GONE = "gone"
 DEATHS = 3

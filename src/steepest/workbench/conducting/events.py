@@ -7,11 +7,11 @@ import math
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
-from steepest.workbench.asking.plan import Plan
 from steepest.workbench.conducting.watcher import Watcher
+from steepest.workbench.model.plan import Plan
 
 if TYPE_CHECKING:
-    from steepest.workbench.keeping.key import Key
+    from steepest.workbench.model.key import Key
     from steepest.workbench.report.records import Numbers
 
 SCHEMA = 1

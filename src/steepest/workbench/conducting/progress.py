@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from steepest.workbench.asking.plan import Plan
 from steepest.workbench.conducting.watcher import Watcher
+from steepest.workbench.model.plan import Plan
 
 if TYPE_CHECKING:
-    from steepest.workbench.keeping.key import Key
+    from steepest.workbench.model.key import Key
 
 
 class Line(Watcher):

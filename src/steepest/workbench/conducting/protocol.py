@@ -16,10 +16,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from steepest.workbench.asking.budget import Budget
-from steepest.workbench.asking.candidate import Candidate, Dimension
-from steepest.workbench.asking.plan import Plan
-from steepest.workbench.keeping.key import CONTROL, DEFAULT, DIAGNOSIS, FINALISTS, RANGE, SEARCH, Key, settings_text
 from steepest.workbench.keeping.record import Record
+from steepest.workbench.model.candidate import Candidate, Dimension
+from steepest.workbench.model.key import CONTROL, DEFAULT, DIAGNOSIS, FINALISTS, RANGE, SEARCH, Key, settings_text
+from steepest.workbench.model.plan import Plan
 from steepest.workbench.training import range_test
 
 RUNNERS = 2

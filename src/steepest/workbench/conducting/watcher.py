@@ -1,7 +1,7 @@
 """Whoever wants to know how a study gets on."""
 
-from steepest.workbench.asking.plan import Plan
-from steepest.workbench.keeping.key import Key
+from steepest.workbench.model.key import Key
+from steepest.workbench.model.plan import Plan
 
 
 class Watcher:

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steepest.workbench.asking.candidate import DECADES, Candidate
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.keeping.record import SCHEMA_VERSION, Record, is_study
+from steepest.workbench.model.candidate import DECADES, Candidate
 
 if TYPE_CHECKING:
-    from steepest.workbench.asking.plan import Plan
+    from steepest.workbench.model.plan import Plan
 
 PACKAGES = (
     "steepest",

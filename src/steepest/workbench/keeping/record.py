@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.keeping.key import COLUMNS, THIS, Key
+from steepest.workbench.model.key import COLUMNS, THIS, Key
 
 if TYPE_CHECKING:
     import polars
 
-    from steepest.workbench.asking.candidate import Candidate
+    from steepest.workbench.model.candidate import Candidate
+    from steepest.workbench.model.outcome import Outcome
     from steepest.workbench.training.range_test import Curve
-    from steepest.workbench.training.trace import Outcome
 
 DATABASE = "study.db"
 SCHEMA_VERSION = 2

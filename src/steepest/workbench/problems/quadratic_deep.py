@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steepest.workbench.asking.candidate import Candidate
+from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.task import Shuffled, Task
 
 DIMENSIONS = 100

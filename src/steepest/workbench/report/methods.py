@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steepest.workbench.asking.candidate import DECADES
+from steepest.workbench.model.candidate import DECADES
 from steepest.workbench.report.tuning import CONFIDENCE
 from steepest.workbench.report.words import listed
 

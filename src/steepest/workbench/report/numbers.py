@@ -6,8 +6,8 @@ import math
 
 import polars as pl
 
-from steepest.workbench.keeping.key import CONTROL, DEFAULT, FINALISTS, SEARCH, Key
 from steepest.workbench.keeping.record import Record
+from steepest.workbench.model.key import CONTROL, DEFAULT, FINALISTS, SEARCH, Key
 from steepest.workbench.report.diagnosis import diagnoses_of
 from steepest.workbench.report.held import Held
 from steepest.workbench.report.pairs import pairs_of

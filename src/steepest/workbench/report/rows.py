@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from steepest.workbench import statistics
-from steepest.workbench.asking.candidate import call_of
-from steepest.workbench.keeping.key import DEFAULT, RANGE, SEARCH, values_of
+from steepest.workbench.model.candidate import call_of
+from steepest.workbench.model.key import DEFAULT, RANGE, SEARCH, values_of
 from steepest.workbench.report.band import Band, near_optimal
 from steepest.workbench.report.records import LinePoint, Row
 from steepest.workbench.report.tuning import tuning_curve

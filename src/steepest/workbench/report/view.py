@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from steepest.workbench import statistics
-from steepest.workbench.keeping.key import FINALISTS, SEARCH
+from steepest.workbench.model.key import FINALISTS, SEARCH
 from steepest.workbench.statistics import Interval
 
 

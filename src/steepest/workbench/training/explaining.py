@@ -1,7 +1,7 @@
 """Whose mistake it was: what a task raises becomes a TaskError with the user's own traceback."""
 
-from steepest.workbench.asking.loading import summary, users_traceback
 from steepest.workbench.errors import TaskError, WorkbenchError, missing_extra
+from steepest.workbench.model.loading import summary, users_traceback
 
 
 class Explaining:

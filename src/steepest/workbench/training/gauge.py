@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from steepest.workbench.training.gauge_names import GRADIENT, NOT_FINITE, RATIO
-from steepest.workbench.training.trace import Trace
+from steepest.workbench.model.diagnostics import GRADIENT, NOT_FINITE, RATIO
+from steepest.workbench.model.outcome import Trace
 
 
 class Gauge:

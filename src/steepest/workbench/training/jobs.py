@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steepest.workbench.asking.candidate import Candidate
-from steepest.workbench.asking.loading import Source
-from steepest.workbench.asking.optimizers import NOTHING
 from steepest.workbench.errors import TaskError
-from steepest.workbench.keeping.key import CONTROL, DIAGNOSIS, RANGE, Key
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE, Key
+from steepest.workbench.model.loading import Source
+from steepest.workbench.model.optimizers import NOTHING
 from steepest.workbench.training.explaining import Explaining
 
 if TYPE_CHECKING:
+    from steepest.workbench.model.outcome import Outcome
     from steepest.workbench.task import Task
-    from steepest.workbench.training.trace import Outcome
 
 Stop = Callable[[], bool]
 Tick = Callable[[int], None]
@@ -112,8 +112,8 @@ class Workshop:
     def _rising(self, job: Job, stop: Stop) -> Outcome:
         import time
 
+        from steepest.workbench.model.outcome import INTERRUPTED, TRAINED, Outcome, Trace
         from steepest.workbench.training.range_test import curve
-        from steepest.workbench.training.trace import INTERRUPTED, TRAINED, Outcome, Trace
 
         started = time.perf_counter()
         found = curve(self.task, self.candidates[job.key.optimizer], job.key.seed, job.steps, stop)

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from steepest.workbench.errors import TaskError
+from steepest.workbench.model.outcome import DIVERGED, FAILED, TRAINED, Trace
 from steepest.workbench.task import Task
 from steepest.workbench.training.isolation import random_states, set_random_states
-from steepest.workbench.training.trace import DIVERGED, FAILED, TRAINED, Trace
 
 
 def judged(task: Task, trace: Trace, steps: int, model: torch.nn.Module) -> tuple[str, str]:

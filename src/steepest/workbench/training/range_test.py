@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.workbench.asking.candidate import Candidate
+from steepest.workbench.model.candidate import Candidate
 
 STEPS = 200
 """Of a rising run: 25 a decade."""

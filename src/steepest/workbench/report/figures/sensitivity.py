@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from steepest.workbench.keeping.key import values_of
+from steepest.workbench.model.key import values_of
 from steepest.workbench.report.figures import style
 
 if TYPE_CHECKING:

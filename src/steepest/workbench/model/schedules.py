@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from steepest.workbench.asking.candidate import Candidate
 from steepest.workbench.errors import UsageError, nearest
+from steepest.workbench.model.candidate import Candidate
 
 CONSTANT = "constant"
 _SHAPES: dict[str, Callable[[int], str]] = {

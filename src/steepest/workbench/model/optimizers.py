@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from steepest.workbench.asking.candidate import Candidate, Dimension, name_of
-from steepest.workbench.asking.following import scheduled
-from steepest.workbench.asking.loading import from_file
 from steepest.workbench.errors import UsageError, nearest
+from steepest.workbench.model.candidate import Candidate, Dimension, name_of
+from steepest.workbench.model.loading import from_file
+from steepest.workbench.model.schedules import scheduled
 
 # From how many trials on a hyperparameter is searched: Godbole, Dahl, Gilmer, Shallue, Nado, "Deep Learning Tuning
 # Playbook", 2023 ("fewer than 10 trials: only the learning rate; 10 to 25: beta1 too; 25 and more: epsilon; many more:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from steepest.workbench.asking.loading import digest_of
 from steepest.workbench.errors import UsageError
+from steepest.workbench.model.loading import digest_of
 
 DECADES = 3.0
 """Of every optimizer's range of rates: a range test centres it, so that a decade and a half either way is enough."""
