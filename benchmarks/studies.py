@@ -12,10 +12,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from steepest.workbench.keeping.record import Record
 from steepest.workbench.model.key import SEARCH, Key
 from steepest.workbench.model.loading import load
 from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.store.record import Record
 from steepest.workbench.training.run import Run
 
 PROBLEM = "digits-mlp"

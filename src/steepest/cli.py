@@ -87,8 +87,8 @@ def compare(
     from steepest.workbench.conducting.events import Events
     from steepest.workbench.conducting.progress import Line
     from steepest.workbench.conducting.watcher import Watcher
-    from steepest.workbench.keeping.folder import command_line
     from steepest.workbench.report.terminal import announce
+    from steepest.workbench.store.folder import command_line
     from steepest.workbench.study import compare as conduct
 
     errors = Console(stderr=True)
@@ -159,9 +159,9 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Write the report and its figures again, from the record; of several studies of one problem, one report."""
-    from steepest.workbench.keeping.folder import existing
-    from steepest.workbench.keeping.record import Record
     from steepest.workbench.report.terminal import announce
+    from steepest.workbench.store.folder import existing
+    from steepest.workbench.store.record import Record
     from steepest.workbench.study import finish, report_together
 
     place = folders[0]

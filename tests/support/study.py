@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from steepest.workbench.keeping.record import DATABASE, Record
+from steepest.workbench.store.record import DATABASE, Record
 
 SLOW = """
     import time, torch

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from steepest.workbench import compare
-from steepest.workbench.keeping.record import Record
+from steepest.workbench.store.record import Record
 from support.study import intact, launch, results, runs_in, write_task
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for workers in /proc")

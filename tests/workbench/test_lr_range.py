@@ -13,7 +13,7 @@ from steepest.workbench import Task, lr_range
 from steepest.workbench.errors import TaskError, UsageError
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.task import Shuffled
-from steepest.workbench.training.range_test import (
+from steepest.workbench.training.rising_run import (
     STEPS,
     TOO_HIGH,
     Bracket,

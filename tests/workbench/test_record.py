@@ -10,10 +10,10 @@ import pytest
 
 from steepest.workbench import Task
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.keeping.record import DATABASE, Record, is_study
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.model.outcome import Outcome
+from steepest.workbench.store.record import DATABASE, Record, is_study
 from steepest.workbench.training.run import Run
 
 Make = Callable[[int], Task]

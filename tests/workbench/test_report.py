@@ -15,7 +15,6 @@ from torch import nn
 
 from steepest.workbench import Candidate, Comparison, Task, compare
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.keeping.record import DATABASE, Record
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.model.outcome import DIVERGED, TRAINED, Outcome, Trace
@@ -27,6 +26,7 @@ from steepest.workbench.report.page import page
 from steepest.workbench.report.records import Control, Numbers
 from steepest.workbench.report.terminal import text
 from steepest.workbench.statistics import Interval
+from steepest.workbench.store.record import DATABASE, Record
 from steepest.workbench.study import report_together
 
 Make = Callable[[int], Task]

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from steepest.workbench import Task, compare
-from steepest.workbench.asking.budget import Budget
 from steepest.workbench.conducting.protocol import Protocol
 from steepest.workbench.errors import UsageError, WorkbenchError
-from steepest.workbench.keeping.record import Record
 from steepest.workbench.model.optimizers import KNOWN, reference
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.report.held import held
 from steepest.workbench.report.numbers import numbers_of
 from steepest.workbench.report.page import page
+from steepest.workbench.search.budget import Budget
+from steepest.workbench.store.record import Record
 from steepest.workbench.study import report_together
 
 Make = Callable[[int], Task]

@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from steepest.workbench import Candidate, Comparison, Task, compare
-from steepest.workbench.asking.budget import parsed
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
-from steepest.workbench.keeping.record import Record
 from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.search.budget import parsed
+from steepest.workbench.store.record import Record
 from support.study import KEY, OPTIONS, SLOW, intact, launch, results, wait_for, write_task
 
 Make = Callable[[int], Task]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.keeping.record import Record
 from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.store.record import Record
 
 if TYPE_CHECKING:
     import polars

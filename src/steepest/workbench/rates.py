@@ -13,9 +13,9 @@ from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.loading import Source, load
 from steepest.workbench.model.optimizers import DEFAULT, choose
 from steepest.workbench.task import TaskFunction
-from steepest.workbench.training import range_test
-from steepest.workbench.training.explaining import Explaining
-from steepest.workbench.training.range_test import Bracket, Curve
+from steepest.workbench.training import rising_run as range_test
+from steepest.workbench.training.rising_run import Bracket, Curve
+from steepest.workbench.training.task_errors import Explaining
 
 TRIALS = 5
 """Rates of the bracket that are tried in short runs."""
@@ -140,8 +140,8 @@ class _Trials:
     """Short runs of one optimizer, with a seed that no rising run had."""
 
     def __init__(self, source: Source, candidate: Candidate, seed: int, steps: int | None) -> None:
+        from steepest.workbench.training.contract import checked
         from steepest.workbench.training.isolation import own_randomness
-        from steepest.workbench.training.judged import checked
 
         with own_randomness(seed):
             task = checked(source.make(seed))

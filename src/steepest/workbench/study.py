@@ -11,16 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steepest.workbench.asking.budget import Budget, parsed
-from steepest.workbench.asking.order import Order
 from steepest.workbench.comparison import Comparison
 from steepest.workbench.conducting.crew import Alone, Crew, Workers
 from steepest.workbench.conducting.protocol import Protocol
 from steepest.workbench.conducting.signals import Stop
 from steepest.workbench.conducting.watcher import Watcher
 from steepest.workbench.errors import Interrupted, TaskError, UsageError, WorkbenchError
-from steepest.workbench.keeping import folder as folders
-from steepest.workbench.keeping.record import Record
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.optimizers import DEFAULT, choose
@@ -28,8 +24,12 @@ from steepest.workbench.model.outcome import INTERRUPTED, Outcome
 from steepest.workbench.model.plan import Plan, rates_of
 from steepest.workbench.model.schedules import CONSTANT
 from steepest.workbench.problems import settings_of
+from steepest.workbench.search.budget import Budget, parsed
+from steepest.workbench.store import folder as folders
+from steepest.workbench.store.record import Record
 from steepest.workbench.task import TaskFunction
-from steepest.workbench.training.jobs import Job, Workshop
+from steepest.workbench.training.recipe import Order
+from steepest.workbench.training.trainer import Job, Workshop
 
 if TYPE_CHECKING:
     from steepest.workbench.report.records import Numbers

@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Protocol
 
-from steepest.workbench.asking.order import Order
 from steepest.workbench.conducting.watcher import Watcher
 from steepest.workbench.conducting.worker import DONE, ERROR, READY, STOP, TICK, work
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
-from steepest.workbench.training.jobs import Job, Stop, Workshop
+from steepest.workbench.training.recipe import Order
+from steepest.workbench.training.trainer import Job, Stop, Workshop
 
 if TYPE_CHECKING:
     from steepest.workbench.model.outcome import Outcome

@@ -15,12 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from steepest.workbench.asking.budget import Budget
-from steepest.workbench.keeping.record import Record
 from steepest.workbench.model.candidate import Candidate, Dimension
 from steepest.workbench.model.key import CONTROL, DEFAULT, DIAGNOSIS, FINALISTS, RANGE, SEARCH, Key, settings_text
 from steepest.workbench.model.plan import Plan
-from steepest.workbench.training import range_test
+from steepest.workbench.search.budget import Budget
+from steepest.workbench.store.record import Record
+from steepest.workbench.training import rising_run as range_test
 
 RUNNERS = 2
 """Settings of each optimizer that are tried again."""

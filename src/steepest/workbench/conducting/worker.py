@@ -14,9 +14,9 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from steepest.workbench.asking.order import Order
 from steepest.workbench.errors import TaskError, WorkbenchError
-from steepest.workbench.training.jobs import Workshop
+from steepest.workbench.training.recipe import Order
+from steepest.workbench.training.trainer import Workshop
 
 READY, TICK, DONE, ERROR, STOP = "ready", "tick", "done", "error", "stop"
 

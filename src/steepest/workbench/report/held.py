@@ -13,7 +13,7 @@ import polars as pl
 from steepest.workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from steepest.workbench.keeping.record import Record
+    from steepest.workbench.store.record import Record
 
 ALIKE = ("task", "metric", "higher_is_better", "steps", "seed", "seeds")
 """What studies must have in common: then their runs with a seed began alike, and differences can be taken in pairs."""

@@ -6,7 +6,6 @@ import math
 
 import polars as pl
 
-from steepest.workbench.keeping.record import Record
 from steepest.workbench.model.key import CONTROL, DEFAULT, FINALISTS, SEARCH, Key
 from steepest.workbench.report.diagnosis import diagnoses_of
 from steepest.workbench.report.held import Held
@@ -14,6 +13,7 @@ from steepest.workbench.report.pairs import pairs_of
 from steepest.workbench.report.records import Control, CurvePoint, Numbers, Point, Row
 from steepest.workbench.report.rows import row_of
 from steepest.workbench.report.view import Setting, View
+from steepest.workbench.store.record import Record
 
 
 def numbers_of(study: Held) -> Numbers:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from steepest.workbench.errors import UsageError
 from steepest.workbench.report.figures import colours
-from steepest.workbench.training.range_test import smoothed
+from steepest.workbench.training.rising_run import smoothed
 
 if TYPE_CHECKING:
     from steepest.workbench.rates import Found, RangeTest

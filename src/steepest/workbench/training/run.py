@@ -17,9 +17,9 @@ from steepest.workbench.model.candidate import Candidate, Settings
 from steepest.workbench.model.outcome import INTERRUPTED, Outcome, Trace
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training.batches import Batches
-from steepest.workbench.training.gauge import Gauge
+from steepest.workbench.training.contract import checked, evaluated, judged, loss_of
+from steepest.workbench.training.diagnostics import Gauge
 from steepest.workbench.training.isolation import own_randomness, random_states, set_random_states, threads_for
-from steepest.workbench.training.judged import checked, evaluated, judged, loss_of
 
 POINTS = 100  # of a loss curve: each is the mean over the steps since the last, so none is lost
 

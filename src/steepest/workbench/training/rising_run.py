@@ -79,8 +79,8 @@ def curve(
     Where `stop()` is true it ends early, and what it has is of no use.
     """
     from steepest.workbench.training.batches import Batches
+    from steepest.workbench.training.contract import checked, loss_of
     from steepest.workbench.training.isolation import given_back, own_randomness, threads_for
-    from steepest.workbench.training.judged import checked, loss_of
 
     with own_randomness(seed):
         task = checked(make(seed))

@@ -11,7 +11,7 @@ from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE, Key
 from steepest.workbench.model.loading import Source
 from steepest.workbench.model.optimizers import NOTHING
-from steepest.workbench.training.explaining import Explaining
+from steepest.workbench.training.task_errors import Explaining
 
 if TYPE_CHECKING:
     from steepest.workbench.model.outcome import Outcome
@@ -46,7 +46,7 @@ class Workshop:
 
     def warm_up(self, candidate: Candidate, seed: int) -> Mapping[str, int]:
         """Take two steps, so that no run's time has compiling in it; the bytes of state and of parameters."""
-        from steepest.workbench.training.judged import sound
+        from steepest.workbench.training.contract import sound
         from steepest.workbench.training.run import Run
 
         with Explaining(self.source.name, f"in its first two steps with {candidate.name}"):
@@ -64,7 +64,7 @@ class Workshop:
         Raises:
             TaskError: It is not.
         """
-        from steepest.workbench.training.judged import checked
+        from steepest.workbench.training.contract import checked
 
         made = checked(self.source.make(seed))
         shapes = [tuple(p.shape) for p in made.model.parameters()]
@@ -94,7 +94,7 @@ class Workshop:
             return self._rising(job, stop) if job.key.phase == RANGE else self._run(job).train(stop, tick)
 
     def _run(self, job: Job):
-        from steepest.workbench.training.gauge import Gauge
+        from steepest.workbench.training.diagnostics import Gauge
         from steepest.workbench.training.run import Run
 
         key = job.key
@@ -113,7 +113,7 @@ class Workshop:
         import time
 
         from steepest.workbench.model.outcome import INTERRUPTED, TRAINED, Outcome, Trace
-        from steepest.workbench.training.range_test import curve
+        from steepest.workbench.training.rising_run import curve
 
         started = time.perf_counter()
         found = curve(self.task, self.candidates[job.key.optimizer], job.key.seed, job.steps, stop)

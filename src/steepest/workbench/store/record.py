@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from steepest.workbench.model.candidate import Candidate
     from steepest.workbench.model.outcome import Outcome
-    from steepest.workbench.training.range_test import Curve
+    from steepest.workbench.training.rising_run import Curve
 
 DATABASE = "study.db"
 SCHEMA_VERSION = 2
@@ -201,7 +201,7 @@ class Record:
 
     def rising(self, candidate: Candidate, steps: int) -> list[Curve]:
         """The runs with a rising rate."""
-        from steepest.workbench.training.range_test import Curve, rising
+        from steepest.workbench.training.rising_run import Curve, rising
 
         rates, curves = rising(candidate.centre, steps), []
         for run, seed in self.connection.execute(

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.keeping.record import SCHEMA_VERSION, Record, is_study
 from steepest.workbench.model.candidate import DECADES, Candidate
+from steepest.workbench.store.record import SCHEMA_VERSION, Record, is_study
 
 if TYPE_CHECKING:
     from steepest.workbench.model.plan import Plan

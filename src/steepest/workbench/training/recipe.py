@@ -12,7 +12,7 @@ from steepest.workbench.model.loading import Source, load
 from steepest.workbench.model.optimizers import choose, reference
 from steepest.workbench.model.schedules import scheduled
 from steepest.workbench.task import Task, TaskFunction
-from steepest.workbench.training.explaining import Explaining
+from steepest.workbench.training.task_errors import Explaining
 
 Wanted = Sequence[str | Candidate | Callable[..., Any]]
 
@@ -49,8 +49,8 @@ class Order:
             TaskError: It raised, or is no task.
             UsageError: It has no such metric, or it is not known which direction of it is better.
         """
+        from steepest.workbench.training.contract import checked, metrics_of
         from steepest.workbench.training.isolation import own_randomness
-        from steepest.workbench.training.judged import checked, metrics_of
 
         with Explaining(source.name, "when it was first made"), own_randomness(seed):
             own = checked(source.made_by(seed))
