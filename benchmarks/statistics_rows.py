@@ -2,7 +2,7 @@
 
 `python -m benchmarks.statistics_rows [--repetitions N]`: a JSON line for each row, two minutes in full.  A seed moves
 both optimizers by a component that they share, so their runs are correlated; lower is better, as in
-`steepest.workbench.statistics`.
+`steepest.workbench.analysis.statistics`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from steepest.workbench import statistics
+from steepest.workbench.analysis import statistics
 
 REPETITIONS = 10_000
 SEEDS = (5, 10)

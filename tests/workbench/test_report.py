@@ -14,18 +14,18 @@ import vl_convert
 from torch import nn
 
 from steepest.workbench import Candidate, Comparison, Task, compare
+from steepest.workbench.analysis.near_optimal import near_optimal
+from steepest.workbench.analysis.results import Control, Numbers
+from steepest.workbench.analysis.statistics import Interval
+from steepest.workbench.analysis.study_data import held
+from steepest.workbench.analysis.summarize import numbers_of
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.model.outcome import DIVERGED, TRAINED, Outcome, Trace
 from steepest.workbench.report import figures, words
-from steepest.workbench.report.band import near_optimal
-from steepest.workbench.report.held import held
-from steepest.workbench.report.numbers import numbers_of
 from steepest.workbench.report.page import page
-from steepest.workbench.report.records import Control, Numbers
 from steepest.workbench.report.terminal import text
-from steepest.workbench.statistics import Interval
 from steepest.workbench.store.record import DATABASE, Record
 from steepest.workbench.study import report_together
 

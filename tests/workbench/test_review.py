@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from steepest.workbench import Task, compare
+from steepest.workbench.analysis.study_data import held
+from steepest.workbench.analysis.summarize import numbers_of
 from steepest.workbench.conducting.protocol import Protocol
 from steepest.workbench.errors import UsageError, WorkbenchError
 from steepest.workbench.model.optimizers import KNOWN, reference
 from steepest.workbench.model.plan import Plan
-from steepest.workbench.report.held import held
-from steepest.workbench.report.numbers import numbers_of
 from steepest.workbench.report.page import page
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.store.record import Record

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from steepest.workbench import statistics
-from steepest.workbench.statistics import Interval
+from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.statistics import Interval
 
 A = [1.0, 2.0, 4.0, 3.5, 2.5, 3.0]
 B = [1.5, 2.2, 4.9, 3.4, 3.5, 3.3]

@@ -14,7 +14,7 @@ from steepest.workbench.store.record import Record
 if TYPE_CHECKING:
     import polars
 
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Numbers
 
 
 @dataclass

@@ -32,7 +32,7 @@ from steepest.workbench.training.recipe import Order
 from steepest.workbench.training.trainer import Job, Workshop
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Numbers
 
 BUDGET, SEEDS = "trials=16", 5
 
@@ -243,8 +243,8 @@ class Study:
 
 def finish(record: Record) -> Numbers:
     """Write everything that is made from the record: exports, figures, the page."""
-    from steepest.workbench.report.held import held
-    from steepest.workbench.report.numbers import numbers_of
+    from steepest.workbench.analysis.study_data import held
+    from steepest.workbench.analysis.summarize import numbers_of
 
     found = numbers_of(held(record))
     _write(found, record.folder, record)
@@ -257,8 +257,8 @@ def report_together(places: Sequence[Path], out: Path) -> Numbers:
     Raises:
         WorkbenchError: A folder holds no study, or they are not of one problem.
     """
-    from steepest.workbench.report.held import held, joined
-    from steepest.workbench.report.numbers import numbers_of
+    from steepest.workbench.analysis.study_data import held, joined
+    from steepest.workbench.analysis.summarize import numbers_of
 
     studies = []
     for place in places:

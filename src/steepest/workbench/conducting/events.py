@@ -11,8 +11,8 @@ from steepest.workbench.conducting.watcher import Watcher
 from steepest.workbench.model.plan import Plan
 
 if TYPE_CHECKING:
+    from steepest.workbench.analysis.results import Numbers
     from steepest.workbench.model.key import Key
-    from steepest.workbench.report.records import Numbers
 
 SCHEMA = 1
 """Raised when an event loses a field or means another thing by it."""

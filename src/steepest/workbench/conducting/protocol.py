@@ -127,7 +127,7 @@ class Protocol:
 
     def diagnoses(self) -> Iterator[Key]:
         """Each optimizer's recommended setting, and the lowest rate above it at which the search failed."""
-        from steepest.workbench.report.numbers import recommended
+        from steepest.workbench.analysis.summarize import recommended
 
         for candidate in self.candidates:
             best = recommended(self.record, candidate.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Numbers
 
 
 def write(found: Numbers, folder: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from steepest.workbench.analysis.tuning_curve import CONFIDENCE
 from steepest.workbench.model.candidate import DECADES
-from steepest.workbench.report.tuning import CONFIDENCE
 from steepest.workbench.report.words import listed
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Numbers
 
 
 def methods(found: Numbers) -> str:

@@ -13,7 +13,7 @@ from steepest.workbench.report import figures, terminal, words
 from steepest.workbench.report.methods import methods
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Numbers
 
 
 def page(found: Numbers) -> str:

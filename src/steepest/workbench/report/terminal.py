@@ -15,7 +15,7 @@ from rich.text import Text
 from steepest.workbench.report import words
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers, Row
+    from steepest.workbench.analysis.results import Numbers, Row
 
 WIDTH = 110
 

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers, Row
-    from steepest.workbench.statistics import Interval
+    from steepest.workbench.analysis.results import Numbers, Row
+    from steepest.workbench.analysis.statistics import Interval
 
 MANY_FAILED = 1 / 3
 FALLING = 0.05  # of the whole improvement in the last tenth of the run: it was too short to judge

@@ -13,7 +13,7 @@ from steepest.workbench.report.figures.style import colours as colours
 from steepest.workbench.report.figures.trials import trials
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Numbers
 
 
 def for_page(found: Numbers) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ import altair as alt
 from steepest.workbench.report.figures import style
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import CurvePoint, Numbers
+    from steepest.workbench.analysis.results import CurvePoint, Numbers
 
 
 RATE_POINTS, RATE_HEIGHT = 200, 110

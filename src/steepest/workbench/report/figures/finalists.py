@@ -10,7 +10,7 @@ import altair as alt
 from steepest.workbench.report.figures import style
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Numbers
 
 
 def finalists(found: Numbers) -> style.Figure:

@@ -9,7 +9,7 @@ import altair as alt
 from steepest.workbench.report.figures import style
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Numbers
 
 
 GRADIENT_HEIGHT = 130

@@ -10,7 +10,7 @@ from steepest.workbench.model.key import values_of
 from steepest.workbench.report.figures import style
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers, Point
+    from steepest.workbench.analysis.results import Numbers, Point
 
 
 CROSS = "M-1,-1L1,1M1,-1L-1,1"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Numbers
 
 # Told apart by people with any colour blindness, and on white as well as on black: Okabe and Ito, 2008, with
 # the blue lightened, the yellow (invisible on white) left out, and grey and violet added.

@@ -7,13 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from steepest.workbench import statistics
+from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.near_optimal import Band, near_optimal
+from steepest.workbench.analysis.results import LinePoint, Row
+from steepest.workbench.analysis.tables import Setting, View
+from steepest.workbench.analysis.tuning_curve import tuning_curve
 from steepest.workbench.model.candidate import call_of
 from steepest.workbench.model.key import DEFAULT, RANGE, SEARCH, values_of
-from steepest.workbench.report.band import Band, near_optimal
-from steepest.workbench.report.records import LinePoint, Row
-from steepest.workbench.report.tuning import tuning_curve
-from steepest.workbench.report.view import Setting, View
 
 
 def row_of(view: View, optimizer: dict[str, Any], target: float | None, memory: dict[str, int]) -> Row:

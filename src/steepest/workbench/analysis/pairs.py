@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from steepest.workbench import statistics
-from steepest.workbench.report.records import Pair, Row
+from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.results import Pair, Row
 
 
 def pairs_of(rows: Sequence[Row], sign: float, seeds: int) -> list[Pair]:

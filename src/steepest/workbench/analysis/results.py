@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple
 
+from steepest.workbench.analysis.near_optimal import Band
+from steepest.workbench.analysis.statistics import Interval
 from steepest.workbench.report import words
-from steepest.workbench.report.band import Band
-from steepest.workbench.statistics import Interval
 
 
 class Point(NamedTuple):

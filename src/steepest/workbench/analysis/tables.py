@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from steepest.workbench import statistics
+from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.statistics import Interval
 from steepest.workbench.model.key import FINALISTS, SEARCH
-from steepest.workbench.statistics import Interval
 
 
 class Setting(NamedTuple):

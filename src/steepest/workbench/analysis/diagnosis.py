@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from steepest.workbench.analysis.results import Diagnosis, GaugePoint
+from steepest.workbench.analysis.tables import View
 from steepest.workbench.model.diagnostics import GRADIENT, NOT_FINITE, RATIO
 from steepest.workbench.model.key import DIAGNOSIS
-from steepest.workbench.report.records import Diagnosis, GaugePoint
-from steepest.workbench.report.view import View
 
 MOST_LAYERS = 12
 """Of a model, that a figure can show; of a larger one those that are spread evenly over it."""

@@ -6,13 +6,13 @@ import math
 
 import polars as pl
 
+from steepest.workbench.analysis.diagnosis import diagnoses_of
+from steepest.workbench.analysis.optimizer_results import row_of
+from steepest.workbench.analysis.pairs import pairs_of
+from steepest.workbench.analysis.results import Control, CurvePoint, Numbers, Point, Row
+from steepest.workbench.analysis.study_data import Held
+from steepest.workbench.analysis.tables import Setting, View
 from steepest.workbench.model.key import CONTROL, DEFAULT, FINALISTS, SEARCH, Key
-from steepest.workbench.report.diagnosis import diagnoses_of
-from steepest.workbench.report.held import Held
-from steepest.workbench.report.pairs import pairs_of
-from steepest.workbench.report.records import Control, CurvePoint, Numbers, Point, Row
-from steepest.workbench.report.rows import row_of
-from steepest.workbench.report.view import Setting, View
 from steepest.workbench.store.record import Record
 
 

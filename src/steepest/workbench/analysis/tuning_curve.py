@@ -6,9 +6,9 @@ import math
 import warnings
 from typing import Any
 
-from steepest.workbench import statistics
-from steepest.workbench.report.records import TuningPoint
-from steepest.workbench.report.view import View
+from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.results import TuningPoint
+from steepest.workbench.analysis.tables import View
 
 CONFIDENCE = 0.8
 """Of the band, for all numbers of trials at once."""
