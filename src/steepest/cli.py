@@ -84,12 +84,12 @@ def compare(
     """
     from rich.console import Console
 
-    from steepest.workbench.conducting.events import Events
-    from steepest.workbench.conducting.progress import Line
-    from steepest.workbench.conducting.watcher import Watcher
+    from steepest.workbench.progress.json_events import Events
+    from steepest.workbench.progress.terminal import Line
+    from steepest.workbench.progress.watcher import Watcher
     from steepest.workbench.report.terminal import announce
     from steepest.workbench.store.folder import command_line
-    from steepest.workbench.study import compare as conduct
+    from steepest.workbench.study.compare import compare as conduct
 
     errors = Console(stderr=True)
     events = Events(sys.stdout)
@@ -125,8 +125,8 @@ def lr_range(
     """Find between which learning rates to search, and with which to begin, in a few short runs."""
     from rich.console import Console
 
-    from steepest.workbench.rates import lr_range as find
     from steepest.workbench.report import range_figure
+    from steepest.workbench.study.lr_range import lr_range as find
 
     errors = Console(stderr=True)
     tell = (lambda said: errors.print(said, style="dim")) if errors.is_terminal else (lambda said: None)
@@ -162,7 +162,7 @@ def report(
     from steepest.workbench.report.terminal import announce
     from steepest.workbench.store.folder import existing
     from steepest.workbench.store.record import Record
-    from steepest.workbench.study import finish, report_together
+    from steepest.workbench.study.compare import finish, report_together
 
     place = folders[0]
     if len(folders) == 1 and out is None:

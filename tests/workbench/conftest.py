@@ -47,4 +47,4 @@ def tiny() -> Callable[[int], Task]:
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the report out, for tests of what is run and kept: drawing takes longer than these runs."""
-    monkeypatch.setattr("steepest.workbench.study._write", lambda found, folder, record=None: None)
+    monkeypatch.setattr("steepest.workbench.study.compare._write", lambda found, folder, record=None: None)

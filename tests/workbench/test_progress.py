@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from steepest.workbench import Task, compare
-from steepest.workbench.conducting.progress import Line
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import TRAINED, Outcome, Trace
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.progress.terminal import Line
 
 PLAN = Plan("a [red]task[/red]", [], "trials=2", 1, 100, "val_loss", False)
 

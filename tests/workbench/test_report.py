@@ -27,7 +27,7 @@ from steepest.workbench.report import figures, words
 from steepest.workbench.report.page import page
 from steepest.workbench.report.terminal import text
 from steepest.workbench.store.record import DATABASE, Record
-from steepest.workbench.study import report_together
+from steepest.workbench.study.compare import report_together
 
 Make = Callable[[int], Task]
 HOSTILE = ["<script>alert(1)</script>", "quote\"'&", "🚀 [red]x[/red]"]

@@ -12,14 +12,14 @@ import torch
 from steepest.workbench import Task, compare
 from steepest.workbench.analysis.study_data import held
 from steepest.workbench.analysis.summarize import numbers_of
-from steepest.workbench.conducting.protocol import Protocol
 from steepest.workbench.errors import UsageError, WorkbenchError
 from steepest.workbench.model.optimizers import KNOWN, reference
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.report.page import page
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.store.record import Record
-from steepest.workbench.study import report_together
+from steepest.workbench.study.compare import report_together
+from steepest.workbench.study.stages import Protocol
 
 Make = Callable[[int], Task]
 OWN = "def mine(p, g, *, lr=0.1):\n    '''{} of a step.'''\n    p = p - {} * lr * g\n    return p\n"

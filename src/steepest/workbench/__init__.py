@@ -7,20 +7,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steepest.workbench.comparison import Comparison as Comparison
     from steepest.workbench.model.candidate import Candidate as Candidate
-    from steepest.workbench.rates import RangeTest as RangeTest
-    from steepest.workbench.rates import lr_range as lr_range
-    from steepest.workbench.study import compare as compare
+    from steepest.workbench.study.compare import compare as compare
+    from steepest.workbench.study.comparison import Comparison as Comparison
+    from steepest.workbench.study.lr_range import RangeTest as RangeTest
+    from steepest.workbench.study.lr_range import lr_range as lr_range
     from steepest.workbench.task import Task as Task
 
 _HOME = {
     "Task": "task",
     "Candidate": "model.candidate",
-    "compare": "study",
-    "Comparison": "comparison",
-    "lr_range": "rates",
-    "RangeTest": "rates",
+    "compare": "study.compare",
+    "Comparison": "study.comparison",
+    "lr_range": "study.lr_range",
+    "RangeTest": "study.lr_range",
 }
 __all__ = ["Candidate", "Comparison", "RangeTest", "Task", "compare", "lr_range"]
 

@@ -17,7 +17,7 @@ from steepest.workbench.report.figures import colours
 from steepest.workbench.training.rising_run import smoothed
 
 if TYPE_CHECKING:
-    from steepest.workbench.rates import Found, RangeTest
+    from steepest.workbench.study.lr_range import Found, RangeTest
 
 FORMATS = (".png", ".svg", ".html")
 WIDTH = 100

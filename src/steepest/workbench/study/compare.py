@@ -11,12 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steepest.workbench.comparison import Comparison
-from steepest.workbench.conducting.crew import Alone, Crew, Workers
-from steepest.workbench.conducting.protocol import Protocol
-from steepest.workbench.conducting.signals import Stop
-from steepest.workbench.conducting.watcher import Watcher
 from steepest.workbench.errors import Interrupted, TaskError, UsageError, WorkbenchError
+from steepest.workbench.executors.worker_processes import Alone, Crew, Workers
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.optimizers import DEFAULT, choose
@@ -24,9 +20,13 @@ from steepest.workbench.model.outcome import INTERRUPTED, Outcome
 from steepest.workbench.model.plan import Plan, rates_of
 from steepest.workbench.model.schedules import CONSTANT
 from steepest.workbench.problems import settings_of
+from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search.budget import Budget, parsed
 from steepest.workbench.store import folder as folders
 from steepest.workbench.store.record import Record
+from steepest.workbench.study.comparison import Comparison
+from steepest.workbench.study.stages import Protocol
+from steepest.workbench.study.stop_signals import Stop
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training.recipe import Order
 from steepest.workbench.training.trainer import Job, Workshop

@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Protocol
 
-from steepest.workbench.conducting.watcher import Watcher
-from steepest.workbench.conducting.worker import DONE, ERROR, READY, STOP, TICK, work
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
+from steepest.workbench.executors.worker import DONE, ERROR, READY, STOP, TICK, work
+from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.training.recipe import Order
 from steepest.workbench.training.trainer import Job, Stop, Workshop
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from steepest.workbench.conducting.watcher import Watcher
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.progress.watcher import Watcher
 
 if TYPE_CHECKING:
     from steepest.workbench.model.key import Key

@@ -7,8 +7,8 @@ import math
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
-from steepest.workbench.conducting.watcher import Watcher
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.progress.watcher import Watcher
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import Numbers
