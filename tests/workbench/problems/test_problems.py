@@ -11,7 +11,6 @@ import torch
 
 from steepest.workbench import Task, problems
 from steepest.workbench.errors import UsageError
-from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.problems import quadratic_deep
@@ -82,6 +81,8 @@ def test_the_rotation_is_uniform() -> None:
 
 
 TUNED = {"sgd": 0.0158, "momentum": 0.0025, "adam": 0.040}
+
+
 PUBLISHED = {one.name: one for one in quadratic_deep.COMPARISON["optimizers"]}
 
 
@@ -124,8 +125,3 @@ def test_an_order_that_is_kept_gives_what_was_published(
 def test_gradient_descent_is_stable_below_two_over_the_curvature_and_not_above() -> None:
     assert quadratic("sgd", 0.0251)[0] == TRAINED
     assert quadratic("sgd", 0.0398)[0] != TRAINED
-
-
-def test_a_wrong_candidate_is_refused() -> None:
-    with pytest.raises(UsageError, match="positive number"):
-        Candidate("mine", "SGD", -1.0, "")

@@ -12,17 +12,17 @@ from steepest.workbench import Task, compare
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import TRAINED, Outcome, Trace
 from steepest.workbench.model.plan import Plan
-from steepest.workbench.progress.terminal import Line
+from steepest.workbench.progress.terminal import ProgressLine
 
 PLAN = Plan("a [red]task[/red]", [], "trials=2", 1, 100, "val_loss", False)
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line(Console(file=io.StringIO(), force_terminal=True, width=120))
+def line() -> ProgressLine:
+    return ProgressLine(Console(file=io.StringIO(), force_terminal=True, width=120))
 
 
-def shown(line: Line) -> str:
+def shown(line: ProgressLine) -> str:
     """The lines as they stand now."""
     line.progress.refresh()
     console = Console(file=io.StringIO(), width=120)
@@ -31,9 +31,9 @@ def shown(line: Line) -> str:
     return console.file.getvalue()
 
 
-def test_it_counts_and_names_the_best(line: Line) -> None:
+def test_it_counts_and_names_the_best(line: ProgressLine) -> None:
     line.begin(PLAN, 4, 0)
-    line.run(Key("search", "adam", 0.01, 0), 100)
+    line.started(Key("search", "adam", 0.01, 0), 100)
     assert "search: adam 0.01" in shown(line)
     line.ended(Key("search", "adam", 0.01, 0), "trained", 0.5, False)
     line.ended(Key("search", "sgd", 0.1, 0), "trained", 0.4, False)
@@ -45,7 +45,7 @@ def test_it_counts_and_names_the_best(line: Line) -> None:
     line.close()
 
 
-def test_higher_may_be_better(line: Line) -> None:
+def test_higher_may_be_better(line: ProgressLine) -> None:
     line.begin(PLAN, 2, 0)
     line.ended(Key("search", "adam", 0.01, 0), "trained", 0.5, True)
     line.ended(Key("search", "sgd", 0.1, 0), "trained", 0.4, True)
@@ -53,11 +53,11 @@ def test_higher_may_be_better(line: Line) -> None:
     line.close()
 
 
-def test_a_line_for_each_worker(line: Line) -> None:
+def test_a_line_for_each_worker(line: ProgressLine) -> None:
     line.begin(PLAN, 4, 0, workers=2)
-    line.run(Key("search", "adam", 0.01, 0), 100, worker=0)
-    line.run(Key("search", "sgd", 0.1, 0), 100, worker=1)
-    line.tick(50, worker=1)
+    line.started(Key("search", "adam", 0.01, 0), 100, worker=0)
+    line.started(Key("search", "sgd", 0.1, 0), 100, worker=1)
+    line.at_step(50, worker=1)
     first, second, third = shown(line).splitlines()
     assert "0/4" in first
     assert "worker 1" in second
@@ -68,7 +68,8 @@ def test_a_line_for_each_worker(line: Line) -> None:
     line.close()
 
 
-def test_a_study_tells_it_everything(tiny: Callable[[int], Task], tmp_path: Path, line: Line) -> None:
+@pytest.mark.usefixtures("without_figures")
+def test_a_study_tells_it_everything(tiny: Callable[[int], Task], tmp_path: Path, line: ProgressLine) -> None:
     found = compare(tiny, ["sgd"], "trials=2", 1, controls=False, out=tmp_path / "study", watcher=line)
     assert line.ended_runs == found.runs.height
     assert line.best is not None

@@ -2,12 +2,13 @@
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from steepest.workbench import Candidate, Task, compare
+from steepest.workbench import Comparison
+from support import hostile
 
 pytest.importorskip("selenium", reason="needs selenium: pip install 'steepest[dev]'")
 
@@ -16,27 +17,12 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-NAMES = ["sgd", "<script>alert(1)</script>", '🚀 "it\'s"']
+NAMES = ["sgd", *hostile.NAMES]
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="needs a browser: apt-get install chromium chromium-driver (Debian)"
 )
-
-
-def hopeless(p, g, *, lr=0.1):
-    """A rule whose every run diverges."""
-    p = p + lr * 1e30 * g
-    return p
-
-
-@pytest.fixture(scope="module")
-def report(tiny: Callable[[int], Task], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    candidates = ["sgd", *(Candidate(name, "Adam", 0.01, "") for name in NAMES[1:])]
-    # rates without bound diverge, so that the figure has failed runs to show
-    candidates.append(hopeless)
-    found = compare(tiny, candidates, "trials=3", 2, out=tmp_path_factory.mktemp("page") / "study")
-    return found.folder / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +38,12 @@ def browser() -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def page(browser: Chrome, report: Path) -> Chrome:
+def page(browser: Chrome, recorded: Comparison) -> Chrome:
     """The report, freshly opened without a network, with all figures drawn."""
     browser.execute_cdp_cmd("Network.enable", {})
     offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
     browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
-    browser.get(report.as_uri())
+    browser.get((recorded.folder / "report.html").as_uri())
     wait(browser, "return document.body.dataset.drawn === 'yes'")
     return browser
 
@@ -89,7 +75,7 @@ def axis(browser: Chrome) -> list[str]:
     return browser.execute_script(script, group)
 
 
-@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "rates", "gauges"])
+@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "rates", "updates"])
 def test_every_figure_draws(page: Chrome, figure: str) -> None:
     assert page.execute_script(f"return !!document.querySelector('#{figure} svg')")
     assert marks(page, figure) > 3
@@ -106,7 +92,7 @@ def test_each_step_can_be_looked_at_for_each_optimizer(page: Chrome) -> None:
     assert drawn() == first
 
 
-@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "gauges"])
+@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "updates"])
 def test_every_figure_can_be_downloaded(page: Chrome, figure: str, tmp_path: Path) -> None:
     page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     for kind in ("csv", "svg"):

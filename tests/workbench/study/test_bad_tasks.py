@@ -1,4 +1,4 @@
-"""Tasks and arguments that cannot work: each is answered in a sentence that says what to change, and loses nothing."""
+"""Tasks and arguments that cannot work: the message says what to change, and nothing is lost."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,8 +11,12 @@ from torch import nn
 
 from steepest.workbench import Task, compare, lr_range
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
+from steepest.workbench.report import sentences
+from support.study import write_task
 
 Make = Callable[[int], Task]
+
+
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 
@@ -61,7 +65,7 @@ def test_a_task_that_raises_shows_his_own_traceback(tiny: Make, tmp_path: Path) 
         small(changed(tiny, evaluate=raises), tmp_path / "study")
     assert "a mistake of his own" in raised.value.details
     assert "test_bad_tasks.py" in raised.value.details
-    assert "workbench/training/judged.py" not in raised.value.details
+    assert "workbench/training/contract.py" not in raised.value.details
 
 
 def test_a_model_that_depends_on_the_seed(tiny: Make, tmp_path: Path) -> None:
@@ -141,7 +145,7 @@ def test_an_argument_that_cannot_be_used(tiny: Make, tmp_path: Path, change: dic
 def test_one_seed_is_a_smoke_test_and_no_verdict(tiny: Make, tmp_path: Path) -> None:
     found = small(tiny, tmp_path / "study", optimizers=["sgd", "adam"]).numbers
     assert found.pairs[0].decision == "tie"
-    assert any("smoke test" in warning for warning in found.warnings)
+    assert any("smoke test" in warning for warning in sentences.warnings(found))
 
 
 def test_workers_need_a_task_that_they_can_import(tiny: Make, tmp_path: Path) -> None:
@@ -165,8 +169,6 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     """Each worker imports the script, which would begin a study of its own."""
     import subprocess
     import sys
-
-    from support.study import write_task
 
     write_task(tmp_path)
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
@@ -217,3 +219,31 @@ def test_a_folder_of_before_is_not_read_as_todays(tiny: Make, tmp_path: Path) ->
         database.execute("PRAGMA user_version = 1")
     with pytest.raises(WorkbenchError, match="written with version 1 of the record"):
         small(tiny, tmp_path / "study")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"seeds": 0}, "at least 1, better 5"),
+        ({"steps": 0}, "trains nothing"),
+        ({"optimizers": ["adamm"]}, "did you mean adam"),
+        ({"optimizers": []}, "nothing to compare"),
+        ({"optimizers": ["adam", "Adam"]}, "Named twice: adam"),
+        ({"optimizers": ["adam", 5]}, "5 is not an optimizer"),
+    ],
+)
+def test_arguments_that_cannot_be_used(tiny: Make, tmp_path: Path, change: dict, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        small(tiny, tmp_path / "study", **change)
+    assert not (tmp_path / "study").exists()
+
+
+def test_the_tasks_own_direction_is_not_turned(tiny: Make, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a lower val_loss is better"):
+        small(tiny, tmp_path / "study", metric="val_loss", higher_is_better=True)
+
+
+@pytest.mark.parametrize("rates", ["0:1:5", "1e-5:x:3", 0.1, "0.1,,0.2"])
+def test_rates_that_are_none(tiny: Make, tmp_path: Path, rates: Any) -> None:
+    with pytest.raises(UsageError, match="cannot be tried"):
+        small(tiny, tmp_path / "study", budget=None, rates=rates)

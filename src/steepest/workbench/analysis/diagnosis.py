@@ -1,27 +1,29 @@
-"""What a step did to each layer, at the best setting and at the first rate above it that failed."""
+"""What steps did to each layer, at the best setting and at the lowest rate above it that failed."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
-from steepest.workbench.analysis.results import Diagnosis, GaugePoint
-from steepest.workbench.analysis.tables import View
-from steepest.workbench.model.diagnostics import GRADIENT, NOT_FINITE, RATIO
+from steepest.workbench.analysis.results import Diagnosis, StepPoint
+from steepest.workbench.analysis.tables import Tables
+from steepest.workbench.model.diagnostics import GRADIENT_NORM, GRADIENTS_NOT_FINITE, UPDATE_RATIO
 from steepest.workbench.model.key import DIAGNOSIS
 
-MOST_LAYERS = 12
-"""Of a model, that a figure can show; of a larger one those that are spread evenly over it."""
+MAX_LAYERS = 12
+"""Of a model in a figure; of a larger model, layers that are spread evenly over it."""
 
 
-def diagnoses_of(view: View, optimizer: str) -> list[Diagnosis]:
+def diagnoses_of(tables: Tables, optimizer: str) -> list[Diagnosis]:
     """The diagnosis runs of an optimizer, the best setting first."""
-    runs = view.runs.filter((pl.col("phase") == DIAGNOSIS) & (pl.col("optimizer") == optimizer)).sort("rate")
+    runs = tables.runs.filter((pl.col("phase") == DIAGNOSIS) & (pl.col("optimizer") == optimizer)).sort("rate")
     found = []
     for place, run in enumerate(runs.iter_rows(named=True)):
-        measured = view.curves.filter(pl.col("run") == run["id"])
+        measured = tables.curves.filter(pl.col("run") == run["id"])
         layers = _layers(measured)
-        wanted = measured.filter(pl.col("name").is_in([GRADIENT, *(RATIO + layer for layer in layers)]))
-        counts = measured.filter((pl.col("name") == NOT_FINITE) & (pl.col("value") > 0)).sort("step")
+        wanted = measured.filter(pl.col("name").is_in([GRADIENT_NORM, *(UPDATE_RATIO + layer for layer in layers)]))
+        counts = measured.filter((pl.col("name") == GRADIENTS_NOT_FINITE) & (pl.col("value") > 0)).sort("step")
         found.append(
             Diagnosis(
                 optimizer=optimizer,
@@ -31,7 +33,9 @@ def diagnoses_of(view: View, optimizer: str) -> list[Diagnosis]:
                 best=place == 0,
                 first_not_finite=counts["step"][0] if counts.height else None,
                 points=[
-                    GaugePoint(row["step"], row["name"].removeprefix(RATIO), row["name"] == GRADIENT, row["value"])
+                    StepPoint(
+                        row["step"], row["name"].removeprefix(UPDATE_RATIO), row["name"] == GRADIENT_NORM, row["value"]
+                    )
                     for row in wanted.sort("name", "step").iter_rows(named=True)
                 ],
             )
@@ -39,8 +43,13 @@ def diagnoses_of(view: View, optimizer: str) -> list[Diagnosis]:
     return found
 
 
+def _point(row: dict[str, Any]) -> StepPoint:
+    name = row["name"]
+    return StepPoint(row["step"], name.removeprefix(UPDATE_RATIO), name == GRADIENT_NORM, row["value"])
+
+
 def _layers(measured: pl.DataFrame) -> list[str]:
-    ratios = measured.filter(pl.col("name").str.starts_with(RATIO))
-    layers = [name.removeprefix(RATIO) for name in ratios["name"].unique(maintain_order=True)]
-    spacing = -(-len(layers) // MOST_LAYERS)
+    ratios = measured.filter(pl.col("name").str.starts_with(UPDATE_RATIO))
+    layers = [name.removeprefix(UPDATE_RATIO) for name in ratios["name"].unique(maintain_order=True)]
+    spacing = -(-len(layers) // MAX_LAYERS)
     return layers[:: max(1, spacing)]

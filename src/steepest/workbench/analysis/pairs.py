@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from steepest.workbench.analysis import statistics
-from steepest.workbench.analysis.results import Pair, Row
+from steepest.workbench.analysis.results import OptimizerResult, Pair
 
 
-def pairs_of(rows: Sequence[Row], sign: float, seeds: int) -> list[Pair]:
-    """Each pair, the better one first, with p values that hold for all of them together."""
+def pairs_of(rows: Sequence[OptimizerResult], sign: float, seeds: int) -> list[Pair]:
+    """Each pair, the better one first, with p values that are adjusted for the number of pairs."""
     pairs = [_pair(a, b, sign, seeds) for place, a in enumerate(rows) for b in rows[place + 1 :]]
-    together = statistics.holm([pair.p for pair in pairs])
-    return [replace(pair, p=p) for pair, p in zip(pairs, together, strict=True)]
+    adjusted = statistics.holm([pair.p for pair in pairs])
+    return [replace(pair, p=p) for pair, p in zip(pairs, adjusted, strict=True)]
 
 
-def _values(row: Row, sign: float, seeds: int) -> list[float]:
-    """One value for each seed; of an optimizer whose every trial failed, that many failures."""
+def _values(row: OptimizerResult, sign: float, seeds: int) -> list[float]:
+    """One value for each seed; all failures for an optimizer whose every trial failed."""
     return [sign * math.inf] * seeds if row.searched and not row.searched_trained else row.values
 
 
-def _pair(first: Row, second: Row, sign: float, seeds: int) -> Pair:
+def _pair(first: OptimizerResult, second: OptimizerResult, sign: float, seeds: int) -> Pair:
     found = _values(first, sign, seeds), _values(second, sign, seeds)
     count = min(map(len, found))  # unequal only in an unfinished study
     a, b = (values[:count] for values in found)

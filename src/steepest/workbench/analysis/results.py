@@ -1,4 +1,4 @@
-"""What the report says, as plain records."""
+"""What a comparison has found, as plain records; the report writes them out."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from typing import Any, NamedTuple
 
 from steepest.workbench.analysis.near_optimal import Band
 from steepest.workbench.analysis.statistics import Interval
-from steepest.workbench.report import words
+from steepest.workbench.model.outcome import TRAINED
+
+MANY_FAILED = 1 / 3
+"""Of the trials of a search: with more failures, most of the budget was spent outside the useful range."""
+STILL_IMPROVING = 0.05
+"""Of the whole improvement, in the last tenth of a run: with more, the run was too short to judge."""
+SEEDS_OF_A_CLAIM = 10
+UNEQUAL_SEARCHES = 1.5
+"""The ratio of the numbers of trials from which two searches are not of equal size."""
 
 
-class Point(NamedTuple):
-    """One run in the sensitivity figure.  `value` is None where it failed."""
+class RunPoint(NamedTuple):
+    """One run in the figure of all runs.  `value` is None where it failed."""
 
     optimizer: str
     phase: str
@@ -36,8 +44,8 @@ class CurvePoint(NamedTuple):
     high: float
 
 
-class LinePoint(NamedTuple):
-    """The metric that goes with a rate."""
+class RatePoint(NamedTuple):
+    """The metric at a rate."""
 
     optimizer: str
     rate: float
@@ -45,7 +53,7 @@ class LinePoint(NamedTuple):
 
 
 class TuningPoint(NamedTuple):
-    """The best of so many trials: what is to be expected, and the band of its median."""
+    """The best of so many trials: its expected value, and the band of its median."""
 
     trials: int
     expected: float
@@ -53,7 +61,7 @@ class TuningPoint(NamedTuple):
     high: float
 
 
-class GaugePoint(NamedTuple):
+class StepPoint(NamedTuple):
     """The norm of the whole gradient, or update over weight of one layer, at a step."""
 
     step: int
@@ -64,11 +72,11 @@ class GaugePoint(NamedTuple):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One run that was looked at closely.
+    """One run whose steps were measured.
 
     Args:
-        best: Whether it is the best setting; otherwise the first rate above it that failed.
-        first_not_finite: The first step that was looked at with a gradient that was not finite.
+        best: Whether it is the best setting; otherwise it is the lowest rate above it that failed.
+        first_not_finite: The first measured step with a gradient that was not finite.
         points: The measurements.
     """
 
@@ -78,16 +86,16 @@ class Diagnosis:
     reason: str
     best: bool
     first_not_finite: int | None
-    points: list[GaugePoint]
+    points: list[StepPoint]
 
     @property
     def gradient_first(self) -> float:
-        """The norm of the gradient where it was first looked at."""
+        """The norm of the gradient where it was measured first."""
         return self._gradients()[0]
 
     @property
     def gradient_last(self) -> float:
-        """And where it was last."""
+        """The norm of the gradient where it was measured last."""
         return self._gradients()[-1]
 
     @property
@@ -101,7 +109,7 @@ class Diagnosis:
 
 
 class Control(NamedTuple):
-    """The run in which nothing was learned: what was made of it, its metric before and after."""
+    """The run of the optimizer that does nothing: its status, its metric before and after."""
 
     status: str
     initial: float | None
@@ -109,20 +117,21 @@ class Control(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
-    """What is known of one optimizer.
+class OptimizerResult:
+    """What a comparison found for one optimizer.
 
     Args:
         name: Of the optimizer.
         call: The line to paste.
         rate: Recommended; the least bad of the search where none trained, NaN where nothing was searched.
+        settings: The other hyperparameters that were searched, with the recommended values.
         values: The metric for each fresh seed; infinitely bad where the run failed.
         mean: Of those that trained, with its interval.
-        median: Of all, failures as worst.
+        median: Of all; failures are the worst values.
         trained: How many of `values` are of runs that trained.
         share: The same as a proportion, with Wilson's interval.
-        searched: Rates tried.
-        searched_trained: And how many of them trained.
+        searched: The number of trials.
+        searched_trained: The number of trials that trained.
         band: The rates that are nearly as good as the best.
         edge: `lowest` or `highest` where the best rate is the outermost that was tried.
         falling: The part of the whole improvement that was made in the last tenth of the run.
@@ -163,7 +172,7 @@ class Row:
     parameter_bytes: int | None
     tuning_cost: tuple[int, float]
     tuning: list[TuningPoint]
-    line: list[LinePoint]
+    line: list[RatePoint]
 
     def rate_at(self, step: int) -> float:
         """The rate of a step of the runs at the best rate."""
@@ -172,10 +181,30 @@ class Row:
         known = self.schedule and not math.isnan(self.rate)
         return schedules.parse(self.schedule.replace("RATE", repr(self.rate)))(step) if known else self.rate
 
+    @property
+    def best_is_at_the_edge(self) -> bool:
+        """Whether a rate that was not tried may be better."""
+        return bool(self.edge and self.searched_trained)
+
+    @property
+    def many_trials_failed(self) -> bool:
+        """Whether most of its budget was spent outside its useful range."""
+        return self.searched - self.searched_trained > MANY_FAILED * self.searched
+
+    @property
+    def seeds_failed(self) -> int:
+        """How many of the runs with fresh seeds failed."""
+        return len(self.values) - self.trained
+
+    @property
+    def is_still_improving(self) -> bool:
+        """Whether its runs were too short to judge it."""
+        return self.falling >= STILL_IMPROVING
+
 
 @dataclass(frozen=True)
 class Pair:
-    """Two optimizers, the one that stands first in the table against a later one."""
+    """Two optimizers: `a` stands before `b` in the table."""
 
     a: str
     b: str
@@ -193,8 +222,20 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """Everything that the report says."""
+class Results:
+    """Everything that a report says.
+
+    Args:
+        rows: One for each optimizer, the best first.
+        pairs: Each two of them.
+        points, curves, diagnoses: What the figures draw.
+        control: The run of the optimizer that does nothing; None where there was none.
+        runs, failed: The number of runs; how many of those that say something of an optimizer failed.
+        all_steps, seconds: What the study cost.
+        finished: Whether no run is left to make.
+        digests: Of the task's file, more than one where it was edited.
+        manifest: What a reader needs to know to repeat the study.
+    """
 
     task: str
     metric: str
@@ -203,9 +244,9 @@ class Numbers:
     seeds: int
     budget: str
     steps: int
-    rows: list[Row]
+    rows: list[OptimizerResult]
     pairs: list[Pair]
-    points: list[Point]
+    points: list[RunPoint]
     curves: list[CurvePoint]
     diagnoses: list[Diagnosis]
     control: Control | None
@@ -224,20 +265,36 @@ class Numbers:
 
     @property
     def has_tuning(self) -> bool:
-        """Whether there were trials enough to say what another one is worth; rates that were given are no trials."""
+        """Whether there were trials enough to say what one more is worth.  Rates that the user gave are no trials."""
         return any(len(row.tuning) > 1 for row in self.rows) and not self.manifest.get("rates")
 
     @property
     def order(self) -> list[str]:
-        """The optimizers as they were named; colours are given in this order."""
+        """The optimizers as the user named them; they get their colours in this order."""
         return list(self.manifest["search_space"])
 
     @property
-    def verdict(self) -> list[str]:
-        """The verdict's sentences."""
-        return words.verdict(self)
+    def nothing_was_searched(self) -> bool:
+        """Whether only one setting of each optimizer was tried."""
+        return all(row.searched == 1 for row in self.rows)
 
     @property
-    def warnings(self) -> list[str]:
-        """What a careful reader should know."""
-        return words.warnings(self)
+    def has_few_seeds(self) -> bool:
+        """Whether there are too few seeds for a claim."""
+        return self.seeds < SEEDS_OF_A_CLAIM
+
+    @property
+    def task_was_edited(self) -> bool:
+        """Whether the file of the task was edited during the study."""
+        return len(self.digests) > 1
+
+    @property
+    def control_trained(self) -> bool:
+        """Whether the optimizer that does nothing improved the metric, so that no improvement is a sign of learning."""
+        return self.control is not None and self.control.status == TRAINED and self.control.final is not None
+
+    @property
+    def searches_are_unequal(self) -> bool:
+        """Whether the same budget of time gave some optimizers many more trials than others."""
+        counts = [row.searched for row in self.rows]
+        return max(counts) > UNEQUAL_SEARCHES * min(counts)

@@ -1,4 +1,4 @@
-"""What a report is made from: all that a record holds, or several records of the same problem as one."""
+"""What a report is made from: all that a record holds, or several records of the same problem as one study."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from steepest.workbench.errors import WorkbenchError
 if TYPE_CHECKING:
     from steepest.workbench.store.record import Record
 
-ALIKE = ("task", "metric", "higher_is_better", "steps", "seed", "seeds")
-"""What studies must have in common: then their runs with a seed began alike, and differences can be taken in pairs."""
+SAME_IN_ALL = ("task", "metric", "higher_is_better", "steps", "seed", "seeds")
+"""What studies must have in common: then runs with the same seed began alike, and can be compared in pairs."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """A study's description and its tables, apart from the file that they are in."""
+class StudyData:
+    """The description and the tables of a study, independent of its file."""
 
     name: str
     plan: dict[str, Any]
@@ -34,8 +34,8 @@ class Held:
     finished: bool
 
 
-def held(record: Record) -> Held:
-    """What a record holds.
+def data_of(record: Record) -> StudyData:
+    """All that a record holds.
 
     Raises:
         WorkbenchError: No run has ended yet.
@@ -45,7 +45,7 @@ def held(record: Record) -> Held:
         raise WorkbenchError(
             f"{record.folder} holds no finished run, so there is nothing to report; go on with the study."
         )
-    return Held(
+    return StudyData(
         record.folder.name,
         plan,
         runs,
@@ -58,21 +58,21 @@ def held(record: Record) -> Held:
     )
 
 
-def joined(studies: Sequence[Held]) -> Held:
-    """Several studies of one problem as one; optimizers that both have are told apart by their folder's name.
+def joined(studies: Sequence[StudyData]) -> StudyData:
+    """Several studies of one problem as one.  Different optimizers of one name get the name of their folder too.
 
     Raises:
-        WorkbenchError: They are not of one problem, and what differs.
+        WorkbenchError: They are not of one problem; the message says what differs.
     """
-    return reduce(_two, studies)
+    return reduce(_joined_two, studies)
 
 
-def _two(first: Held, second: Held) -> Held:
-    for name in ALIKE:
+def _joined_two(first: StudyData, second: StudyData) -> StudyData:
+    for name in SAME_IN_ALL:
         if first.plan[name] != second.plan[name]:
             raise WorkbenchError(
                 f"{first.name} was made with {name}={first.plan[name]} and {second.name} with {name}="
-                f"{second.plan[name]}, so their runs cannot be held against each other; give folders made alike."
+                f"{second.plan[name]}, so their runs cannot be compared; give folders with equal ones."
             )
     second = _without_twins(first, second)
     offset = int(first.runs["id"].max() or 0)  # type: ignore[arg-type]
@@ -96,13 +96,13 @@ def _two(first: Held, second: Held) -> Held:
 
 
 def _free(name: str, taken: Container[str]) -> str:
-    """The name, with a number where folders have one name."""
+    """The name, with a number if it is taken."""
     numbered = (f"{name} {number}" for number in count(2))
     return name if name not in taken else next(one for one in numbered if one not in taken)
 
 
-def _without_twins(first: Held, second: Held) -> Held:
-    """The second study without the optimizers that are the same in both, and with new names for their namesakes."""
+def _without_twins(first: StudyData, second: StudyData) -> StudyData:
+    """The second study without the optimizers that both have; different ones of the same name get a new name."""
     described = {each["name"]: each for each in first.plan["optimizers"]}
     same_search = all(first.plan[name] == second.plan[name] for name in ("budget", "rates"))
     names = {}

@@ -1,4 +1,4 @@
-"""From the record to the numbers of the report: plain records, no figures and no markup."""
+"""From the data of a study to the results of its report."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import math
 import polars as pl
 
 from steepest.workbench.analysis.diagnosis import diagnoses_of
-from steepest.workbench.analysis.optimizer_results import row_of
+from steepest.workbench.analysis.optimizer_results import optimizer_result
 from steepest.workbench.analysis.pairs import pairs_of
-from steepest.workbench.analysis.results import Control, CurvePoint, Numbers, Point, Row
-from steepest.workbench.analysis.study_data import Held
-from steepest.workbench.analysis.tables import Setting, View
-from steepest.workbench.model.key import CONTROL, DEFAULT, FINALISTS, SEARCH, Key
-from steepest.workbench.store.record import Record
+from steepest.workbench.analysis.results import Control, CurvePoint, OptimizerResult, Results, RunPoint
+from steepest.workbench.analysis.selection import estimate
+from steepest.workbench.analysis.study_data import StudyData
+from steepest.workbench.analysis.tables import Tables
+from steepest.workbench.model.key import CONTROL, FINALISTS, SEARCH, USUAL_RATE, Setting
+from steepest.workbench.model.outcome import TRAINED
 
 
-def numbers_of(study: Held) -> Numbers:
-    """The numbers of a study, finished or not."""
+def summarize(study: StudyData) -> Results:
+    """The results of a study, finished or not."""
     plan = study.plan
-    view = View(plan, study.runs, study.curves)
-    rows = [row_of(view, each, study.target, study.memory.get(each["name"], {})) for each in plan["optimizers"]]
-    rows.sort(key=lambda row: _standing(row, view.sign))
-    return Numbers(
+    tables = Tables(plan, study.runs, study.curves)
+    rows = [
+        optimizer_result(tables, each, study.target, study.memory.get(each["name"], {})) for each in plan["optimizers"]
+    ]
+    rows.sort(key=lambda row: _standing(row, tables.sign))
+    return Results(
         task=plan["task"],
         metric=plan["metric"],
         higher_is_better=plan["higher_is_better"],
@@ -31,13 +34,13 @@ def numbers_of(study: Held) -> Numbers:
         budget=plan["budget"],
         steps=plan["steps"],
         rows=rows,
-        pairs=pairs_of(rows, view.sign, plan["seeds"]),
-        points=_points(view),
-        curves=[point for row in rows for point in _curves(view, row)],
-        diagnoses=[one for row in rows for one in diagnoses_of(view, row.name)],
-        control=_control(view),
+        pairs=pairs_of(rows, tables.sign, plan["seeds"]),
+        points=_points(tables),
+        curves=[point for row in rows for point in _curves(tables, row)],
+        diagnoses=[one for row in rows for one in diagnoses_of(tables, row.name)],
+        control=_control(tables),
         runs=len(study.runs),
-        failed=_counted(study.runs).filter(pl.col("status") != "trained").height,
+        failed=_counted(study.runs).filter(pl.col("status") != TRAINED).height,
         all_steps=int(study.runs["steps"].sum()),
         seconds=float(study.runs["seconds"].sum()),
         finished=study.finished,
@@ -46,33 +49,24 @@ def numbers_of(study: Held) -> Numbers:
     )
 
 
-def recommended(record: Record, optimizer: str) -> Key | None:
-    """The setting of an optimizer that the report will recommend; None where none trained."""
-    view = View(record.get("plan"), record.runs(), pl.DataFrame())  # what is recommended, no curve decides
-    setting, values = view.estimate(optimizer)
-    if setting is None or not (values or any(view.kept(run) is not None for run in view.named(SEARCH, optimizer))):
-        return None
-    return Key(FINALISTS, optimizer, setting.rate, 0, setting.settings)
-
-
 def _counted(runs: pl.DataFrame) -> pl.DataFrame:
-    """The runs that say something of an optimizer: searched, repeated, or at its usual rate."""
-    return runs.filter(pl.col("phase").is_in([SEARCH, FINALISTS, DEFAULT]))
+    """The runs of searches, of fresh seeds and of usual rates."""
+    return runs.filter(pl.col("phase").is_in([SEARCH, FINALISTS, USUAL_RATE]))
 
 
-def _points(view: View) -> list[Point]:
+def _points(tables: Tables) -> list[RunPoint]:
     return [
-        Point(r["optimizer"], r["phase"], r["rate"], r["settings"], r["seed"], view.kept(r), r["status"])
-        for r in _counted(view.runs).iter_rows(named=True)
+        RunPoint(r["optimizer"], r["phase"], r["rate"], r["settings"], r["seed"], tables.final(r), r["status"])
+        for r in _counted(tables.runs).iter_rows(named=True)
     ]
 
 
-def _curves(view: View, row: Row) -> list[CurvePoint]:
+def _curves(tables: Tables, row: OptimizerResult) -> list[CurvePoint]:
     """The loss and the metric at the recommended setting, median and range over the seeds that trained."""
-    setting, _ = view.estimate(row.name)
-    runs = view.at(row.name, setting or Setting(math.nan)).filter(pl.col("status") == "trained")
-    wanted = view.curves.filter(
-        pl.col("run").is_in(runs["id"].implode()) & pl.col("name").is_in(["train_loss", view.metric])
+    setting, _ = estimate(tables, row.name)
+    runs = tables.at(row.name, setting or Setting(math.nan)).filter(pl.col("status") == TRAINED)
+    wanted = tables.curves.filter(
+        pl.col("run").is_in(runs["id"].implode()) & pl.col("name").is_in(["train_loss", tables.metric])
     )
     grouped = wanted.group_by("name", "step").agg(
         pl.col("seconds").median(),
@@ -83,14 +77,14 @@ def _curves(view: View, row: Row) -> list[CurvePoint]:
     return [CurvePoint(row.name, **point) for point in grouped.sort("name", "step").iter_rows(named=True)]
 
 
-def _control(view: View) -> Control | None:
-    """What became of the run in which nothing was learned."""
-    for run in view.named(CONTROL, "nothing"):
+def _control(tables: Tables) -> Control | None:
+    """The run of the optimizer that does nothing."""
+    for run in tables.rows(CONTROL, "nothing"):
         return Control(run["status"], run["initial"], run["final"])
     return None
 
 
-def _standing(row: Row, sign: float) -> tuple[bool, float]:
-    """The order of the table: those where half or more failed last, the others by their mean."""
-    hopeless = not math.isfinite(row.median)
-    return hopeless, math.inf if math.isnan(row.mean.estimate) else sign * row.mean.estimate
+def _standing(row: OptimizerResult, sign: float) -> tuple[bool, float]:
+    """The order of the table: by the mean; optimizers of whose seeds half or more failed come last."""
+    failed = not math.isfinite(row.median)
+    return failed, math.inf if math.isnan(row.mean.estimate) else sign * row.mean.estimate

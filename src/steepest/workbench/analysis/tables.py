@@ -1,26 +1,19 @@
-"""The record's tables, by optimizer, with the metric turned so that lower is better."""
+"""The tables of a study, by phase and optimizer; the metric with a sign such that lower is better (oriented)."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
-from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.statistics import Interval
-from steepest.workbench.model.key import FINALISTS, SEARCH
+from steepest.workbench.model.key import FINALISTS, SEARCH, Setting
+from steepest.workbench.model.outcome import TRAINED
 
 
-class Setting(NamedTuple):
-    """What a run is made with: the rate, and the other hyperparameters as the record keeps them."""
-
-    rate: float
-    settings: str = ""
-
-
-class View:
-    """What a study's record holds.
+class Tables:
+    """The runs and the curves of a study.
 
     Args:
         plan: Of the study.
@@ -36,61 +29,41 @@ class View:
         """The runs of an optimizer in a phase."""
         return self.runs.filter((pl.col("phase") == phase) & (pl.col("optimizer") == optimizer))
 
-    def named(self, phase: str, optimizer: str) -> list[dict[str, Any]]:
-        """The same as dictionaries, by rate and seed."""
+    def rows(self, phase: str, optimizer: str) -> list[dict[str, Any]]:
+        """The runs of an optimizer in a phase as dictionaries, by rate and seed."""
         return list(self.select(phase, optimizer).sort("rate", "settings", "seed").iter_rows(named=True))
 
     @staticmethod
-    def kept(run: dict[str, Any]) -> float | None:
+    def final(run: dict[str, Any]) -> float | None:
         """The final metric of a run that trained."""
-        return run["final"] if run["status"] == "trained" else None
+        return run["final"] if run["status"] == TRAINED else None
 
     def oriented(self, run: dict[str, Any]) -> float:
-        """The final metric so that lower is better and failed is infinite."""
-        value = self.kept(run)
+        """The final metric, oriented; infinite where the run failed."""
+        value = self.final(run)
         return math.inf if value is None else self.sign * value
 
-    def back(self, oriented: Interval) -> Interval:
-        """An interval of the metric as the user knows it."""
+    def unoriented(self, oriented: Interval) -> Interval:
+        """An interval of the metric itself."""
         estimate, low, high = oriented
         return oriented if self.sign > 0 else Interval(-estimate, -high, -low)
-
-    def estimate(self, optimizer: str) -> tuple[Setting | None, list[float]]:
-        """The setting to recommend, and a value for each fresh seed that had no part in choosing it."""
-        by_setting: dict[Setting, list[float]] = {}
-        for run in self.named(FINALISTS, optimizer):
-            by_setting.setdefault(_setting(run), []).append(self.oriented(run))
-        score = {_setting(run): self.oriented(run) for run in self.named(SEARCH, optimizer)}
-        ranked = sorted(by_setting, key=lambda setting: (score.get(setting, math.inf), setting))
-        if not ranked:
-            return min(score, key=lambda setting: (score[setting], setting), default=None), []
-        first = by_setting[ranked[0]]
-        if len(ranked) == 1 or len(by_setting[ranked[1]]) != len(first) or len(first) == 1:
-            return ranked[0], first
-        second = by_setting[ranked[1]]
-        chosen = ranked[1] if statistics.prefers_second(first, second) else ranked[0]
-        return chosen, statistics.left_out_choice(first, second)
 
     def at(self, optimizer: str, setting: Setting | None) -> pl.DataFrame:
         """The finalists' runs at a setting; the search's run where there are none."""
         for phase in (FINALISTS, SEARCH):
             found = self.select(phase, optimizer)
             if setting is not None:
-                found = found.filter((pl.col("rate") == setting.rate) & (pl.col("settings") == setting.settings))
+                found = found.filter((pl.col("rate") == setting.rate) & (pl.col("settings") == setting.others))
             if found.height and setting is not None:
                 return found
         return self.runs.clear()
 
     def metric_of(self, runs: pl.DataFrame) -> pl.DataFrame:
-        """The metric along runs, and in a column of its own so that lower is better."""
+        """The metric along runs; in the column `oriented`, with a sign such that lower is better."""
         chosen = self.curves.filter(pl.col("run").is_in(runs["id"].implode()) & (pl.col("name") == self.metric))
         return chosen.with_columns((self.sign * pl.col("value")).alias("oriented"))
 
     def cost(self, optimizer: str, phases: tuple[str, ...]) -> tuple[int, float]:
-        """Steps and seconds of training in some phases."""
+        """Steps and seconds of training in these phases."""
         runs = self.runs.filter((pl.col("optimizer") == optimizer) & pl.col("phase").is_in(phases))
         return int(runs["steps"].sum()), float(runs["seconds"].sum())
-
-
-def _setting(run: dict[str, Any]) -> Setting:
-    return Setting(run["rate"], run["settings"])

@@ -1,7 +1,4 @@
-"""Who makes the runs of a study: this process alone, or workers of their own beside it.
-
-Either is given jobs and gives back outcomes; neither knows the record, which has one writer.
-"""
+"""Runs that are made in several processes of this machine at the same time."""
 
 from __future__ import annotations
 
@@ -9,231 +6,141 @@ import multiprocessing
 import pickle
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any, Protocol
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING
 
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
-from steepest.workbench.executors.worker import DONE, ERROR, READY, STOP, TICK, work
-from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.training.recipe import Order
-from steepest.workbench.training.trainer import Job, Stop, Workshop
+from steepest.workbench.executors.executor import Supervisor
+from steepest.workbench.executors.worker import AT_STEP, DONE, ERROR, EVALUATED, READY, STOP
+from steepest.workbench.executors.worker_handle import GONE, WorkerHandle
+from steepest.workbench.model.job import Job
+from steepest.workbench.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from steepest.workbench.model.outcome import Outcome
 
-GONE = "gone"
-DEATHS = 3
-"""Of workers over one run, after which it is not tried again: it is the run that kills them."""
+ATTEMPTS = 3
+"""How often a run is begun whose worker is killed: after that, the run is what kills workers."""
 
 
-class Crew(Protocol):
-    """Makes runs, so many at a time."""
+class WorkerProcesses:
+    """Makes as many runs at a time as there are processes.  The run of a process that was killed is made again.
 
-    count: int
-
-    def make(self, jobs: Iterator[Job], stop: Stop, watcher: Watcher) -> Iterator[tuple[Job, Outcome]]:
-        """The outcome of each job.  The next job is asked for when the outcomes before have been taken.
-
-        Args:
-            jobs: What to make.
-            stop: Whether to end early.
-            watcher: Is told what happens.
-        """
-        ...
-
-    def close(self) -> None:
-        """Leave nobody behind."""
-
-
-class Alone:
-    """Makes one run after the other in this process."""
-
-    count = 1
-
-    def __init__(self, workshop: Workshop) -> None:
-        self.workshop = workshop
-
-    def make(self, jobs: Iterator[Job], stop: Stop, watcher: Watcher) -> Iterator[tuple[Job, Outcome]]:
-        """As `Crew` says."""
-        for job in jobs:
-            if stop():
-                return
-            watcher.run(job.key, job.steps)
-            yield job, self.workshop.make(job, stop, watcher.tick)
-
-    def close(self) -> None:
-        """There is nobody."""
-
-
-class Workers:
-    """Makes as many runs at a time as there are processes; the run of one that was killed is made again.
-
-    The processes start at once, whatever they will be told to do: importing torch takes seconds.
+    The processes start at once, before the recipe is known: importing torch takes seconds.
 
     Args:
-        count: How many processes.
+        count: The number of processes.
 
     Raises:
-        UsageError: This process may have no children.
+        UsageError: This process may not start others.
     """
 
     def __init__(self, count: int) -> None:
-        _may_have_children(count)
+        _check_may_start_processes(count)
         self.count = count
-        self.stop: Stop = lambda: False
-        self.watcher = Watcher()
         context = multiprocessing.get_context("spawn")
-        self.hands = [_Hand(context, place) for place in range(count)]
-        self.deaths: dict[Job, int] = {}
+        self.workers = [WorkerHandle(context, place) for place in range(count)]
+        self.killed: dict[Job, int] = {}
         self.failure: WorkbenchError | None = None
-        self.told = False
+        self.stop_sent = False
 
-    def brief(self, order: Order, seed: int) -> None:
-        """Say from what each process makes the task and the optimizers itself, and with which seed it tries them.
+    def prepare(self, trainer: Trainer) -> None:
+        """Send each process the recipe and the seed from which it makes its own trainer.
 
         Raises:
-            UsageError: The order cannot be handed to another process.
+            UsageError: The recipe cannot be sent to other processes.
         """
         try:
-            packed = pickle.dumps((order, seed, self.count))
+            recipe = pickle.dumps((trainer.recipe, trainer.seed, self.count))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise UsageError(
                 f"workers={self.count} needs a task and optimizers that other processes can import, and this is not "
                 f"({error}); write them into a file and give FILE.py:NAME, or use one worker."
             ) from None
-        for hand in self.hands:
-            hand.brief(packed)
+        for worker in self.workers:
+            worker.prepare(recipe)
 
-    def make(self, jobs: Iterator[Job], stop: Stop, watcher: Watcher) -> Iterator[tuple[Job, Outcome]]:
-        """As `Crew` says."""
-        self.stop, self.watcher = stop, watcher
+    def run(self, jobs: Iterator[Job], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+        """As `Executor` says."""
         while True:
-            self._hand_out(jobs)
-            busy = {hand.connection: hand for hand in self.hands if hand.job is not None}
+            self._give_jobs(jobs, supervisor)
+            busy = {worker.connection: worker for worker in self.workers if worker.job is not None}
             if not busy:
                 break
             for connection in wait(list(busy), timeout=0.2):
-                yield from self._hear(busy[connection])  # type: ignore[index]
+                yield from self._receive(busy[connection], supervisor)  # type: ignore[index]
         if self.failure is not None:
             raise self.failure
 
-    def _hand_out(self, jobs: Iterator[Job]) -> None:
-        if self.stop() or self.failure is not None:
-            self._tell_to_stop()
+    def _give_jobs(self, jobs: Iterator[Job], supervisor: Supervisor) -> None:
+        if supervisor.stop_requested() or self.failure is not None:
+            self._send_stop()
             return
-        for hand in self.hands:
-            if hand.job is None and (job := next(jobs, None)) is not None:
-                self.watcher.run(job.key, job.steps, hand.place)
-                hand.give(job)
+        for worker in self.workers:
+            if worker.job is None and (job := next(jobs, None)) is not None:
+                supervisor.started(job, worker.place)
+                worker.give(job)
 
-    def _tell_to_stop(self) -> None:
-        if not self.told:
-            self.told = True
-            for hand in self.hands:
-                hand.tell(STOP)
+    def _send_stop(self) -> None:
+        if not self.stop_sent:
+            self.stop_sent = True
+            for worker in self.workers:
+                worker.send(STOP)
 
-    def _hear(self, hand: _Hand) -> Iterator[tuple[Job, Outcome]]:
-        kind, *said = hand.hear()
-        if kind == GONE:
-            self._replace(hand)
-        elif kind == READY:
-            hand.ready = True
-        elif kind == TICK:
-            self.watcher.tick(said[0], hand.place)
-        elif kind == ERROR and self.failure is None:
-            self.failure = TaskError(*said)
-        if kind in (DONE, ERROR):
-            job, hand.job = hand.job, None
-            if kind == DONE and job is not None:
-                yield job, said[0]
-
-    def _replace(self, hand: _Hand) -> None:
-        """A worker is gone: another makes its run, from the start."""
-        job = hand.job
-        hand.end()
+    def _receive(self, worker: WorkerHandle, supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+        job = worker.job
         assert job is not None
-        if self.stop():  # Ctrl-C reaches a process that has not begun to ignore it
-            hand.job = None
+        kind, *content = worker.receive()
+        if kind == GONE:
+            self._replace(worker, job, supervisor)
+        elif kind == READY:
+            worker.ready = True
+        elif kind == AT_STEP:
+            supervisor.at_step(job, content[0], worker.place)
+        elif kind == EVALUATED:
+            ends = supervisor.evaluated(job, content[0], content[1], worker.place)
+            if job.may_be_pruned:
+                worker.send(ends)
+        elif kind == ERROR:
+            worker.job = None
+            self.failure = self.failure or TaskError(*content)
+        elif kind == DONE:
+            worker.job = None
+            yield job, content[0]
+
+    def _replace(self, worker: WorkerHandle, job: Job, supervisor: Supervisor) -> None:
+        """Start another process in the place of one that is gone; it makes the run from the start."""
+        worker.end()
+        if supervisor.stop_requested():  # Ctrl-C reaches a process that does not ignore it yet
+            worker.job = None
             return
-        if not hand.ready:
+        if not worker.ready:
             raise WorkbenchError(
                 "A worker ended before it could begin: the task and the optimizers must be importable by another "
                 "process.  In a script, call compare() under `if __name__ == '__main__':`; in a notebook, write them "
                 "into a file and give FILE.py:NAME."
             )
-        self.deaths[job] = self.deaths.get(job, 0) + 1
-        if self.deaths[job] >= DEATHS:
+        self.killed[job] = self.killed.get(job, 0) + 1
+        if self.killed[job] >= ATTEMPTS:
             raise WorkbenchError(
-                f"{DEATHS} workers were killed while they trained {job.key}, perhaps for memory; the runs before are "
+                f"{ATTEMPTS} workers were killed while they trained {job.key}, perhaps for memory; the runs before are "
                 "kept. Use fewer workers, or a smaller batch."
             )
-        hand.begin()
-        hand.give(job)
+        worker.begin()
+        worker.give(job)
 
     def close(self) -> None:
         """End every process, whatever it does; more than once does nothing."""
-        for hand in self.hands:
-            hand.end()
+        for worker in self.workers:
+            worker.end()
 
 
-def _may_have_children(count: int) -> None:
+def _check_may_start_processes(count: int) -> None:
     if multiprocessing.current_process().daemon:
         raise UsageError(f"workers={count} cannot be started by a daemonic process; use one worker there.")
     main = sys.modules.get("__mp_main__")  # as which a new process runs the script, before it knows its parent
     if main is not None and main.__name__ == "__mp_main__" and multiprocessing.parent_process() is None:
-        raise SystemExit(  # a traceback of each worker would bury the sentence
+        raise SystemExit(  # a traceback of each worker would hide the sentence
             "A worker imported the script that began the study, and the script begins another; call compare() under "
             "`if __name__ == '__main__':`."
         )
-
-
-class _Hand:
-    """One worker process, and the run that it has."""
-
-    def __init__(self, context: Any, place: int) -> None:
-        self.context, self.place, self.order = context, place, b""
-        self.ready = False  # stays true: a process that has begun once can begin again
-        self.begin()
-
-    def begin(self) -> None:
-        """Start the process."""
-        self.connection: Connection
-        self.connection, theirs = self.context.Pipe()
-        # No daemon: these may have no children, and a DataLoader with workers has some.  `end` kills it all the same,
-        # and it ends by itself where the driver is gone.
-        self.process: BaseProcess = self.context.Process(target=work, args=(theirs,))
-        self.process.start()
-        theirs.close()
-        self.job: Job | None = None
-        if self.order:  # it takes the place of one that was killed
-            self.tell(self.order)
-
-    def brief(self, order: bytes) -> None:
-        """Hand it what it makes runs from."""
-        self.order = order
-        self.tell(order)
-
-    def give(self, job: Job) -> None:
-        """Hand it a run."""
-        self.job = job
-        self.tell(job)
-
-    def tell(self, what: Any) -> None:
-        """Send it something; one that is gone is noticed where it is listened to."""
-        with suppress(OSError):
-            self.connection.send(what)
-
-    def hear(self) -> tuple[Any, ...]:
-        """What it says."""
-        try:
-            return self.connection.recv()
-        except (EOFError, OSError):  # gone between two messages, or in the middle of one
-            return (GONE,)
-
-    def end(self) -> None:
-        """Kill it; a worker keeps nothing that the record does not have."""
-        self.process.kill()
-        self.process.join()
-        self.connection.close()

@@ -1,4 +1,4 @@
-"""An optimizer that can be compared: how it is built, and over which of its hyperparameters it is searched."""
+"""An optimizer that can be compared: how it is built, and which of its hyperparameters are searched."""
 
 import inspect
 import math
@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from steepest.workbench.errors import UsageError
-from steepest.workbench.model.loading import digest_of
+from steepest.workbench.model.key import Setting, settings_text
+from steepest.workbench.model.user_code import digest_of
 
 DECADES = 3.0
-"""Of every optimizer's range of rates: a range test centres it, so that a decade and a half either way is enough."""
+"""The width of every optimizer's range of rates.  A range test centres it, so 1.5 decades either way are enough."""
 
 Settings = Mapping[str, float]
 """Values of hyperparameters other than the rate, by the names of their dimensions."""
@@ -18,15 +19,15 @@ Settings = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Dimension:
-    """A hyperparameter other than the rate, searched on a logarithmic scale where the budget allows.
+    """A hyperparameter other than the rate.  It is searched on a logarithmic scale if there are trials enough.
 
     Args:
         name: What the report calls it.
-        option: The argument that takes it.
-        low, high: Of the value; of its distance from one where `from_one`, as for the decay of an average.
-        trials: From how many trials on it is searched.
+        option: The argument of the optimizer that takes its value.
+        low, high: Bounds of the value; of 1 - value where `from_one`, as for the decay of an average.
+        trials: The least number of trials with which it is searched.
         place: Its position in the argument, where that is a tuple.
-        from_one: Whether 1 - value is what is searched.
+        from_one: Whether 1 - value is searched in place of the value.
     """
 
     name: str
@@ -38,23 +39,23 @@ class Dimension:
     from_one: bool = False
 
     def at(self, position: float) -> float:
-        """The value at a position between 0 and 1, rounded so that what is printed is what was run."""
+        """The value at a position between 0 and 1, rounded: the printed value is the one that runs."""
         searched = float(f"{self.low * (self.high / self.low) ** position:.2g}")
         return round(1 - searched, 8) if self.from_one else searched
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An optimizer under the name that the report uses, and the centre of its range of rates.
+    """An optimizer under the name that the report uses, and the range of rates in which it is searched.
 
     Args:
         name: What the report calls it.
         cls: The name of a class of steepest, or any class or function called as `cls(parameters, lr=...,
             **options)`.
-        centre: The rate in the middle of its range, where a range test says nothing else; its usual rate.
+        centre: Its usual rate: the middle of its range unless a range test finds another.
         source: Where that number comes from.
         options: Further arguments.
-        schedule: Of its rate over a run, as text with RATE where the rate belongs; none if empty.
+        schedule: The schedule of its rate over a run, as text with RATE in the place of the rate; none if empty.
         space: Hyperparameters that are searched beside the rate, the most important first.
     """
 
@@ -74,15 +75,14 @@ class Candidate:
             )
 
     def searched(self, trials: int) -> tuple[Dimension, ...]:
-        """The dimensions beside the rate that so many trials can search."""
+        """The dimensions beside the rate that are searched with so many trials."""
         return tuple(dimension for dimension in self.space if trials >= dimension.trials)
 
-    def setting(
-        self, point: Sequence[float], dimensions: Iterable[Dimension], centre: float
-    ) -> tuple[float, dict[str, float]]:
-        """The rate and the other values at a point of the unit cube; the rate has three digits."""
+    def setting(self, point: Sequence[float], dimensions: Iterable[Dimension], centre: float) -> Setting:
+        """The setting at a point of the unit cube, whose first coordinate is the rate's; the rate has three digits."""
         rate = float(f"{centre * 10 ** (DECADES * (point[0] - 0.5)):.3g}")
-        return rate, {one.name: one.at(position) for one, position in zip(dimensions, point[1:], strict=False)}
+        others = {one.name: one.at(position) for one, position in zip(dimensions, point[1:], strict=False)}
+        return Setting(rate, settings_text(others))
 
     def options_with(self, settings: Settings) -> dict[str, Any]:
         """All arguments but the rate."""
@@ -94,22 +94,22 @@ class Candidate:
         return self.cls if callable(self.cls) else getattr(steepest, self.cls)
 
     def build(self, parameters: Iterable[Any], rate: float, settings: Settings | None = None) -> Any:
-        """A fresh optimizer; one of steepest follows its schedule by itself."""
+        """A fresh optimizer.  An optimizer of steepest follows its schedule by itself."""
         lr = rate if callable(self.cls) else self.curve(rate) or rate
         return self._class()(parameters, lr=lr, **self.options_with(settings or {}))
 
     def curve(self, rate: float) -> Any:
-        """The rate at each step of a run; None where it stays."""
+        """The rate as a function of the step; None where it is constant."""
         from steepest import schedules
 
         return schedules.parse(self.schedule.replace("RATE", repr(rate))) if self.schedule else None
 
     def call(self, settings: Settings | None = None) -> str:
-        """The line to paste into a program, with RATE where the rate belongs."""
+        """The line to paste into a program, with RATE in the place of the rate."""
         return call_of(self.described(), settings or {})
 
     def described(self) -> dict[str, Any]:
-        """What the record keeps of it: enough to tell one comparison from another, and to write its call."""
+        """What the record stores of it: enough to tell two comparisons apart, and to write its call."""
         return {
             "name": self.name,
             "cls": self.cls
@@ -125,7 +125,7 @@ class Candidate:
         }
 
     def _digest(self) -> str:
-        """Of the file of an optimizer of the user's own; a library's classes are told by its version."""
+        """The digest of the user's file; empty for a class of a library, which the library's version identifies."""
         library = getattr(self.cls, "__module__", "").partition(".")[0] in ("torch", "steepest")
         return "" if isinstance(self.cls, str) or library else digest_of(self.cls)
 
@@ -137,7 +137,7 @@ class Candidate:
 
 
 def arguments_of(space: Iterable[Mapping[str, Any]], settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that settings stand for; one value of a tuple leaves the others as they are."""
+    """The arguments of the optimizer for these settings.  In a tuple, only the value of the dimension changes."""
     found = dict(options)
     for dimension in space:
         option, place, value = dimension["option"], dimension["place"], settings.get(dimension["name"])
@@ -150,7 +150,7 @@ def arguments_of(space: Iterable[Mapping[str, Any]], settings: Settings, options
 
 
 def call_of(described: Mapping[str, Any], settings: Settings) -> str:
-    """The line to paste for an optimizer as the record keeps it, with RATE where the rate belongs."""
+    """The line to paste for an optimizer as the record describes it, with RATE in the place of the rate."""
     given = {key: tuple(v) if isinstance(v, list) else v for key, v in described["options"].items()}
     arguments = arguments_of(described["space"], settings, given)
     options = "".join(f", {key}={value!r}" for key, value in arguments.items())
@@ -161,10 +161,10 @@ def call_of(described: Mapping[str, Any], settings: Settings) -> str:
 
 
 def _written(cls: Callable[..., Any]) -> str:
-    """torch's classes with their module, since steepest has classes of the same names."""
+    """The name in a program.  torch's classes have their module, because steepest has classes of the same names."""
     return f"torch.optim.{name_of(cls)}" if cls.__module__.startswith("torch.optim") else name_of(cls)
 
 
 def name_of(of: Callable[..., Any], kind: str = "__name__") -> str:
-    """A class's or function's name; a partial one's is that of what it calls."""
+    """The name of a class or function; of a partial function, the name of what it calls."""
     return getattr(of, kind, None) or getattr(getattr(of, "func", of), kind, repr(of))

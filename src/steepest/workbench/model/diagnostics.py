@@ -1,4 +1,4 @@
-"""What a gauge's measurements are called; apart from it, because a report needs the names and no torch."""
+"""The names of what is measured at single steps; a report needs them and needs no torch."""
 
-GRADIENT, NOT_FINITE, RATIO = "gradient norm", "gradients not finite", "update/weight "
-"""Names under which measurements stand beside the metrics; the last is followed by the parameter's name."""
+GRADIENT_NORM, GRADIENTS_NOT_FINITE, UPDATE_RATIO = "gradient norm", "gradients not finite", "update/weight "
+"""The names stand beside those of the metrics; the name of a parameter follows the last one."""

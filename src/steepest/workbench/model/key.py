@@ -1,4 +1,4 @@
-"""What identifies a run within a study."""
+"""What identifies a run within a study, and the setting that it is made with."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-RANGE, CONTROL, SEARCH, FINALISTS, DEFAULT, DIAGNOSIS = (
-    "range",
-    "control",
-    "search",
-    "finalists",
-    "default",
-    "diagnosis",
-)
+RANGE = "range"
+CONTROL = "control"
+SEARCH = "search"
+FINALISTS = "finalists"
+USUAL_RATE = "default"  # as the record has called it since its first version
+DIAGNOSIS = "diagnosis"
 """The phases of a study, in their order."""
+
+
+class Setting(NamedTuple):
+    """The values that a run is made with.
+
+    Args:
+        rate: The learning rate.
+        others: Other hyperparameters that were searched, as JSON; empty where there are none.
+    """
+
+    rate: float
+    others: str = ""
 
 
 class Key(NamedTuple):
@@ -27,8 +37,13 @@ class Key(NamedTuple):
     settings: str = ""
 
     @property
+    def setting(self) -> Setting:
+        """The values that the run is made with."""
+        return Setting(self.rate, self.settings)
+
+    @property
     def values(self) -> dict[str, float]:
-        """The settings, by name."""
+        """Hyperparameters other than the rate, by name."""
         return values_of(self.settings)
 
     def __str__(self) -> str:
@@ -37,14 +52,10 @@ class Key(NamedTuple):
 
 
 def settings_text(values: Mapping[str, float]) -> str:
-    """Values of hyperparameters as the record keeps them."""
+    """Values of hyperparameters as the record stores them."""
     return json.dumps(values, sort_keys=True) if values else ""
 
 
 def values_of(settings: str) -> dict[str, float]:
-    """The inverse."""
+    """The inverse of `settings_text`."""
     return json.loads(settings) if settings else {}
-
-
-COLUMNS = ", ".join(Key._fields)
-THIS = " AND ".join(f"{field} = ?" for field in Key._fields)

@@ -1,4 +1,4 @@
-"""The optimizers that are known by name, and how others are named: torch's, a file's, classes and rules."""
+"""From what the user names (a name, a class, a rule, FILE.py:NAME) to candidates; and the candidates with a name."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -7,12 +7,12 @@ from typing import Any
 
 from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.model.candidate import Candidate, Dimension, name_of
-from steepest.workbench.model.loading import from_file
-from steepest.workbench.model.schedules import scheduled
+from steepest.workbench.model.schedules import with_schedules
+from steepest.workbench.model.user_code import from_file
 
-# From how many trials on a hyperparameter is searched: Godbole, Dahl, Gilmer, Shallue, Nado, "Deep Learning Tuning
-# Playbook", 2023 ("fewer than 10 trials: only the learning rate; 10 to 25: beta1 too; 25 and more: epsilon; many more:
-# beta2").  The ranges are ours: they lie around the usual value, on a logarithmic scale.
+# The least number of trials with which a hyperparameter is searched: Godbole, Dahl, Gilmer, Shallue, Nado, "Deep
+# Learning Tuning Playbook", 2023 ("fewer than 10 trials: only the learning rate; 10 to 25: beta1 too; 25 and more:
+# epsilon; many more: beta2").  The ranges are ours: they lie around the usual value, on a logarithmic scale.
 _BETA1 = Dimension("beta1", "betas", 0.03, 0.3, trials=10, place=0, from_one=True)
 _BETA2 = Dimension("beta2", "betas", 3e-4, 0.03, trials=100, place=1, from_one=True)
 _EPS = Dimension("eps", "eps", 1e-10, 1e-4, trials=26)
@@ -32,14 +32,14 @@ _KNOWN = [
     Candidate("amsgrad", "Adam", 0.001, "Adam's, of which it is a variant", {"amsgrad": True}, space=_OF_ADAM),
 ]
 KNOWN = {candidate.name: candidate for candidate in _KNOWN}
-DEFAULT = ("sgd", "momentum", "rmsprop", "adam")
-NOT_SEARCHED = {"LBFGS", "Optimizer", "SparseAdam"}
+DEFAULT_OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam")
+NOT_COMPARABLE = {"LBFGS", "Optimizer", "SparseAdam"}
 """Classes that a task of one loss a step and dense gradients cannot use."""
 
 
 def reference(steps: int) -> Candidate:
-    """What every comparison is held against: AdamW whose rate falls to zero in a straight line."""
-    return scheduled([KNOWN["adamw"]], "linear", steps)[0]
+    """The candidate to which every comparison compares: AdamW whose rate falls linearly to zero."""
+    return with_schedules([KNOWN["adamw"]], "linear", steps)[0]
 
 
 def nothing(parameters: Iterable[Any], lr: float) -> Any:
@@ -52,9 +52,13 @@ def nothing(parameters: Iterable[Any], lr: float) -> Any:
 NOTHING = Candidate("nothing", nothing, 1.0, "the control")
 
 
-def choose(wanted: str | Iterable[str | Candidate | Callable[..., Any]]) -> list[Candidate]:
-    """The candidates for names, candidates, optimizer classes, or rules."""
-    chosen = [_one(each) for each in (wanted.split(",") if isinstance(wanted, str) else wanted)]
+def choose(named: str | Iterable[str | Candidate | Callable[..., Any]]) -> list[Candidate]:
+    """The candidates for names, candidates, optimizer classes, or rules.
+
+    Raises:
+        UsageError: There is no such optimizer, it is named twice, or none is named.
+    """
+    chosen = [_candidate(each) for each in (named.split(",") if isinstance(named, str) else named)]
     twice = {candidate.name for candidate in chosen if [c.name for c in chosen].count(candidate.name) > 1}
     if twice:
         raise UsageError(
@@ -65,14 +69,14 @@ def choose(wanted: str | Iterable[str | Candidate | Callable[..., Any]]) -> list
     return chosen
 
 
-def _one(wanted: str | Candidate | Callable[..., Any]) -> Candidate:
-    if isinstance(wanted, Candidate):
-        return wanted
-    if callable(wanted):
-        return _of_class(_made_of_a_rule(wanted) if _is_rule(wanted) else wanted)
-    if not isinstance(wanted, str):
-        raise UsageError(f"{wanted!r} is no optimizer; give a name, an optimizer class, a rule, or a Candidate.")
-    name = wanted.strip()
+def _candidate(named: str | Candidate | Callable[..., Any]) -> Candidate:
+    if isinstance(named, Candidate):
+        return named
+    if callable(named):
+        return _of_class(_class_of_rule(named) if _is_rule(named) else named)
+    if not isinstance(named, str):
+        raise UsageError(f"{named!r} is not an optimizer; give a name, an optimizer class, a rule, or a Candidate.")
+    name = named.strip()
     if name.lower() in KNOWN:
         return KNOWN[name.lower()]
     return _in_a_file(name) if ".py:" in name else _of_torch(name) if name.startswith("torch.") else _of_ours(name)
@@ -81,7 +85,7 @@ def _one(wanted: str | Candidate | Callable[..., Any]) -> Candidate:
 def _in_a_file(name: str) -> Candidate:
     file, _, attribute = name.rpartition(":")
     found = from_file(file, attribute)
-    return found if isinstance(found, Candidate) else _one(found)
+    return found if isinstance(found, Candidate) else _candidate(found)
 
 
 def _of_torch(name: str) -> Candidate:
@@ -113,15 +117,15 @@ def _of_ours(name: str) -> Candidate:
 
 def _classes_of(module: Any) -> dict[str, Any]:
     names = getattr(module, "__all__", None) or dir(module)
-    found = {name: getattr(module, name) for name in names if name[:1].isupper() and name not in NOT_SEARCHED}
+    found = {name: getattr(module, name) for name in names if name[:1].isupper() and name not in NOT_COMPARABLE}
     return {name.lower(): cls for name, cls in found.items() if inspect.isclass(cls) and hasattr(cls, "step")}
 
 
-def _is_rule(wanted: Callable[..., Any]) -> bool:
-    return inspect.isfunction(wanted) and list(inspect.signature(wanted).parameters)[:2] == ["p", "g"]
+def _is_rule(function: Callable[..., Any]) -> bool:
+    return inspect.isfunction(function) and list(inspect.signature(function).parameters)[:2] == ["p", "g"]
 
 
-def _made_of_a_rule(rule: Callable[..., Any]) -> Callable[..., Any]:
+def _class_of_rule(rule: Callable[..., Any]) -> Callable[..., Any]:
     import steepest
 
     return steepest.optimizer(rule)

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
-TRAINED, FAILED, DIVERGED, INTERRUPTED = "trained", "failed to train", "diverged", "interrupted"
+TRAINED, FAILED, DIVERGED, INTERRUPTED, PRUNED = "trained", "failed to train", "diverged", "interrupted", "pruned"
+"""How a run ends."""
 
 
 @dataclass
@@ -36,10 +37,10 @@ class Outcome:
     """How a run ended.
 
     Args:
-        status: trained, failed to train, diverged, or interrupted.
-        reason: Why it is not trained, in words; empty where it is.
-        trace: What it measured.
-        saved: All that is needed to go on, where it was interrupted.
+        status: trained, failed to train, diverged, interrupted, or pruned.
+        reason: Why the status is not `trained`, in words; empty where it is.
+        trace: What the run measured.
+        saved: The state from which an interrupted run goes on.
     """
 
     status: str
@@ -48,6 +49,6 @@ class Outcome:
     saved: bytes | None = None
 
     def final(self, metric: str) -> float | None:
-        """The metric at the end; None where the run did not get there with finite numbers, or measured none."""
+        """The metric at the end; None where it is not finite or was not measured, or where the run diverged."""
         last = self.trace.last(metric)
         return last if self.status != DIVERGED and math.isfinite(last) else None

@@ -1,4 +1,4 @@
-"""What a study is to do, told apart from another by its plan."""
+"""The plan of a study: equal plans are the same study."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Plan:
 
     Args:
         task: Its name.
-        optimizers: What the record keeps of each candidate.
-        budget: Of each one's search, as text.
-        seeds: Fresh ones.
-        steps: Of a run.
+        optimizers: What the record stores of each candidate.
+        budget: Of the search of each optimizer, as text.
+        seeds: The number of fresh seeds.
+        steps: The length of a run.
         metric, higher_is_better: What decides.
         seed: Of the search.
-        rates: Tried with every optimizer in place of each one's own range; none if empty.
-        controls: Whether the do-nothing optimizer and the reference run too.
+        rates: The rates to try with every optimizer, in place of a search; none if empty.
+        controls: Whether the optimizer that does nothing and the reference run too.
     """
 
     task: str
@@ -40,27 +40,27 @@ class Plan:
     controls: bool = True
 
     def difference(self, stored: dict[str, Any]) -> str:
-        """The first thing in which a stored plan differs, in words, or nothing."""
+        """The first difference from a stored plan, in words; empty if there is none."""
         for name, mine in json.loads(json.dumps(asdict(self))).items():  # as the record gives it back
             theirs = stored.get(name)
             if mine != theirs:
-                return _difference_of_optimizers(theirs, mine) if name == "optimizers" else _not(name, theirs, mine)
+                return _difference_of_optimizers(theirs, mine) if name == "optimizers" else _differs(name, theirs, mine)
         return ""
 
 
 def _difference_of_optimizers(theirs: Any, mine: Any) -> str:
-    """Their names; where these are equal, what is different in the first that differs."""
+    """The names; where these are equal, the first field that differs."""
     names = [",".join(f"{each['name']}@{each['centre']:g}" for each in those) for those in (theirs or [], mine)]
     if names[0] != names[1]:
-        return _not("optimizers", *names)
+        return _differs("optimizers", *names)
     for one, other in zip(theirs, mine, strict=True):
         for field in other:
             if one.get(field) != other[field]:
-                return f"{_not(field, one.get(field), other[field])}, for {other['name']}"
+                return f"{_differs(field, one.get(field), other[field])}, for {other['name']}"
     return "other optimizers"
 
 
-def _not(name: str, theirs: Any, mine: Any) -> str:
+def _differs(name: str, theirs: Any, mine: Any) -> str:
     if name == "budget":
         return f"{theirs}, not {mine}"
     if name == "rates":
@@ -68,21 +68,21 @@ def _not(name: str, theirs: Any, mine: Any) -> str:
     return f"{name}={theirs}, not {name}={mine}"
 
 
-def rates_of(wanted: str | Sequence[float] | None) -> tuple[float, ...]:
-    """The rates that were asked for: numbers, `0.1,0.01`, or `1e-5:1e2:36`, which are 36 on a logarithmic scale.
+def parsed_rates(given: str | Sequence[float] | None) -> tuple[float, ...]:
+    """The rates to try: numbers, `0.1,0.01`, or `1e-5:1e2:36`, which are 36 rates on a logarithmic scale.
 
     Raises:
-        UsageError: They are none, not positive, or not finite.
+        UsageError: They are no numbers, not positive, or not finite.
     """
-    if wanted is None or (isinstance(wanted, str) and not wanted.strip()):
+    if given is None or (isinstance(given, str) and not given.strip()):
         return ()
     try:
-        rates = _listed(wanted) if isinstance(wanted, str) else [float(rate) for rate in wanted]
+        rates = _listed(given) if isinstance(given, str) else [float(rate) for rate in given]
     except (ValueError, TypeError, ZeroDivisionError, OverflowError):
         rates = []
     if not rates or not all(0 < rate < math.inf for rate in rates):
         raise UsageError(
-            f"The rates {wanted!r} cannot be tried; write positive numbers (0.1,0.01) or LOWEST:HIGHEST:COUNT "
+            f"The rates {given!r} cannot be tried; write positive numbers (0.1,0.01) or LOWEST:HIGHEST:COUNT "
             "(1e-5:1e2:36, evenly spaced on a logarithmic scale)."
         )
     return tuple(sorted(set(rates)))

@@ -1,4 +1,4 @@
-"""Schedules as a dimension of a study: each candidate with each of them, ended where the run ends."""
+"""Each candidate with each schedule of the rate.  A schedule ends where the run ends."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -15,11 +15,15 @@ _SHAPES: dict[str, Callable[[int], str]] = {
     "one-cycle": lambda steps: f"one_cycle(RATE, {steps})",
     "inverse-sqrt": lambda steps: f"inverse_sqrt(RATE, {max(1, steps // 20)})",
 }
-"""Schedules over a whole run, ended at its last step: a schedule that is cut off is another one."""
+"""Schedules that end at the last step of a run: a schedule that is cut off is another schedule."""
 
 
-def scheduled(candidates: Iterable[Candidate], schedules: str | Iterable[str], steps: int) -> list[Candidate]:
-    """Each candidate with each schedule, named after both where the rate does not stay."""
+def with_schedules(candidates: Iterable[Candidate], schedules: str | Iterable[str], steps: int) -> list[Candidate]:
+    """Each candidate with each schedule, named after both where the rate is not constant.
+
+    Raises:
+        UsageError: There is no such schedule, it is named twice, or it does not fit into the steps.
+    """
     names = [name.strip() for name in (schedules.split(",") if isinstance(schedules, str) else schedules)]
     known = [CONSTANT, *_SHAPES]
     for name in names:
@@ -29,15 +33,15 @@ def scheduled(candidates: Iterable[Candidate], schedules: str | Iterable[str], s
             )
     if not names or len(set(names)) < len(names):
         raise UsageError(f"The schedules {', '.join(names) or 'are none'}: name each once, from {', '.join(known)}.")
-    return [_following(candidate, name, steps) for candidate in candidates for name in names]
+    return [_with_schedule(candidate, name, steps) for candidate in candidates for name in names]
 
 
-def _following(candidate: Candidate, name: str, steps: int) -> Candidate:
+def _with_schedule(candidate: Candidate, name: str, steps: int) -> Candidate:
     if name == CONSTANT:
         return candidate
-    followed = replace(candidate, name=f"{candidate.name}-{name}", schedule=_SHAPES[name](steps))
+    made = replace(candidate, name=f"{candidate.name}-{name}", schedule=_SHAPES[name](steps))
     try:
-        followed.curve(1.0)
+        made.curve(1.0)
     except ValueError as error:
         raise UsageError(f"The schedule {name!r} does not fit into {steps} steps: {error} Give more steps.") from None
-    return followed
+    return made

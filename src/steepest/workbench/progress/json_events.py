@@ -1,4 +1,4 @@
-"""What happens in a study, for another program: one JSON object a line."""
+"""How a study gets on, for another program: one JSON object a line."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import math
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
+from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
 
 if TYPE_CHECKING:
-    from steepest.workbench.analysis.results import Numbers
+    from steepest.workbench.analysis.results import Results
     from steepest.workbench.model.key import Key
 
 SCHEMA = 1
-"""Raised when an event loses a field or means another thing by it."""
+"""It rises when an event loses a field, or a field changes its meaning."""
 
 
-class Events(Watcher):
+class JsonEvents(Watcher):
     """Writes `begin`, `run`, `ended` and `result`, each flushed at once.
 
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
@@ -30,18 +31,18 @@ class Events(Watcher):
         self._stream = stream
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
-        """The study starts, or goes on."""
+        """The study begins, or continues."""
         self._write("begin", schema=SCHEMA, plan=asdict(plan), runs=runs, done=done, workers=workers)
 
-    def run(self, key: Key, steps: int, worker: int = 0) -> None:
-        """A run starts, or goes on."""
-        self._write("run", **_named(key), steps=steps, worker=worker)
+    def started(self, key: Key, steps: int, worker: int = 0) -> None:
+        """A run starts, or continues."""
+        self._write("run", **_fields(key), steps=steps, worker=worker)
 
     def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
         """A run has ended, or was found in the record."""
-        self._write("ended", **_named(key), status=status, value=_finite(value) if status == "trained" else None)
+        self._write("ended", **_fields(key), status=status, value=_finite(value) if status == TRAINED else None)
 
-    def result(self, found: Numbers, folder: str) -> None:
+    def result(self, results: Results, folder: str, verdict: list[str], warnings: list[str]) -> None:
         """The study is over."""
         rows = [
             {
@@ -53,18 +54,18 @@ class Events(Watcher):
                 "seeds": len(row.values),
                 "call": row.call,
             }
-            for row in found.rows
+            for row in results.rows
         ]
-        self._write("result", folder=folder, verdict=found.verdict, rows=rows, warnings=found.warnings)
+        self._write("result", folder=folder, verdict=verdict, rows=rows, warnings=warnings)
 
     def _write(self, event: str, **fields: Any) -> None:
         print(json.dumps({"event": event, **fields}), file=self._stream, flush=True)
 
 
-def _named(key: Key) -> dict[str, Any]:
+def _fields(key: Key) -> dict[str, Any]:
     return {"phase": key.phase, "optimizer": key.optimizer, "rate": key.rate, "settings": key.values, "seed": key.seed}
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON has no infinity and no NaN."""
+    """The value; None for infinity and NaN, which JSON does not have."""
     return value if value is not None and math.isfinite(value) else None

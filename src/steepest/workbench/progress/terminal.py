@@ -1,22 +1,19 @@
-"""One live line in the terminal: how far, how long still, the best so far, how many failed."""
+"""One live line in the terminal: how far the study is, how long it will take, the best run, how many failed."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from steepest.workbench.model.key import Key
+from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
 
-if TYPE_CHECKING:
-    from steepest.workbench.model.key import Key
 
-
-class Line(Watcher):
-    """A progress line for a terminal.  Its length is in steps, so that a long run moves it too."""
+class ProgressLine(Watcher):
+    """A progress line for a terminal.  It counts steps, so that it moves during a long run too."""
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
@@ -24,7 +21,7 @@ class Line(Watcher):
             BarColumn(bar_width=24),
             TextColumn("run {task.fields[run]}"),
             TimeRemainingColumn(compact=True),
-            TextColumn("[dim]{task.fields[news]}"),
+            TextColumn("[dim]{task.fields[note]}"),
             console=console,
             transient=True,
         )
@@ -39,20 +36,20 @@ class Line(Watcher):
         self.steps, self.runs = plan.steps, runs
         if done:
             self.progress.console.print(f"Going on with {done} of about {runs} runs done.", style="dim")
-        self.bar = self.progress.add_task(escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", news="")
+        self.bar = self.progress.add_task(escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", note="")
         if workers > 1:
-            self.bars = [self.progress.add_task(f"  worker {place + 1}", run="", news="") for place in range(workers)]
+            self.bars = [self.progress.add_task(f"  worker {place + 1}", run="", note="") for place in range(workers)]
         self.progress.start()
 
-    def run(self, key: Key, steps: int, worker: int = 0) -> None:
+    def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """Name the run."""
         self.reached[worker] = 0
-        news = f"{key.phase}: {key.optimizer} {key.rate:g}"
+        note = f"{key.phase}: {key.optimizer} {key.rate:g}"
         if self.bars:
-            self.progress.update(self.bars[worker], total=steps, completed=0, news=escape(news))
-        self._show("" if self.bars else news)
+            self.progress.update(self.bars[worker], total=steps, completed=0, note=escape(note))
+        self._show("" if self.bars else note)
 
-    def tick(self, step: int, worker: int = 0) -> None:
+    def at_step(self, step: int, worker: int = 0) -> None:
         """Move the bar."""
         self.reached[worker] = step
         if self.bars:
@@ -64,23 +61,23 @@ class Line(Watcher):
         """Count the run.  One that stopped early moves the bar to its end."""
         self.ended_runs += 1
         self.runs = max(self.runs, self.ended_runs)
-        self.failed += status != "trained"
-        if status == "trained" and value is not None and self._is_best(value, higher_is_better):
+        self.failed += status != TRAINED
+        if status == TRAINED and value is not None and self._is_best(value, higher_is_better):
             self.best = value, key.optimizer
         self.progress.update(self.bar, completed=self.ended_runs * self.steps, total=self.runs * self.steps)
         self._show("")
 
     def _show(self, now: str) -> None:
-        self.progress.update(self.bar, run=f"{self.ended_runs}/{self.runs}", news=self._news(now))
+        self.progress.update(self.bar, run=f"{self.ended_runs}/{self.runs}", note=self._note(now))
 
     def _is_best(self, value: float, higher_is_better: bool) -> bool:
         return self.best is None or (value > self.best[0] if higher_is_better else value < self.best[0])
 
-    def _news(self, now: str) -> str:
+    def _note(self, now: str) -> str:
         best = f"best {self.best[0]:.3g} ({self.best[1]})" if self.best else ""
         failed = f"{self.failed} failed" if self.failed else ""
         return escape("  ".join(part for part in (best, failed, now) if part))
 
     def close(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self.progress.stop()

@@ -1,7 +1,6 @@
-"""The only place where runs are stored: one SQLite file in the folder of a study, with one writer.
+"""The record of a study: one SQLite file in its folder, with one writer.
 
-A run is written in a single transaction when it ends, so that a killed process loses at most the run under
-way.
+A run is written in a single transaction when it ends, so that a killed process loses at most the current run.
 """
 
 from __future__ import annotations
@@ -15,18 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.model.key import COLUMNS, THIS, Key
+from steepest.workbench.model.key import RANGE, Key
+from steepest.workbench.model.rising import RisingCurve, rising_rates
 
 if TYPE_CHECKING:
     import polars
 
     from steepest.workbench.model.candidate import Candidate
     from steepest.workbench.model.outcome import Outcome
-    from steepest.workbench.training.rising_run import Curve
 
 DATABASE = "study.db"
 SCHEMA_VERSION = 2
-APPLICATION = 0x57EE9E57  # marks the file as ours, so that nothing else is ever taken for a study
+APPLICATION = 0x57EE9E57  # marks the file as ours, so that no other database passes for a study
+COLUMNS = ", ".join(Key._fields)
+IS_KEY = " AND ".join(f"{field} = ?" for field in Key._fields)
 
 SCHEMA = """
 CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL);           -- configuration and task, as JSON
@@ -37,7 +38,7 @@ CREATE TABLE runs (
     rate REAL NOT NULL,
     settings TEXT NOT NULL,         -- other hyperparameters that were searched, as JSON; empty for none
     seed INTEGER NOT NULL,
-    status TEXT NOT NULL,           -- trained, failed to train, diverged
+    status TEXT NOT NULL,           -- trained, failed to train, diverged, pruned
     reason TEXT NOT NULL,
     steps INTEGER NOT NULL,
     seconds REAL NOT NULL,          -- in training steps, without evaluations
@@ -72,15 +73,15 @@ def is_study(folder: Path) -> bool:
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    """Without a table, as a process that was killed while it made the file leaves it."""
+    """Whether there is no table, which is what a process leaves that was killed while it made the file."""
     return connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
 
 
 class Record:
-    """The runs of one study.  Close it, or use it in a `with`.
+    """The runs of one study.  Close it, or use it in a `with` statement.
 
     Args:
-        folder: Where the study is.  It must exist.
+        folder: The folder of the study.  It must exist.
         write: Whether runs will be added.  There is one writer at a time.
     """
 
@@ -95,7 +96,7 @@ class Record:
             raise
 
     def _open(self, write: bool) -> None:
-        with explained(self.folder):
+        with _explained(self.folder):
             if write and _is_empty(self.connection):
                 self._create()
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
@@ -117,14 +118,14 @@ class Record:
         self.close()
 
     def close(self) -> None:
-        """Close the database and let the next writer in."""
+        """Close the database, and release the lock of the writer."""
         self.connection.close()
         if self.lock is not None:
             self.lock.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with explained(self.folder):
+        with _explained(self.folder):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
@@ -145,13 +146,13 @@ class Record:
             db.executemany("INSERT OR REPLACE INTO study VALUES (?, ?)", pairs)
 
     def clear(self) -> None:
-        """Forget the study."""
+        """Delete the study."""
         with self._transaction() as db:
             for table in ("curve", "metrics", "interrupted", "runs", "study"):
                 db.execute(f"DELETE FROM {table}")
 
     def add(self, key: Key, outcome: Outcome, metric: str) -> None:
-        """Store a run that has ended, whatever its end."""
+        """Store a run that has ended."""
         trace = outcome.trace
         ends = (trace.first(metric), outcome.final(metric))
         row = (*key, outcome.status, outcome.reason, trace.step, trace.seconds, *ends)
@@ -161,17 +162,17 @@ class Record:
             run = db.execute(f"INSERT INTO runs ({columns}) VALUES ({places})", row).lastrowid
             db.executemany("INSERT INTO curve VALUES (?, ?, ?, ?)", [(run, *point) for point in trace.curve])
             db.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", [(run, *point) for point in trace.metrics])
-            db.execute(f"DELETE FROM interrupted WHERE {THIS}", key)
+            db.execute(f"DELETE FROM interrupted WHERE {IS_KEY}", key)
 
     def interrupt(self, key: Key, state: bytes) -> None:
-        """Keep the run under way, to be continued."""
+        """Store the state of an interrupted run, to be continued."""
         with self._transaction() as db:
             places = ", ".join("?" * (len(key) + 1))
             db.execute(f"INSERT OR REPLACE INTO interrupted ({COLUMNS}, state) VALUES ({places})", (*key, state))
 
     def interrupted(self, key: Key) -> bytes | None:
-        """What an interrupted run left, if it is this one."""
-        row = self.connection.execute(f"SELECT state FROM interrupted WHERE {THIS}", key).fetchone()
+        """The state of this run, if it was interrupted."""
+        row = self.connection.execute(f"SELECT state FROM interrupted WHERE {IS_KEY}", key).fetchone()
         return None if row is None else row[0]
 
     def done(self) -> set[Key]:
@@ -194,22 +195,23 @@ class Record:
         rows = self.connection.execute(query, (phase, optimizer))
         return [(Key(*row[:-2]), row[-2], row[-1]) for row in rows]
 
+    def result(self, key: Key) -> tuple[str, float | None] | None:
+        """Status and final metric of a run; None where it has not ended."""
+        return self.connection.execute(f"SELECT status, final FROM runs WHERE {IS_KEY}", key).fetchone()
+
     def all_ended(self) -> list[tuple[Key, str, float | None]]:
         """Key, status and final metric of every run, in the order in which they ended."""
         rows = self.connection.execute(f"SELECT {COLUMNS}, status, final FROM runs ORDER BY id")
         return [(Key(*row[:-2]), row[-2], row[-1]) for row in rows]
 
-    def rising(self, candidate: Candidate, steps: int) -> list[Curve]:
+    def rising_curves(self, candidate: Candidate, steps: int) -> list[RisingCurve]:
         """The runs with a rising rate."""
-        from steepest.workbench.training.rising_run import Curve, rising
-
-        rates, curves = rising(candidate.centre, steps), []
-        for run, seed in self.connection.execute(
-            "SELECT id, seed FROM runs WHERE phase = 'range' AND optimizer = ? ORDER BY seed", (candidate.name,)
-        ).fetchall():
+        rates, curves = rising_rates(candidate.centre, steps), []
+        query = "SELECT id, seed FROM runs WHERE phase = ? AND optimizer = ? ORDER BY seed"
+        for run, seed in self.connection.execute(query, (RANGE, candidate.name)).fetchall():
             rows = self.connection.execute("SELECT loss FROM curve WHERE run = ? ORDER BY step", (run,))
             losses = [math.nan if loss is None else loss for (loss,) in rows]
-            curves.append(Curve(seed, rates[: len(losses)], losses))
+            curves.append(RisingCurve(seed, rates[: len(losses)], losses))
         return curves
 
     def runs(self) -> polars.DataFrame:
@@ -240,12 +242,11 @@ class Record:
 
 
 def _lock(folder: Path) -> sqlite3.Connection:
-    """A second database, held exclusively for as long as there is a writer.
+    """A second database, locked exclusively while there is a writer.
 
-    The system releases it when the process ends in any way, on every platform; a file with a process id does
-    not.
+    The system releases the lock however the process ends, on every platform; a file with a process id stays.
     """
-    with explained(folder):
+    with _explained(folder):
         lock = sqlite3.connect(folder / f"{DATABASE}.lock", timeout=0.2, isolation_level=None)
     try:
         lock.execute("BEGIN EXCLUSIVE")
@@ -260,8 +261,8 @@ def _lock(folder: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Turn the database's errors into a sentence."""
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn errors of the database into a WorkbenchError."""
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -1,4 +1,4 @@
-"""What a study has found, for a program to use."""
+"""A finished comparison, for a program to use."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from steepest.workbench.store.record import Record
 if TYPE_CHECKING:
     import polars
 
-    from steepest.workbench.analysis.results import Numbers
+    from steepest.workbench.analysis.results import Results
 
 
 @dataclass
 class Comparison:
-    """A finished study.
+    """A finished comparison.
 
     Args:
-        folder: Where everything is.
+        folder: Of the study.
         candidates: The optimizers.
         numbers: All that the report says.
     """
 
     folder: Path
     candidates: list[Candidate]
-    numbers: Numbers = field(repr=False)
+    numbers: Results = field(repr=False)
 
     def summary(self) -> str:
         """The verdict and the table, as text."""
@@ -38,7 +38,7 @@ class Comparison:
         return text(self.numbers)
 
     def save_html(self, path: str | Path) -> None:
-        """Write the report to a file of your choice."""
+        """Write the report to a file."""
         from steepest.workbench.report.page import page
 
         Path(path).write_text(page(self.numbers), encoding="utf-8")
@@ -59,7 +59,7 @@ class Comparison:
         if not row.trained:
             raise WorkbenchError(
                 f"None of the optimizers trained on {self.numbers.task}, so there is no best; the report says how "
-                "each failed."
+                "each of them failed."
             )
         candidate = next(c for c in self.candidates if c.name == row.name)
         return Best(candidate, row.rate, row.settings)

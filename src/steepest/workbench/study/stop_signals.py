@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for a stop between two steps, the second is obeyed at once."""
+"""Ctrl-C and SIGTERM: the first one asks the study to stop between two steps, the second one ends it at once."""
 
 import signal
 import threading
@@ -6,32 +6,32 @@ from types import FrameType
 from typing import Any
 
 
-class Stop:
-    """Within this context the first signal is only noted; after it the previous handlers are back."""
+class StopSignals:
+    """Within this context the first signal is only recorded.  Then the handlers from before are back."""
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
-        self.noted = False
+        self.received = False
         self.previous: dict[int, Any] = {}
 
-    def __enter__(self) -> "Stop":
+    def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():  # Python delivers signals to no other
-            self.previous = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+            self.previous = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._give_back()
+        self._restore_handlers()
 
-    def wanted(self) -> bool:
+    def requested(self) -> bool:
         """Whether a signal has come."""
-        return self.noted
+        return self.received
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.noted = True
-        self._give_back()
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+        self._restore_handlers()
 
-    def _give_back(self) -> None:
+    def _restore_handlers(self) -> None:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
         self.previous = {}

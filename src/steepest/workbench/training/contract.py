@@ -1,4 +1,4 @@
-"""What a task must keep to, how it is measured, and whether a run trained."""
+"""The contract of a task: what its parts must be, checked where they are first used."""
 
 import math
 from collections.abc import Mapping
@@ -7,38 +7,23 @@ from typing import Any
 import torch
 
 from steepest.workbench.errors import TaskError
-from steepest.workbench.model.outcome import DIVERGED, FAILED, TRAINED, Trace
+from steepest.workbench.model.outcome import Trace
 from steepest.workbench.task import Task
 from steepest.workbench.training.isolation import random_states, set_random_states
 
 
-def judged(task: Task, trace: Trace, steps: int, model: torch.nn.Module) -> tuple[str, str]:
-    """A finished run's status, and the reason where it is not `trained`."""
-    if trace.curve and not math.isfinite(trace.curve[-1][2]):
-        return DIVERGED, f"the training loss was not finite at step {trace.step}"
-    if not all(bool(p.isfinite().all()) for p in model.parameters()):
-        return DIVERGED, f"a parameter was not finite at step {trace.step}"
-    first, last = trace.first(task.metric), trace.last(task.metric)
-    if not math.isfinite(last):
-        return DIVERGED, f"{task.metric} was not finite at step {trace.step}"
-    if not task.better(last, first):
-        return FAILED, f"{task.metric} ended at {last:.4g}, no better than {first:.4g} before the first step"
-    if task.baseline is not None and not task.better(last, task.baseline):
-        return (
-            FAILED,
-            f"{task.metric} ended at {last:.4g}, no better than a constant prediction's {task.baseline:.4g}",
-        )
-    return TRAINED, ""
-
-
 def checked(task: Any) -> Task:
-    """The task itself, if it is one and has something to train."""
+    """The task itself.
+
+    Raises:
+        TaskError: It is not a Task, or there is nothing to train.
+    """
     if not isinstance(task, Task):
-        raise TaskError(f"The task function returned {what(task)}; return a steepest.workbench.Task.")
+        raise TaskError(f"The task function returned {_described(task)}; return a steepest.workbench.Task.")
     if not callable(task.evaluate) or not callable(task.loss):
         raise TaskError(
-            f"The task's loss is {what(task.loss)} and its evaluate {what(task.evaluate)}; both are functions: "
-            "loss(model, batch) gives a scalar, evaluate(model) a dictionary of numbers."
+            f"The task's loss is {_described(task.loss)} and its evaluate {_described(task.evaluate)}; both are "
+            "functions: loss(model, batch) gives a scalar, evaluate(model) a dictionary of numbers."
         )
     if not any(parameter.requires_grad for parameter in task.model.parameters()):
         raise TaskError("The task's model has no parameter that requires a gradient, so there is nothing to train.")
@@ -50,15 +35,15 @@ def checked(task: Any) -> Task:
 
 
 def loss_of(task: Task, batch: Any) -> torch.Tensor:
-    """The loss of a batch, from which a step can be taken.
+    """The loss of a batch.
 
     Raises:
-        TaskError: It is no single number, or depends on no parameter.
+        TaskError: It is not a single number, or depends on no parameter.
     """
     loss = task.loss(task.model, batch)
     if not (isinstance(loss, torch.Tensor) and loss.numel() == 1):
         raise TaskError(
-            f"`loss(model, batch)` returned {what(loss)}, but a run minimises one number; "
+            f"`loss(model, batch)` returned {_described(loss)}, but a run minimises one number; "
             "return a tensor with a single element, such as a mean over the batch."
         )
     if not loss.requires_grad:
@@ -70,7 +55,11 @@ def loss_of(task: Task, batch: Any) -> torch.Tensor:
 
 
 def evaluated(task: Task) -> dict[str, float]:
-    """The metrics of the model as it is; the deciding one is among them."""
+    """The metrics of the model.
+
+    Raises:
+        TaskError: The deciding metric is not among them, or a value is not a number.
+    """
     metrics = metrics_of(task)
     if task.metric not in metrics:
         raise TaskError(
@@ -81,7 +70,7 @@ def evaluated(task: Task) -> dict[str, float]:
 
 
 def metrics_of(task: Task) -> dict[str, float]:
-    """All that `evaluate` gives, measured without touching gradients or the random state."""
+    """All that `evaluate` gives, without gradients and with the random state unchanged."""
     task.model.eval()
     states = random_states()
     with torch.no_grad():
@@ -89,7 +78,7 @@ def metrics_of(task: Task) -> dict[str, float]:
     set_random_states(states)
     if not isinstance(metrics, Mapping):
         raise TaskError(
-            f"`evaluate(model)` returned {what(metrics)}, but the task's metric is {task.metric!r}; return a "
+            f"`evaluate(model)` returned {_described(metrics)}, but the task's metric is {task.metric!r}; return a "
             "dictionary with that name, or give the task another `metric`."
         )
     return {str(name): _number(name, value) for name, value in metrics.items()}
@@ -100,15 +89,15 @@ def _number(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError, RuntimeError):
         raise TaskError(
-            f"`evaluate(model)` returned {what(value)} under {name!r}; return one number, such as a mean."
+            f"`evaluate(model)` returned {_described(value)} under {name!r}; return one number, such as a mean."
         ) from None
 
 
-def sound(task: Task, trace: Trace) -> None:
-    """See that the loss and the metric are numbers before anything was learned: no optimizer can mend them.
+def check_first_values(task: Task, trace: Trace) -> None:
+    """Check that the loss and the metric are finite before the first step: no optimizer can repair them.
 
     Raises:
-        TaskError: They are not.
+        TaskError: One of them is not finite.
     """
     if trace.curve and not math.isfinite(trace.curve[0][2]):
         raise TaskError(
@@ -122,10 +111,10 @@ def sound(task: Task, trace: Trace) -> None:
         )
 
 
-def what(thing: Any) -> str:
-    """A thing as a sentence names it."""
-    shape = getattr(thing, "shape", None)
-    name = type(thing).__name__
+def _described(value: Any) -> str:
+    """A value as a sentence names it: its type, and its shape if it has one."""
+    shape = getattr(value, "shape", None)
+    name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}" + (
         f" of shape {tuple(shape)}" if shape is not None else ""
     )

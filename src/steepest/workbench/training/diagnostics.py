@@ -1,4 +1,4 @@
-"""What a step does to a model: gradient norms, updates relative to weights, gradients that are not finite."""
+"""What a step does to a model: the gradient norm, updates relative to weights, gradients that are not finite."""
 
 import math
 from collections.abc import Callable
@@ -6,29 +6,30 @@ from typing import Any
 
 import torch
 
-from steepest.workbench.model.diagnostics import GRADIENT, NOT_FINITE, RATIO
+from steepest.workbench.model.diagnostics import GRADIENT_NORM, GRADIENTS_NOT_FINITE, UPDATE_RATIO
 from steepest.workbench.model.outcome import Trace
 
 
-class Gauge:
-    """Measures steps without changing them."""
+class StepDiagnostics:
+    """Measures single steps and does not change them."""
 
-    def watched(
+    def measured_step(
         self, model: torch.nn.Module, step: Callable[[], Any], trace: Trace
     ) -> list[tuple[int, float, str, float]]:
-        """Take a step; answer with what it did, as (step, seconds, name, value).
+        """Take a step, and return what it did as (step, seconds, name, value).
 
-        The ratio of a parameter is the norm of its change over its norm before; none for one that was zero.
+        The ratio of a parameter is the norm of its change over its norm before.  A parameter of norm zero has none.
         """
         named = [(name, p) for name, p in model.named_parameters() if p.grad is not None]
         before = {name: p.detach().clone() for name, p in named}
         gradients = [_norm(p.grad) for _, p in named if p.grad is not None]
         step()
-        found = {GRADIENT: math.hypot(*gradients), NOT_FINITE: float(sum(not math.isfinite(n) for n in gradients))}
+        found = {GRADIENT_NORM: math.hypot(*gradients)}
+        found[GRADIENTS_NOT_FINITE] = float(sum(not math.isfinite(norm) for norm in gradients))
         for name, p in named:
             weight = _norm(before[name])
             if weight:
-                found[RATIO + name] = _norm(p.detach() - before[name]) / weight
+                found[UPDATE_RATIO + name] = _norm(p.detach() - before[name]) / weight
         return [(trace.step + 1, trace.seconds, name, value) for name, value in found.items()]
 
 

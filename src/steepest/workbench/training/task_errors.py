@@ -1,19 +1,19 @@
-"""Whose mistake it was: what a task raises becomes a TaskError with the user's own traceback."""
+"""What the user's task raises becomes a TaskError with the traceback of the user's own code."""
 
 from steepest.workbench.errors import TaskError, WorkbenchError, missing_extra
-from steepest.workbench.model.loading import summary, users_traceback
+from steepest.workbench.model.user_code import in_one_line, users_traceback
 
 
-class Explaining:
-    """Turns what a task raises into a TaskError with the user's own traceback.
+class ReportsTaskErrors:
+    """Within this context, what a task raises becomes a TaskError with the traceback of the user's own code.
 
     Args:
         task: The task's name.
-        where: At what moment.
+        when: The moment, as a sentence ends: "in its first two steps".
     """
 
-    def __init__(self, task: str, where: str) -> None:
-        self.task, self.where = task, where
+    def __init__(self, task: str, when: str) -> None:
+        self.task, self.when = task, when
 
     def __enter__(self) -> None:
         return None
@@ -23,5 +23,5 @@ class Explaining:
             return
         if isinstance(error, ImportError) and missing_extra(error):
             return
-        sentence = f"{self.task} raised {summary(error)} {self.where}; repair it."
+        sentence = f"{self.task} raised {in_one_line(error)} {self.when}; repair it."
         raise TaskError(sentence, users_traceback(error)) from error

@@ -1,10 +1,8 @@
-"""A study: equal budgets, fresh seeds, resumed by default, and never lost."""
+"""A comparison: equal budgets, fresh seeds, controls, and every kind of optimizer."""
 
+import functools
 import json
-import os
-import signal
 import textwrap
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +14,14 @@ import pytest
 import torch
 
 from steepest.workbench import Candidate, Comparison, Task, compare
-from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
+from steepest.workbench.errors import UsageError, WorkbenchError
 from steepest.workbench.model.optimizers import KNOWN
-from steepest.workbench.search.budget import parsed
-from steepest.workbench.store.record import Record
-from support.study import KEY, OPTIONS, SLOW, intact, launch, results, wait_for, write_task
+from steepest.workbench.report import sentences
+from support.study import SLOW
 
 Make = Callable[[int], Task]
+
+
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 
@@ -110,15 +109,6 @@ def test_more_hyperparameters_are_searched_where_the_budget_allows(tiny: Make, t
     assert set(few.runs["settings"]) == {""}
 
 
-def test_the_call_to_paste_says_every_setting() -> None:
-    adam = KNOWN["adam"]
-    assert adam.call({"beta1": 0.85}) == "steepest.Adam(model.parameters(), lr=RATE, betas=(0.85, 0.999))"
-    assert adam.options_with({"beta1": 0.85, "beta2": 0.99, "eps": 1e-6}) == {"betas": (0.85, 0.99), "eps": 1e-6}
-    momentum = KNOWN["momentum"]
-    assert momentum.call({"momentum": 0.95}) == "steepest.SGD(model.parameters(), lr=RATE, momentum=0.95)"
-    assert momentum.call() == "steepest.SGD(model.parameters(), lr=RATE, momentum=0.9)"
-
-
 def test_rates_that_are_given_take_the_place_of_a_search(tiny: Make, tmp_path: Path) -> None:
     runs = small(tiny, tmp_path / "study", budget=None, rates="0.001:0.1:3", seeds=1).runs
     for optimizer in ("sgd", "adam"):
@@ -197,101 +187,6 @@ def test_the_same_optimizer_under_two_names_is_a_tie(tiny: Make, tmp_path: Path)
     assert (pair.decision, pair.superiority.estimate, pair.difference) == ("tie", 0.5, (0, 0, 0))
 
 
-def test_the_same_call_again_runs_nothing(tiny: Make, tmp_path: Path) -> None:
-    before = small(tiny, tmp_path / "study").runs
-    assert small(tiny, tmp_path / "study").runs.equals(before)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"budget": "trials=4"}, "trials=3, not trials=4"),
-        ({"seeds": 3}, "seeds=2, not seeds=3"),
-        ({"steps": 11}, "steps=40, not steps=11"),
-        ({"optimizers": ["sgd"]}, "optimizers=sgd@0.1,adam@0.001, not optimizers=sgd@0.1;"),
-    ],
-)
-def test_a_changed_configuration_is_named(tiny: Make, tmp_path: Path, change: dict, named: str) -> None:
-    runs = small(tiny, tmp_path / "study").runs
-    with pytest.raises(WorkbenchError, match=named) as refused:
-        small(tiny, tmp_path / "study", **change)
-    assert "--fresh" in str(refused.value)
-    with Record(tmp_path / "study") as record:
-        assert record.runs().equals(runs)
-    again = small(tiny, tmp_path / "study", **change, fresh=True)
-    assert again.runs.height == len(set(again.runs.select(KEY).iter_rows()))
-
-
-def test_fresh_touches_nothing_that_is_not_a_study(tiny: Make, tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
-    for fresh in (False, True):
-        with pytest.raises(WorkbenchError, match="not a study"):
-            small(tiny, tmp_path, fresh=fresh)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-
-
-def test_fresh_keeps_other_files_in_a_study(tiny: Make, tmp_path: Path) -> None:
-    small(tiny, tmp_path / "study")
-    (tmp_path / "study" / "notes.txt").write_text("mine", encoding="utf-8")
-    small(tiny, tmp_path / "study", fresh=True)
-    assert (tmp_path / "study" / "notes.txt").read_text(encoding="utf-8") == "mine"
-
-
-@pytest.mark.parametrize(
-    "budget", ["trials=0", "0", "trials=-3", "trials=many", "time=2", "steps=1.5", "steps=inf", "hours=2", ""]
-)
-def test_a_budget_that_cannot_be_used(budget: str) -> None:
-    with pytest.raises(UsageError, match="trials=N"):
-        parsed(budget)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"seeds": 0}, "at least 1, better 5"),
-        ({"steps": 0}, "trains nothing"),
-        ({"optimizers": ["adamm"]}, "did you mean adam"),
-        ({"optimizers": []}, "nothing to compare"),
-        ({"optimizers": ["adam", "Adam"]}, "Named twice: adam"),
-        ({"optimizers": ["adam", 5]}, "5 is no optimizer"),
-    ],
-)
-def test_arguments_that_cannot_be_used(tiny: Make, tmp_path: Path, change: dict, sentence: str) -> None:
-    with pytest.raises(UsageError, match=sentence):
-        small(tiny, tmp_path / "study", **change)
-    assert not (tmp_path / "study").exists()
-
-
-def test_a_folder_that_cannot_be_made(tiny: Make, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    with pytest.raises(WorkbenchError, match="is a file"):
-        small(tiny, tmp_path / "file")
-    with pytest.raises(WorkbenchError, match="cannot be written"):
-        small(tiny, tmp_path / "file" / "below")
-
-
-def test_a_task_that_raises_half_way_loses_nothing(tiny: Make, tmp_path: Path) -> None:
-    broken = True
-
-    def task(seed: int) -> Task:
-        if broken and seed == 4:
-            raise KeyError("the user's own mistake")
-        return tiny(seed)
-
-    with pytest.raises(TaskError, match="seed 4") as raised:
-        small(task, tmp_path / "study", seeds=4)
-    assert "own mistake" in raised.value.details
-    assert "workbench/training/run.py" not in raised.value.details
-    assert "workbench/study.py" not in raised.value.details
-    with Record(tmp_path / "study") as record:
-        kept = record.runs()
-    assert kept.height == 6 + 6 + 3 * 2 * 2  # rising runs, trials, three of the four fresh seeds
-    broken = False
-    finished = small(task, tmp_path / "study", seeds=4).runs
-    assert finished.filter(pl.col("phase") == "finalists").height == 4 * 2 * 2
-    assert finished[: kept.height].equals(kept)
-
-
 def test_all_runs_failing_is_a_report_and_not_an_error(tiny: Make, tmp_path: Path) -> None:
     found = small(tiny, tmp_path / "study", budget=None, rates=[1e28, 1e29])
     tried = found.runs.filter(pl.col("phase") == "search")
@@ -301,82 +196,31 @@ def test_all_runs_failing_is_a_report_and_not_an_error(tiny: Make, tmp_path: Pat
     assert "None of the optimizers trained" in found.summary()
 
 
+@pytest.mark.usefixtures("without_figures")
+def test_an_optimizer_whose_every_trial_failed_is_beaten(tiny: Make, tmp_path: Path) -> None:
+    """It has no fresh seeds, and was called level with the best."""
+
+    def hopeless(parameters: Any, lr: float) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=lr * 1e30)
+
+    found = small(tiny, tmp_path / "study", optimizers=["sgd", hopeless], seeds=5).numbers
+    assert [row.name for row in found.rows] == ["sgd", "hopeless"]
+    assert found.pairs[0].outcome == "sgd wins"
+    assert sentences.verdict(found)[0] == "sgd wins on tiny_task."
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_partial_function_is_an_optimizer_too(tiny: Make, tmp_path: Path) -> None:
+    made = functools.partial(torch.optim.SGD, momentum=0.5)
+    found = small(tiny, tmp_path / "study", optimizers=[made])
+    assert [row.name for row in found.numbers.rows] == ["SGD"]
+
+
 def test_a_class_and_a_name_side_by_side(tiny: Make, tmp_path: Path) -> None:
     import torch
 
     found = small(tiny, tmp_path / "study", optimizers=["sgd", torch.optim.Adamax])
     assert {row.name for row in found.numbers.rows} == {"sgd", "Adamax"}
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A task file, and beside it the folder of an undisturbed study."""
-    folder = tmp_path_factory.mktemp("slow")
-    write_task(folder)
-    compare(f"{folder / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=folder / "undisturbed", controls=False)
-    return folder
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_the_same_command_goes_on(slow: Path, tmp_path: Path, number: signal.Signals) -> None:
-    out = tmp_path / "study"
-    process = launch(slow, out)
-    wait_for(process, out, 8)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert f"steepest compare {slow / 'slow.py'}:task {' '.join(OPTIONS)} --out {out}" in errors
-    assert "Traceback" not in errors
-    assert intact(out)
-    with Record(out) as record:
-        assert "finalists" not in set(record.runs()["phase"])
-        assert record._frame("SELECT phase, optimizer, rate, settings, seed FROM interrupted").height == 1
-    process = launch(slow, out)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
-    assert "report" in output
-    assert results(out).equals(results(slow / "undisturbed"))
-
-
-def test_a_killed_process_loses_at_most_the_run_under_way(slow: Path, tmp_path: Path) -> None:
-    out = tmp_path / "study"
-    for runs in (2, 9):
-        process = launch(slow, out)
-        wait_for(process, out, runs)
-        process.kill()
-        process.communicate()
-        assert intact(out)
-        with Record(out) as record:
-            assert record.runs().height >= runs
-    compare(f"{slow / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out, controls=False)
-    assert results(out).equals(results(slow / "undisturbed"))
-
-
-def test_the_second_signal_aborts_at_once(tmp_path: Path) -> None:
-    stuck = textwrap.dedent(SLOW).replace("time.sleep(0.001)", "time.sleep(stuck())")
-    stuck += textwrap.dedent(f"""
-        from pathlib import Path
-        calls = []
-
-        def stuck():
-            calls.append(0)
-            if len(calls) <= 300:
-                return 0
-            Path({str(tmp_path / "in_the_step")!r}).touch()
-            return 60
-    """)
-    (tmp_path / "slow.py").write_text(stuck, encoding="utf-8")
-    process = launch(tmp_path, tmp_path / "study")
-    limit = time.monotonic() + 60
-    while not (tmp_path / "in_the_step").exists() and time.monotonic() < limit:
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    time.sleep(0.3)
-    assert process.poll() is None
-    os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert "at once" in errors
 
 
 def descend(p, g, *, lr=0.1):
