@@ -108,7 +108,7 @@ def compare(
             result = run_comparison(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
     except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
         raise Interrupted(
-            "Stopped at once. Runs that had ended are kept, and the same command, without --fresh, goes on from there."
+            "Stopped at once. Runs that had ended are kept; the same command, without --fresh, continues from there."
         ) from None
     if events is not None:
         results = result.numbers

@@ -27,7 +27,7 @@ def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("a year of work")
     done = steepest(tmp_path, "new", "mine.py")
     assert done.returncode == 2
-    assert "is there already and is left as it is" in done.stderr
+    assert "exists already and is left as it is" in done.stderr
     assert (tmp_path / "mine.py").read_text() == "a year of work"
 
 

@@ -23,7 +23,7 @@ MOST_APART = 1.0
 """Decades between the rates at which the losses of two seeds begin to fall.  With more, the curves are noise: at most
 0.1 on the built-in problems, 5 where 50 steps teach a model nothing."""
 NEARLY_BEST = 0.98
-"""Of the best short run's improvement.  Rates that keep as much are not told apart, and their middle counts."""
+"""Of the best short run's improvement.  Rates that keep this much count as equally good, and their middle is used."""
 DEFAULT_POSITION = 0.8
 """The position of the default between the low end and that middle, on the logarithmic scale: a short run likes a rate
 that is too large for a whole one.  Chosen with `NEARLY_BEST` on `digits-mlp` and `text-lstm`, where 0.75 to 0.85 is
@@ -139,7 +139,7 @@ def spacing(rates: Sequence[float]) -> float:
 
 
 def next_rate_outside(tried: ShortRuns, sign: int, factor: float) -> float | None:
-    """The rate, by a factor beyond the end at which the best rate stands; None where the best stands at no end."""
+    """The rate by a factor beyond the best one, if that is the lowest or the highest; None if it is neither."""
     best = best_rate(tried, sign)
     ends = {min(tried): 1 / factor, max(tried): factor}
     return _rounded(best * ends[best]) if best in ends else None

@@ -204,7 +204,7 @@ class OptimizerResult:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two optimizers: `a` stands before `b` in the table."""
+    """Two optimizers: `a` comes before `b` in the table."""
 
     a: str
     b: str

@@ -1,8 +1,7 @@
 """The statistics of a comparison: plain functions of numbers.
 
-Wherever one value stands for one seed, lists are in the order of the seeds, and lower is better.  A run that
-failed is
-infinity: worse than all that did not, equal to all others that did.
+Where one value stands for one seed, lists are in the order of the seeds, and lower is better.  A run that failed is
+infinity: worse than each run that did not fail, equal to each one that did.
 """
 
 import math
@@ -11,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-PRIOR = 0.25  # seeds' worth of two equal optimizers, without which a share of 0 or 1 would have no spread
-ENOUGH = 0.75  # the probability that a win needs (Bouthillier et al., 2021)
-EXACT_PAIRS = 16  # up to here all 2^n sign flips are counted, 65 536 at most
+PRIOR_SEEDS = 0.25  # of two equal optimizers; without them a share of 0 or 1 would have no spread
+WIN_PROBABILITY = 0.75  # that a win needs at least (Bouthillier et al., 2021)
+MAX_EXACT_PAIRS = 16  # up to here all 2^n sign flips are counted, 65 536 at most
 
 
 class Interval(NamedTuple):
@@ -25,11 +24,9 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """The mean with Student's t interval.  One value has a mean and says nothing about its spread: infinite
-    bounds.
+    """The mean with Student's t interval; its bounds are infinite for one value, which says nothing about the spread.
 
-    Student's t and not the percentile bootstrap, which covers 74, 82, 90 % at 3, 5, 10 values where 95 is
-    claimed.
+    Student's t and not the percentile bootstrap, which covers 74, 82, 90 % at 3, 5, 10 values and claims 95 %.
     """
     from scipy import stats
 
@@ -51,15 +48,15 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> Interval:
 def sign_flip_p(a: Sequence[float], b: Sequence[float]) -> float:
     """The two-sided p of the paired sign-flip test: how often random signs give a mean difference as large.
 
-    Exact up to 16 pairs; it cannot fall under 0.05 before 6.  NaN without a pair where both trained.
+    It is exact up to 16 pairs, and cannot be below 0.05 with fewer than 6.  NaN without a pair where both trained.
     """
     differences = np.array(_differences(a, b))
     count = len(differences)
     if count == 0:
         return math.nan
     observed = abs(differences.sum())
-    slack = 1e-12 * np.abs(differences).sum()  # sums of the same numbers in another order are equal
-    if count <= EXACT_PAIRS:
+    slack = 1e-12 * np.abs(differences).sum()  # sums of the same numbers in another order count as equal
+    if count <= MAX_EXACT_PAIRS:
         signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
         return float(np.mean(np.abs(signs @ differences) >= observed - slack))
     signs = np.random.default_rng(0).choice([-1, 1], (100_000, count))
@@ -85,7 +82,7 @@ def _differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
 
 
 def wilson(successes: int, count: int, level: float = 0.95) -> Interval:
-    """The share of successes with Wilson's interval, which stays within 0 and 1 and is right at both ends."""
+    """The share of successes with Wilson's interval, which stays within 0 and 1 and is accurate at both ends."""
     from scipy import stats
 
     if count == 0:
@@ -94,7 +91,7 @@ def wilson(successes: int, count: int, level: float = 0.95) -> Interval:
 
 
 def _score(share: float, count: float, quantile: float) -> Interval:
-    """The shares from which the one found is no farther than the quantile times their own standard error."""
+    """The shares whose distance to the observed one is at most the quantile times their own standard error."""
     shrink = 1 + quantile**2 / count
     middle = (share + quantile**2 / (2 * count)) / shrink
     half = quantile * math.sqrt(share * (1 - share) / count + (quantile / (2 * count)) ** 2) / shrink
@@ -107,7 +104,8 @@ def superiority(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> 
     The interval is Wilson's for as many independent comparisons as the pairs are worth, with Student's t of
     n² - 1 degrees of freedom.  On normal data of equal spread it covers 94 to 97 % at 5 and 10 seeds where A
     and B are independent, and more, up to 100 %, where a seed moves both alike.  The percentile bootstrap over
-    seeds covers 50 to 97 %.  No three seeds tell A from B: with two equal optimizers one in ten draws is as apart.
+    seeds covers 50 to 97 %.  Three seeds never tell A from B: with two equal optimizers, one in ten draws is as
+    extreme.
     See benchmarks/statistics_rows.py.
     """
     from scipy import stats
@@ -119,43 +117,43 @@ def superiority(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> 
     share = float(wins.mean())
     if count == 1:
         return Interval(share, 0.0, 1.0)
-    return _score(share, _worth(wins), float(stats.t.ppf((1 + level) / 2, count**2 - 1)))
+    return _score(share, _effective_comparisons(wins), float(stats.t.ppf((1 + level) / 2, count**2 - 1)))
 
 
 def _wins(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a[:, None] < b[None, :]) + 0.5 * (a[:, None] == b[None, :])
 
 
-def _worth(wins: np.ndarray) -> float:
-    """How many independent comparisons the n² pairs are worth: their share's binomial variance over its own.
+def _effective_comparisons(wins: np.ndarray) -> float:
+    """How many independent comparisons the n² pairs are worth: the share's binomial variance over its own.
 
-    Its own is that of the seeds' wins, each seed as A and as B (Munzel, 1999, for paired data), which no
-    assumption about the spreads of A and B enters; drawn to (2n + 1) / 12n², that of two equal optimizers
-    (Mann and Whitney, 1947).
+    Its own is that of the seeds' wins, each seed as A and as B (Munzel, 1999, for paired data), without an
+    assumption about the spreads of A and B.  It is shrunk towards (2n + 1) / 12n², the variance of two equal
+    optimizers (Mann and Whitney, 1947).
     """
     count, share = len(wins), float(wins.mean())
     variance = float(np.var(wins.mean(axis=0) + wins.mean(axis=1), ddof=1)) / count
     equal = (2 * count + 1) / (12 * count**2)
-    weight = PRIOR / (count - 1)
+    weight = PRIOR_SEEDS / (count - 1)
     return (share * (1 - share) + weight / 4) / (variance + weight * equal)
 
 
 def decision(probability: Interval) -> str:
     """`win`, `leaning` or `tie`, of A against B; `loss` and `trailing` where B is ahead.
 
-    A tie is what one half is within the interval of, whatever the estimate.  Beyond it a win needs a
-    probability of 0.75 (Bouthillier et al., 2021); what is surely ahead, but by less, leans.
+    It is a tie if one half is within the interval, whatever the estimate is.  Otherwise a win needs a probability of
+    0.75 (Bouthillier et al., 2021), and with less A is leaning.
     """
     estimate, low, high = probability
     if high < 0.5:
-        return "loss" if estimate <= 1 - ENOUGH else "trailing"
+        return "loss" if estimate <= 1 - WIN_PROBABILITY else "trailing"
     if low > 0.5:
-        return "win" if estimate >= ENOUGH else "leaning"
+        return "win" if estimate >= WIN_PROBABILITY else "leaning"
     return "tie"
 
 
 def median(values: Sequence[float]) -> float:
-    """The median, failures counted as the worst; infinite where half or more failed."""
+    """The median, where failures are the worst values; infinite where half or more failed."""
     if not values:
         return math.nan
     ordered = sorted(values)
@@ -166,8 +164,8 @@ def median(values: Sequence[float]) -> float:
 def left_out_choice(first: Sequence[float], second: Sequence[float]) -> list[float]:
     """Each seed's value at the one of two settings that the *other* seeds prefer.
 
-    So the better of two finalists is estimated without any seed having voted for the setting that it
-    measures.  The first setting is kept where the others do not decide.
+    So no seed has a part in the choice of the setting for which its value counts.  If the others do not decide, it is
+    the first setting.
     """
     chosen = []
     for seed, pair in enumerate(zip(first, second, strict=True)):
@@ -178,9 +176,9 @@ def left_out_choice(first: Sequence[float], second: Sequence[float]) -> list[flo
 
 def prefers_second(first: Sequence[float], second: Sequence[float]) -> bool:
     """Whether the second setting failed less often, or as often and with a better mean."""
-    return _standing(second) < _standing(first)
+    return _rank(second) < _rank(first)
 
 
-def _standing(values: Sequence[float]) -> tuple[int, float]:
+def _rank(values: Sequence[float]) -> tuple[int, float]:
     trained = [value for value in values if math.isfinite(value)]
     return len(values) - len(trained), float(np.mean(trained)) if trained else 0.0

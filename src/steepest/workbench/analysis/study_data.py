@@ -43,7 +43,7 @@ def data_of(record: Record) -> StudyData:
     plan, runs = record.get("plan"), record.runs()
     if plan is None or runs.is_empty():
         raise WorkbenchError(
-            f"{record.folder} holds no finished run, so there is nothing to report; go on with the study."
+            f"{record.folder} holds no finished run, so there is nothing to report; continue the study."
         )
     return StudyData(
         record.folder.name,

@@ -24,7 +24,7 @@ def summarize(study: StudyData) -> Results:
     rows = [
         optimizer_result(tables, each, study.target, study.memory.get(each["name"], {})) for each in plan["optimizers"]
     ]
-    rows.sort(key=lambda row: _standing(row, tables.sign))
+    rows.sort(key=lambda row: _rank(row, tables.sign))
     return Results(
         task=plan["task"],
         metric=plan["metric"],
@@ -84,7 +84,7 @@ def _control(tables: Tables) -> Control | None:
     return None
 
 
-def _standing(row: OptimizerResult, sign: float) -> tuple[bool, float]:
+def _rank(row: OptimizerResult, sign: float) -> tuple[bool, float]:
     """The order of the table: by the mean; optimizers of whose seeds half or more failed come last."""
     failed = not math.isfinite(row.median)
     return failed, math.inf if math.isnan(row.mean.estimate) else sign * row.mean.estimate

@@ -55,5 +55,5 @@ class Executor(Protocol):
         ...
 
     def close(self) -> None:
-        """End every process that was started; more than once does nothing."""
+        """End every process that was started; a second call does nothing."""
         ...

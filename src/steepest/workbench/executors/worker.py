@@ -30,7 +30,7 @@ def work(connection: Connection) -> None:
     """Make runs until the other end of the connection is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the conducting process receives them too, and sends STOP
-    sys.stdout = sys.stderr  # what a task prints must not stand between the events of the conducting process
+    sys.stdout = sys.stderr  # stdout is for the events of the conducting process alone
     inbox = _Inbox(connection)
     importlib.import_module("steepest.workbench.training.run")  # ahead of the recipe: torch takes seconds
     recipe, seed, workers = pickle.loads(inbox.messages.get())

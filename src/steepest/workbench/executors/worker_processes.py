@@ -130,7 +130,7 @@ class WorkerProcesses:
         worker.give(job)
 
     def close(self) -> None:
-        """End every process, whatever it does; more than once does nothing."""
+        """End every process, also in the middle of a run; a second call does nothing."""
         for worker in self.workers:
             worker.end()
 

@@ -40,7 +40,7 @@ class Outcome:
         status: trained, failed to train, diverged, interrupted, or pruned.
         reason: Why the status is not `trained`, in words; empty where it is.
         trace: What the run measured.
-        saved: The state from which an interrupted run goes on.
+        saved: The state from which an interrupted run continues.
     """
 
     status: str

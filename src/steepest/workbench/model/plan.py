@@ -72,7 +72,7 @@ def parsed_rates(given: str | Sequence[float] | None) -> tuple[float, ...]:
     """The rates to try: numbers, `0.1,0.01`, or `1e-5:1e2:36`, which are 36 rates on a logarithmic scale.
 
     Raises:
-        UsageError: They are no numbers, not positive, or not finite.
+        UsageError: They are not numbers, not positive, or not finite.
     """
     if given is None or (isinstance(given, str) and not given.strip()):
         return ()

@@ -18,7 +18,7 @@ class RisingCurve:
     Args:
         seed: Of the task.
         rates: One for each step that was taken.
-        losses: The training loss after the step at that rate; the last may be infinite or no number.
+        losses: The training loss after the step at that rate; the last may be infinite or NaN.
     """
 
     seed: int

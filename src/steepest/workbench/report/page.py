@@ -52,7 +52,7 @@ def page(results: Results) -> str:
 
 
 def _script(data: Any) -> Markup:
-    """JSON that may stand in a script element, whatever names are in it."""
+    """JSON that is safe in a script element, whichever names are in it."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

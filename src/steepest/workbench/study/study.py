@@ -114,7 +114,7 @@ class Study:
             record.set(plan=asdict(self.plan), manifest=described, digests=[], finished=False)
         elif difference := self.plan.difference(stored):
             raise WorkbenchError(
-                f"{self.folder} holds a comparison with {difference}; repeat it as it was to go on with it, "
+                f"{self.folder} holds a comparison with {difference}; repeat it as it was to continue it, "
                 "give another folder with --out, or start over with --fresh."
             )
         source, task = self.trainer.source, self.trainer.first_task
@@ -130,8 +130,8 @@ class Study:
 
     def _say_what_is_kept(self, error: TaskError) -> None:
         error.args = (
-            f"{error.args[0]} The runs before are kept in {self.folder}, and the same command, without --fresh, goes "
-            "on from there.",
+            f"{error.args[0]} The runs before are kept in {self.folder}, and the same command, without --fresh, "
+            "continues from there.",
         )
 
     def _make_runs(self, record: Record, signals: StopSignals, executor: Executor) -> None:

@@ -50,7 +50,7 @@ def rising_run(
                 optimizer.step()
                 loss = loss_of(task, next(batches))
                 losses.append(loss.item())
-                if not losses[-1] < ENDS_AT * max(first, 1e-12):  # also where it is no number
+                if not losses[-1] < ENDS_AT * max(first, 1e-12):  # also for NaN
                     break
                 if stop():
                     break
