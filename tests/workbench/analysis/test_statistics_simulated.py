@@ -39,6 +39,7 @@ def test_a_planted_difference_is_found() -> None:
         assert row["loss"] == row["trailing"] == 0, row
 
 
+@pytest.mark.exhaustive
 def test_intervals_of_means_cover_what_they_claim() -> None:
     low, high = NOMINAL
     for row in statistics_rows.coverage_of_means(REPETITIONS):
@@ -52,6 +53,7 @@ def test_wilson_covers_what_it_claims_over_the_shares() -> None:
     assert all(low <= row["all"] <= high for row in statistics_rows.coverage_of_shares())
 
 
+@pytest.mark.exhaustive
 def test_superiority_covers_at_least_what_it_claims(superiority: list[dict[str, Any]]) -> None:
     """Also where a seed moves both alike; there it covers more, up to 100 % at 5 seeds, for its prior is of runs
     that share nothing."""
@@ -60,6 +62,7 @@ def test_superiority_covers_at_least_what_it_claims(superiority: list[dict[str, 
         assert min(row[f"{truth:g}"] for truth in statistics_rows.PROBABILITIES) >= low - error(low), row
 
 
+@pytest.mark.exhaustive
 def test_superiority_covers_no_more_than_it_claims_where_runs_are_independent(
     superiority: list[dict[str, Any]],
 ) -> None:
@@ -69,6 +72,7 @@ def test_superiority_covers_no_more_than_it_claims_where_runs_are_independent(
             assert max(row[f"{truth:g}"] for truth in statistics_rows.PROBABILITIES) <= high + error(high), row
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seeds", statistics_rows.SEEDS)
 @pytest.mark.parametrize("correlation", statistics_rows.CORRELATIONS)
 def test_unequal_spreads_invent_no_difference(seeds: int, correlation: float) -> None:

@@ -102,6 +102,7 @@ def test_seeds_0_to_3_end_where_torch_itself_ends(optimizer: str, stated: float)
     assert np.mean(ends) == pytest.approx(stated, abs=0.02)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("optimizer", "mean", "spread", "epochs"),
     [("sgd", 87.40, 0.17, (39, 73)), ("momentum", 87.05, 0.03, (68, 73)), ("adam", 87.11, 0.02, (39, 42))],

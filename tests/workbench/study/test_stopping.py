@@ -1,4 +1,4 @@
-"""A study that is stopped by a signal, or killed, goes on where it was."""
+"""A study that is stopped by a signal, or killed, continues where it was."""
 
 import os
 import signal
