@@ -17,7 +17,7 @@ import pytest
 
 from steepest.workbench import compare
 from steepest.workbench.store.record import Record
-from support.study import intact, launch, results, runs_in, write_task
+from support.study import PATIENCE, intact, launch, results, runs_in, write_task
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for workers in /proc")
 
@@ -48,7 +48,7 @@ def workers_of(pid: int) -> list[int]:
 
 def wait_a_random_time(process: subprocess.Popen[str], out: Path, chance: random.Random) -> None:
     """Until some more runs have ended, or the study has, and then a moment within the next one."""
-    wanted, limit = runs_in(out) + chance.randint(0, 6), time.monotonic() + 60
+    wanted, limit = runs_in(out) + chance.randint(0, 6), time.monotonic() + PATIENCE
     while process.poll() is None and runs_in(out) < wanted and time.monotonic() < limit:
         time.sleep(0.01)
     time.sleep(chance.uniform(0, 0.15))
@@ -57,7 +57,7 @@ def wait_a_random_time(process: subprocess.Popen[str], out: Path, chance: random
 def kill_the_driver(process: subprocess.Popen[str], chance: random.Random) -> None:
     workers = workers_of(process.pid)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     limit = time.monotonic() + 20
     while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < limit:
         time.sleep(0.02)
@@ -67,13 +67,13 @@ def kill_the_driver(process: subprocess.Popen[str], chance: random.Random) -> No
 def kill_a_worker(process: subprocess.Popen[str], chance: random.Random) -> None:
     if workers := workers_of(process.pid):
         os.kill(chance.choice(workers), signal.SIGKILL)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
 
 
 def ask_it_to_stop(process: subprocess.Popen[str], chance: random.Random) -> None:
     process.send_signal(chance.choice([signal.SIGTERM, signal.SIGINT]))
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     if process.returncode not in (0, 130):  # Python itself was still starting, before there was a handler
         assert process.returncode in (-signal.SIGTERM, -signal.SIGINT) or "KeyboardInterrupt" in errors, errors
 
@@ -91,7 +91,7 @@ def test_a_disturbed_study_has_the_runs_of_an_undisturbed_one(undisturbed: Path,
         DISTURBANCES[turn](process, chance)
         assert not (out / "study.db").exists() or intact(out)
     process = launch(undisturbed, out)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert results(out).equals(results(undisturbed / "whole"))
     with Record(out) as record:
@@ -116,7 +116,7 @@ def test_a_full_disk_loses_nothing(undisturbed: Path, small_disk: Path) -> None:
     for size in ("200k", "900k"):
         subprocess.run(["mount", "-o", f"remount,size={size}", small_disk], check=True)
         process = launch(undisturbed, out)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 1, errors
         assert "Make room" in errors
         assert "Traceback" not in errors
@@ -125,6 +125,6 @@ def test_a_full_disk_loses_nothing(undisturbed: Path, small_disk: Path) -> None:
         kept = runs_in(out)
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
     process = launch(undisturbed, out)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert results(out).equals(results(undisturbed / "whole"))

@@ -12,7 +12,7 @@ from torch import nn
 from steepest.workbench import Task, compare, lr_range
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
 from steepest.workbench.report import sentences
-from support.study import write_task
+from support.study import PATIENCE, write_task
 
 Make = Callable[[int], Task]
 
@@ -173,7 +173,7 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     write_task(tmp_path)
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
     ended = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert ended.returncode == 1
     assert "if __name__ == '__main__'" in ended.stderr

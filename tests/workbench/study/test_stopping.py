@@ -10,7 +10,7 @@ import pytest
 
 from steepest.workbench import compare
 from steepest.workbench.store.record import Record
-from support.study import OPTIONS, SLOW, intact, launch, results, wait_for, write_task
+from support.study import OPTIONS, PATIENCE, SLOW, intact, launch, results, wait_for, write_task
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(slow: Path, tmp_path: Path,
     process = launch(slow, out)
     wait_for(process, out, 8)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert f"steepest compare {slow / 'slow.py'}:task {' '.join(OPTIONS)} --out {out}" in errors
     assert "Traceback" not in errors
@@ -37,7 +37,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(slow: Path, tmp_path: Path,
         assert "finalists" not in set(record.runs()["phase"])
         assert record._frame("SELECT phase, optimizer, rate, settings, seed FROM interrupted").height == 1
     process = launch(slow, out)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert "report" in output
     assert results(out).equals(results(slow / "undisturbed"))
@@ -72,7 +72,7 @@ def test_the_second_signal_aborts_at_once(tmp_path: Path) -> None:
     """)
     (tmp_path / "slow.py").write_text(stuck, encoding="utf-8")
     process = launch(tmp_path, tmp_path / "study")
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + PATIENCE
     while not (tmp_path / "in_the_step").exists() and time.monotonic() < limit:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
