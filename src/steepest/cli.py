@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 from steepest.workbench.errors import Interrupted, WorkbenchError, missing_extra
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS
+from steepest.workbench.model.schedules import CONSTANT, SCHEDULES
 
 try:
     import typer
@@ -49,7 +50,10 @@ def compare(
     ],
     optimizers: Annotated[
         str | None,
-        typer.Option(help=f"Names, separated by commas: ours, torch.NAME, FILE.py:NAME. By default {DEFAULT_NAMES}."),
+        typer.Option(
+            help="Names, separated by commas: ours, torch.NAME, FILE.py:NAME. By default "
+            f"{', '.join(DEFAULT_OPTIMIZERS)}."
+        ),
     ] = None,
     budget: Annotated[
         str | None,
@@ -59,11 +63,8 @@ def compare(
         int | None, typer.Option(help="Number of fresh seeds for the best two settings of each; 5 by default.")
     ] = None,
     schedules: Annotated[
-        str,
-        typer.Option(
-            help="Schedules of the rate: constant, linear, cosine, warmup-cosine, wsd, one-cycle, inverse-sqrt."
-        ),
-    ] = "constant",
+        str, typer.Option(help=f"Schedules of the rate, separated by commas: {', '.join(SCHEDULES)}.")
+    ] = CONSTANT,
     rates: Annotated[
         str | None,
         typer.Option(

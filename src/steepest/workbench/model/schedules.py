@@ -16,6 +16,8 @@ _SHAPES: dict[str, Callable[[int], str]] = {
     "inverse-sqrt": lambda steps: f"inverse_sqrt(RATE, {max(1, steps // 20)})",
 }
 """Schedules that end at the last step of a run: a schedule that is cut off is another schedule."""
+SCHEDULES = (CONSTANT, *_SHAPES)
+"""The names of the schedules."""
 
 
 def with_schedules(candidates: Iterable[Candidate], schedules: str | Iterable[str], steps: int) -> list[Candidate]:
@@ -25,14 +27,15 @@ def with_schedules(candidates: Iterable[Candidate], schedules: str | Iterable[st
         UsageError: There is no such schedule, it is named twice, or it does not fit into the steps.
     """
     names = [name.strip() for name in (schedules.split(",") if isinstance(schedules, str) else schedules)]
-    known = [CONSTANT, *_SHAPES]
     for name in names:
-        if name not in known:
+        if name not in SCHEDULES:
             raise UsageError(
-                f"There is no schedule called {name!r}{nearest(name, known)}; choose from {', '.join(known)}."
+                f"There is no schedule called {name!r}{nearest(name, SCHEDULES)}; choose from {', '.join(SCHEDULES)}."
             )
     if not names or len(set(names)) < len(names):
-        raise UsageError(f"The schedules {', '.join(names) or 'are none'}: name each once, from {', '.join(known)}.")
+        raise UsageError(
+            f"The schedules {', '.join(names) or 'are none'}: name each once, from {', '.join(SCHEDULES)}."
+        )
     return [_with_schedule(candidate, name, steps) for candidate in candidates for name in names]
 
 
