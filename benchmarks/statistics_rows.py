@@ -77,9 +77,9 @@ def coverage_of_means(repetitions: int = REPETITIONS) -> Iterator[dict[str, Any]
         yield {"seeds": seeds, "correlation": correlation, "mean": share(mean), "difference": share(difference)}
 
 
-def share(held: Sequence[bool]) -> float:
-    """Of those that held."""
-    return sum(held) / len(held)
+def share(covered: Sequence[bool]) -> float:
+    """The share of true values."""
+    return sum(covered) / len(covered)
 
 
 def coverage_of_shares() -> Iterator[dict[str, Any]]:
@@ -91,8 +91,8 @@ def coverage_of_shares() -> Iterator[dict[str, Any]]:
 
 def wilson_covers(truth: float, count: int) -> float:
     """How often the interval holds a true share, among all numbers of successes."""
-    held = [k for k in range(count + 1) if covers(statistics.wilson(k, count), truth)]
-    return float(stats.binom.pmf(held, count, truth).sum())
+    covering = [k for k in range(count + 1) if covers(statistics.wilson(k, count), truth)]
+    return float(stats.binom.pmf(covering, count, truth).sum())
 
 
 def coverage_of_superiority(

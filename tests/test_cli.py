@@ -112,7 +112,7 @@ def test_a_seed_decides_every_number_and_is_part_of_the_study(run) -> None:
 def test_compare_then_report(run, tmp_path: Path) -> None:
     code, out, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10")
     folder = tmp_path / "runs" / "my_task-task"
-    assert (code, err) == (0, "")  # no progress line where nobody watches
+    assert (code, err) == (0, "")  # no progress line where there is no terminal
     assert "optimizer = steepest." in out
     assert "runs/my_task-task/report.html" in out
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))

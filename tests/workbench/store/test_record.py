@@ -84,7 +84,7 @@ def test_another_version_and_another_file_are_refused(tmp_path: Path) -> None:
     assert not is_study(other)
 
 
-def test_a_database_of_somebody_else_is_not_a_study(tmp_path: Path) -> None:
+def test_another_database_is_not_a_study(tmp_path: Path) -> None:
     database = sqlite3.connect(tmp_path / DATABASE)
     database.execute("CREATE TABLE theirs (x)")
     database.close()

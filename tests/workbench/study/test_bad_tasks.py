@@ -35,7 +35,7 @@ def nan_loss(model: nn.Module, batch: Any) -> torch.Tensor:
 
 
 def raises(model: nn.Module) -> dict[str, float]:
-    raise KeyError("a mistake of his own")
+    raise KeyError("a mistake of the user")
 
 
 BAD = {
@@ -60,10 +60,10 @@ def test_a_task_that_breaks_its_contract(tiny: Make, tmp_path: Path, parts: dict
         small(changed(tiny, **parts), tmp_path / "study")
 
 
-def test_a_task_that_raises_shows_his_own_traceback(tiny: Make, tmp_path: Path) -> None:
+def test_a_task_that_raises_shows_the_users_own_traceback(tiny: Make, tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="in its first two steps with sgd; repair it") as raised:
         small(changed(tiny, evaluate=raises), tmp_path / "study")
-    assert "a mistake of his own" in raised.value.details
+    assert "a mistake of the user" in raised.value.details
     assert "test_bad_tasks.py" in raised.value.details
     assert "workbench/training/contract.py" not in raised.value.details
 

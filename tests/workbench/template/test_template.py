@@ -1,4 +1,4 @@
-"""`steepest new`: what it writes runs, and nothing that somebody wrote is written over."""
+"""`steepest new`: what it writes runs, and no file is replaced."""
 
 import subprocess
 import sys
