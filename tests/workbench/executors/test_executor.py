@@ -14,6 +14,7 @@ from steepest.workbench.model.job import Job
 from steepest.workbench.model.outcome import Outcome
 from steepest.workbench.training.trainer import Trainer
 from support.study import FAST, results, write_task
+from support.watching import Log
 
 Make = Callable[[int], Task]
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -52,11 +53,16 @@ def test_another_executor_gives_the_same_results(tiny: Make, tmp_path: Path, mon
     assert executor.closed
 
 
-def test_worker_processes_give_the_same_results(tmp_path: Path) -> None:
+def test_worker_processes_give_the_same_results_and_events(tmp_path: Path) -> None:
     task = f"{write_task(tmp_path, FAST)}:task"
-    for workers in (1, 2):
-        compare(task, ["sgd", "adam"], "trials=3", 2, controls=False, workers=workers, out=tmp_path / f"{workers}")
+    logs = {workers: Log() for workers in (1, 2)}
+    for workers, log in logs.items():
+        out = tmp_path / f"{workers}"
+        compare(task, ["sgd", "adam"], "trials=3", 2, controls=False, workers=workers, out=out, watcher=log)
     assert results(tmp_path / "2").equals(results(tmp_path / "1"))
+    for kind in ("started", "evaluated", "ended", "close"):
+        assert logs[2].of(kind) == logs[1].of(kind)
+    assert logs[2].of("begin") == [(2,)]
 
 
 LOADER = """
