@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from steepest.workbench import lr_range
-from steepest.workbench.asking.loading import load
-from steepest.workbench.asking.optimizers import KNOWN
+from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.training.run import Run
-from steepest.workbench.training.trace import TRAINED
+from steepest.workbench.training.task_source import load_task
 
 FACTOR = 3.0
 """An answer is good within this factor of the best rate of a sweep."""
@@ -102,7 +102,7 @@ def _final(make: Callable[[int], Any], candidate: Any, rate: float, seed: int) -
 
 def answers(problem: str, optimizer: str, repetition: int) -> dict[str, float]:
     """What each rule says, on curves of seeds that no other repetition has."""
-    make = load(problem).make
+    make = load_task(problem).make
     found = lr_range(lambda seed: make(seed + 10 * repetition), [optimizer])[optimizer]
     run = found.curves[0]
     rates, losses = np.array(run.rates), np.array(run.losses)
@@ -121,7 +121,7 @@ def main() -> None:
     given = parser.parse_args()
     for problem in given.problems:
         for optimizer in given.optimizers:
-            best = best_of_sweep(load(problem).make, optimizer)
+            best = best_of_sweep(load_task(problem).make, optimizer)
             found = [answers(problem, optimizer, repetition) for repetition in range(given.repetitions)]
             good = {rule: sum(best / FACTOR <= one[rule] <= best * FACTOR for one in found) for rule in found[0]}
             middle = {rule: float(np.median([one[rule] for one in found])) for rule in found[0]}

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.statistics_rows [--repetitions N]`: a JSON line for each row, two minutes in full.  A seed moves
 both optimizers by a component that they share, so their runs are correlated; lower is better, as in
-`steepest.workbench.statistics`.
+`steepest.workbench.analysis.statistics`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from steepest.workbench import statistics
+from steepest.workbench.analysis import statistics
 
 REPETITIONS = 10_000
 SEEDS = (5, 10)
@@ -77,9 +77,9 @@ def coverage_of_means(repetitions: int = REPETITIONS) -> Iterator[dict[str, Any]
         yield {"seeds": seeds, "correlation": correlation, "mean": share(mean), "difference": share(difference)}
 
 
-def share(held: Sequence[bool]) -> float:
-    """Of those that held."""
-    return sum(held) / len(held)
+def share(covered: Sequence[bool]) -> float:
+    """The share of true values."""
+    return sum(covered) / len(covered)
 
 
 def coverage_of_shares() -> Iterator[dict[str, Any]]:
@@ -91,8 +91,8 @@ def coverage_of_shares() -> Iterator[dict[str, Any]]:
 
 def wilson_covers(truth: float, count: int) -> float:
     """How often the interval holds a true share, among all numbers of successes."""
-    held = [k for k in range(count + 1) if covers(statistics.wilson(k, count), truth)]
-    return float(stats.binom.pmf(held, count, truth).sum())
+    covering = [k for k in range(count + 1) if covers(statistics.wilson(k, count), truth)]
+    return float(stats.binom.pmf(covering, count, truth).sum())
 
 
 def coverage_of_superiority(

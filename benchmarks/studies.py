@@ -12,11 +12,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from steepest.workbench.asking.loading import load
-from steepest.workbench.asking.optimizers import KNOWN
-from steepest.workbench.keeping.key import SEARCH, Key
-from steepest.workbench.keeping.record import Record
+from steepest.workbench.model.key import SEARCH, Key
+from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.store.record import Record
 from steepest.workbench.training.run import Run
+from steepest.workbench.training.task_source import load_task
 
 PROBLEM = "digits-mlp"
 STUDY = ("--optimizers", "sgd,momentum,rmsprop,adam", "--seeds", "10")
@@ -25,7 +25,7 @@ STUDY = ("--optimizers", "sgd,momentum,rmsprop,adam", "--seeds", "10")
 
 def recording(rounds: int = 15) -> Iterator[dict[str, Any]]:
     """What storing a run adds to its steps: a run, then its record, in turn."""
-    make, fresh = load(PROBLEM).make, count()
+    make, fresh = load_task(PROBLEM).make, count()
     trained, stored = [], []
     with tempfile.TemporaryDirectory() as folder, Record(Path(folder), write=True) as record:
         for _ in range(rounds):

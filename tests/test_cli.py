@@ -57,9 +57,16 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
     return program
 
 
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write no report, for tests of other things: drawing takes longer than these runs."""
+    monkeypatch.setattr("steepest.workbench.study.reports._write", lambda results, folder, record=None: None)
+
+
 SMALL = ("--optimizers", "sgd,adam", "--budget", "trials=2", "--seeds", "2", "--no-controls")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_json_events_are_one_object_a_line(run) -> None:
     code, out, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10", "--json")
     events = [json.loads(line) for line in out.splitlines()]
@@ -87,6 +94,7 @@ def test_quiet_says_nothing(run, tmp_path: Path) -> None:
     assert "my own mistake" in err
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_seed_decides_every_number_and_is_part_of_the_study(run) -> None:
     def values(folder: str, seed: str) -> list:
         given = (*SMALL, "--steps", "10", "--json", "--out", folder, "--seed", seed)
@@ -104,7 +112,7 @@ def test_a_seed_decides_every_number_and_is_part_of_the_study(run) -> None:
 def test_compare_then_report(run, tmp_path: Path) -> None:
     code, out, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10")
     folder = tmp_path / "runs" / "my_task-task"
-    assert (code, err) == (0, "")  # no progress line where nobody watches
+    assert (code, err) == (0, "")  # no progress line where there is no terminal
     assert "optimizer = steepest." in out
     assert "runs/my_task-task/report.html" in out
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -118,6 +126,7 @@ def test_compare_then_report(run, tmp_path: Path) -> None:
     assert (folder / "sensitivity.png").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_fresh_starts_over(run, tmp_path: Path) -> None:
     assert run("compare", "my_task.py:task", *SMALL, "--steps", "10")[0] == 0
     code, _, err = run("compare", "my_task.py:task", *SMALL, "--steps", "12")
@@ -196,6 +205,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert "report" in answer.stdout
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_an_edited_task_is_not_answered_with_the_runs_of_the_old_one(run, tmp_path: Path) -> None:
     file = tmp_path / "my_task.py"
     command = ["compare", f"{file}:task", *SMALL]
@@ -208,6 +218,7 @@ def test_an_edited_task_is_not_answered_with_the_runs_of_the_old_one(run, tmp_pa
     assert run(*command, "--fresh")[0] == 0
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_first_attempt_that_failed_at_once_leaves_nothing_in_the_way(run, tmp_path: Path) -> None:
     file = tmp_path / "my_task.py"
     right = file.read_text()
@@ -219,6 +230,7 @@ def test_a_first_attempt_that_failed_at_once_leaves_nothing_in_the_way(run, tmp_
     assert run(*command)[0] == 0
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_single_rate_is_called_no_search(run, tmp_path: Path) -> None:
     arguments = [word.replace("trials=2", "trials=1") for word in SMALL]
     code, out, _ = run("compare", f"{tmp_path / 'my_task.py'}:task", *arguments)
@@ -226,6 +238,7 @@ def test_a_single_rate_is_called_no_search(run, tmp_path: Path) -> None:
     assert "nothing was searched" in " ".join(out.split())
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_report_of_an_unfinished_study_gives_no_verdict(run, tmp_path: Path) -> None:
     assert run("compare", f"{tmp_path / 'my_task.py'}:task", *SMALL, "--out", "runs")[0] == 0
     with sqlite3.connect(tmp_path / "runs" / "study.db") as record:

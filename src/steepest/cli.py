@@ -1,4 +1,4 @@
-"""The command line: `new`, `lr-range`, `compare`, `report`, `list`, `show`; nothing heavy is imported early."""
+"""The command line: `new`, `lr-range`, `compare`, `report`, `list`, `show`.  It imports nothing heavy at its start."""
 
 import sys
 from contextlib import redirect_stdout
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from steepest.workbench.errors import Interrupted, WorkbenchError, missing_extra
+from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS
+from steepest.workbench.model.schedules import CONSTANT, SCHEDULES
 
 try:
     import typer
@@ -19,11 +21,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-USAGE = 2
+DEFAULT_NAMES = ",".join(DEFAULT_OPTIMIZERS)
+USAGE_ERROR = 2
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked: bool) -> None:
+    if asked:
         import steepest
 
         print(f"steepest {steepest.__version__}")
@@ -48,65 +51,69 @@ def compare(
     optimizers: Annotated[
         str | None,
         typer.Option(
-            help="Names, separated by commas: ours, torch.NAME, FILE.py:NAME. By default sgd,momentum,rmsprop,adam."
+            help="Names, separated by commas: ours, torch.NAME, FILE.py:NAME. By default "
+            f"{', '.join(DEFAULT_OPTIMIZERS)}."
         ),
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Of each optimizer's search: trials=16 (the default), steps=1e6 or time=2h.")
+        str | None,
+        typer.Option(help="For the search of each optimizer: trials=16 (the default), steps=1e6 or time=2h."),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Fresh seeds for the best two settings of each; 5 by default.")
+        int | None, typer.Option(help="Number of fresh seeds for the best two settings of each; 5 by default.")
     ] = None,
     schedules: Annotated[
-        str, typer.Option(help="Of the rate: constant, linear, cosine, warmup-cosine, wsd, one-cycle, inverse-sqrt.")
-    ] = "constant",
+        str, typer.Option(help=f"Schedules of the rate, separated by commas: {', '.join(SCHEDULES)}.")
+    ] = CONSTANT,
     rates: Annotated[
-        str | None, typer.Option(help="Try these with every optimizer: 0.1,0.01, or LOWEST:HIGHEST:COUNT.")
+        str | None,
+        typer.Option(
+            help="Rates to try with every optimizer, in place of a search: 0.1,0.01, or LOWEST:HIGHEST:COUNT."
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")] = None,
-    metric: Annotated[str | None, typer.Option(help="What decides; the problem's own if not given.")] = None,
+    metric: Annotated[str | None, typer.Option(help="The metric that decides; the problem's own if not given.")] = None,
     higher: Annotated[
         bool | None, typer.Option("--higher-is-better/--lower-is-better", help="The direction of --metric.")
     ] = None,
     controls: Annotated[
         bool, typer.Option(help="Also run AdamW with linear decay, usual rates, and an optimizer that does nothing.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Of the search; the fresh seeds follow it.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the search; the fresh seeds follow it.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes that train at the same time.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write events to stdout, one JSON object a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")] = False,
 ) -> None:
-    """Search each optimizer's settings at equal cost, try the best again with fresh seeds, and write a report.
+    """Search each optimizer's settings at equal cost, run the best again with fresh seeds, and write a report.
 
-    The same command goes on with a study that was interrupted.
+    The same command continues a study that was interrupted.
     """
     from rich.console import Console
 
-    from steepest.workbench.conducting.events import Events
-    from steepest.workbench.conducting.progress import Line
-    from steepest.workbench.conducting.watcher import Watcher
-    from steepest.workbench.keeping.folder import command_line
+    from steepest.workbench.progress import watcher_of_command
+    from steepest.workbench.progress.json_events import JsonEvents
+    from steepest.workbench.report import sentences
     from steepest.workbench.report.terminal import announce
-    from steepest.workbench.study import compare as conduct
+    from steepest.workbench.store.manifest import command_line
+    from steepest.workbench.study.compare import compare as run_comparison
 
-    errors = Console(stderr=True)
-    events = Events(sys.stdout)
-    shown = Line(errors) if errors.is_terminal and not quiet else Watcher()
-    watcher = events if as_json else shown
+    events = JsonEvents(sys.stdout) if as_json else None
+    watcher = watcher_of_command(Console(stderr=True), events, quiet)
     chosen = None if optimizers is None else [name for name in optimizers.split(",") if name.strip()]
     options: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
     options |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
     try:
-        with redirect_stdout(sys.stderr):  # what a task prints is not what this command says
-            result = conduct(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
+        with redirect_stdout(sys.stderr):  # stdout is for the output of this command alone
+            result = run_comparison(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
     except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
         raise Interrupted(
-            "Stopped at once. Runs that had ended are kept, and the same command, without --fresh, goes on from there."
+            "Stopped at once. Runs that had ended are kept; the same command, without --fresh, continues from there."
         ) from None
-    if as_json:
-        events.result(result.numbers, str(result.folder))
+    if events is not None:
+        results = result.numbers
+        events.result(results, str(result.folder), sentences.verdict(results), sentences.warnings(results))
     elif not quiet:
         announce(result.numbers, result.folder)
 
@@ -117,7 +124,7 @@ def lr_range(
         str,
         typer.Argument(metavar="PROBLEM|FILE.py:FUNCTION", help="A built-in problem, or a task function of yours."),
     ],
-    optimizers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "sgd,momentum,rmsprop,adam",
+    optimizers: Annotated[str, typer.Option(help="Names, separated by commas.")] = DEFAULT_NAMES,
     seeds: Annotated[int, typer.Option(help="Runs with a rising rate, for each optimizer.")] = 3,
     steps: Annotated[int | None, typer.Option(help="Length of a whole run; the problem's own if not given.")] = None,
     out: Annotated[Path | None, typer.Option(help="Draw the curves into this PNG, SVG or HTML file.")] = None,
@@ -125,15 +132,19 @@ def lr_range(
     """Find between which learning rates to search, and with which to begin, in a few short runs."""
     from rich.console import Console
 
-    from steepest.workbench.rates import lr_range as find
-    from steepest.workbench.report import range_figure
+    from steepest.workbench.report import range_table
+    from steepest.workbench.study.lr_range import lr_range as run_range_test
 
     errors = Console(stderr=True)
     tell = (lambda said: errors.print(said, style="dim")) if errors.is_terminal else (lambda said: None)
     if out is not None:
-        range_figure.check_name(out)
-    tested = find(problem, [name for name in optimizers.split(",") if name.strip()], seeds, steps=steps, tell=tell)
-    range_figure.show(tested, Console())
+        from steepest.workbench.report.figures.range_test import check_name
+
+        check_name(out)
+    tested = run_range_test(
+        problem, [name for name in optimizers.split(",") if name.strip()], seeds, steps=steps, tell=tell
+    )
+    range_table.show(tested.found, tested.metric, Console())
     if out is not None:
         tested.save(out)
         print(f"\nThe curves are in {out}")
@@ -141,9 +152,9 @@ def lr_range(
 
 @app.command()
 def new(
-    file: Annotated[Path, typer.Argument(metavar="FILE.py", help="The file to write; it must not be there yet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.py", help="The file to write; it must not exist yet.")],
 ) -> None:
-    """Write a task to start from: it runs as it is, and says what to replace."""
+    """Write a task to start from.  It runs as it is, and its comments say what to replace."""
     from steepest.workbench.template import write
 
     write(file)
@@ -154,20 +165,23 @@ def new(
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Folders that `steepest compare` has made; several as one.")],
     out: Annotated[
-        Path | None, typer.Option(help="Where the report of several goes; beside the first, named after all.")
+        Path | None,
+        typer.Option(
+            help="Folder for the report of several studies; beside the first one, named after all, if not given."
+        ),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
-    """Write the report and its figures again, from the record; of several studies of one problem, one report."""
-    from steepest.workbench.keeping.folder import existing
-    from steepest.workbench.keeping.record import Record
+    """Write the report and its figures again, from the record; one report for several studies of one problem."""
     from steepest.workbench.report.terminal import announce
-    from steepest.workbench.study import finish, report_together
+    from steepest.workbench.store.folder import existing
+    from steepest.workbench.store.record import Record
+    from steepest.workbench.study.reports import report_together, write_report
 
     place = folders[0]
     if len(folders) == 1 and out is None:
         with Record(existing(place)) as record:
-            announce(finish(record), place)
+            announce(write_report(record), place)
     else:
         place = out or place.parent / "+".join(folder.name for folder in folders)
         announce(report_together(folders, place), place)
@@ -212,7 +226,7 @@ def show(
     try:
         print(text_of(rule, form, settings or []).rstrip())
     except (ShowError, RuleError) as error:
-        leave(str(error), USAGE)
+        leave(str(error), USAGE_ERROR)
 
 
 def draw(text: str | None, steps: int | None, out: Path | None) -> None:
@@ -222,7 +236,10 @@ def draw(text: str | None, steps: int | None, out: Path | None) -> None:
 
     if not text:
         names = ", ".join(name for name in schedules.__all__ if name not in ("Schedule", "parse"))
-        leave(f'Say which: steepest show schedule "warmup(100) then cosine(3e-4, 10_000)". There are {names}.', USAGE)
+        leave(
+            f'Say which: steepest show schedule "warmup(100) then cosine(3e-4, 10_000)". There are {names}.',
+            USAGE_ERROR,
+        )
     try:
         schedule = schedules.parse(text)
         if out is None:
@@ -231,11 +248,11 @@ def draw(text: str | None, steps: int | None, out: Path | None) -> None:
             save(schedule, out, steps)
             print(f"{schedule!r} is drawn in {out}")
     except (DrawError, ValueError) as error:
-        leave(str(error), USAGE)
+        leave(str(error), USAGE_ERROR)
 
 
 def main() -> None:
-    """Run a command; every error that is not ours to repair is a sentence and an exit code."""
+    """Run a command.  An error that its user can repair becomes a message and an exit code."""
     try:
         app()
     except WorkbenchError as error:
@@ -247,7 +264,7 @@ def main() -> None:
 
 
 def leave(message: str, code: int) -> NoReturn:
-    """Say why, and end the process."""
+    """Print the message, and end the process with the exit code."""
     print(message, file=sys.stderr)
     raise SystemExit(code)
 

@@ -5,11 +5,19 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from steepest.workbench.keeping.record import DATABASE, Record
+from steepest.workbench import Comparison, executors
+from steepest.workbench.progress.watcher import Watcher
+from steepest.workbench.search.budget import parsed_budget
+from steepest.workbench.store.record import DATABASE, Record
+from steepest.workbench.study.study import Study
+from steepest.workbench.task import TaskFunction
+from steepest.workbench.training.recipe import Recipe
+from steepest.workbench.training.trainer import Trainer
 
 SLOW = """
     import time, torch
@@ -29,7 +37,11 @@ SLOW = """
         evaluate = lambda model: {"val_loss": ((model(x) - x.sin()) ** 2).mean().item()}
         return Task(model, loss, Shuffled(x, size=16, seed=seed), evaluate, steps=120, evaluations=4)
 """
+FAST = SLOW.replace("time.sleep(0.001)", "pass").replace("steps=120", "steps=40")
+"""The same without the sleep, and shorter."""
 OPTIONS = ["--optimizers", "sgd,adam", "--budget", "trials=3", "--seeds", "2", "--no-controls"]
+PATIENCE = 200
+"""Seconds for another process, on a machine whose cores are busy; a test has 300."""
 KEY = ["phase", "optimizer", "rate", "settings", "seed"]
 
 
@@ -38,6 +50,27 @@ def write_task(folder: Path, text: str = SLOW) -> Path:
     file = folder / "slow.py"
     file.write_text(textwrap.dedent(text), encoding="utf-8")
     return file
+
+
+def conduct(
+    task: TaskFunction | str,
+    out: Path,
+    optimizers: Sequence[str],
+    budget: str,
+    workers: int = 1,
+    sampler: str = "quasi-random",
+    pruner: str = "none",
+) -> Comparison:
+    """A comparison with one fresh seed, and with a sampler and a pruner that are registered."""
+    executor = executors.start(workers)
+    try:
+        trainer = Trainer(Recipe(task, optimizers, "constant", controls=False), seed=0)
+        executor.prepare(trainer)
+        names = {"sampler": sampler, "pruner": pruner}
+        study = Study(trainer, parsed_budget(budget), (), 1, watcher=Watcher(), command=[], out=out, **names)
+        return study.conduct(executor)
+    finally:
+        executor.close()
 
 
 def launch(folder: Path, out: Path, *options: str) -> subprocess.Popen[str]:
@@ -60,7 +93,7 @@ def runs_in(out: Path) -> int:
 
 def wait_for(process: subprocess.Popen[str], out: Path, runs: int) -> None:
     """Until so many runs are in the record."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + PATIENCE
     while time.monotonic() < limit:
         assert process.poll() is None, process.communicate()
         if runs_in(out) >= runs:

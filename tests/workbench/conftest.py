@@ -1,15 +1,17 @@
-"""A task that trains in a few milliseconds and uses everything that a resumed run must restore."""
+"""A task that trains in a few milliseconds, and one recorded study that every test of a report reads."""
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from steepest.workbench import Task
+from steepest.workbench import Candidate, Comparison, Task, compare
 from steepest.workbench.task import Shuffled
+from support.hostile import METRIC, NAMES, TASK
 
 
 def _data() -> tuple[Tensor, Tensor]:
@@ -25,7 +27,7 @@ def _loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def tiny_task(seed: int) -> Task:
-    """Linear regression with dropout and batch normalisation."""
+    """Linear regression with all that a continued run must restore: dropout, batch normalisation, other generators."""
     torch.manual_seed(seed)
     x, y = _data()
     return Task(
@@ -44,7 +46,27 @@ def tiny() -> Callable[[int], Task]:
     return tiny_task
 
 
+def diverging(p, g, *, lr=0.1):
+    """A rule whose every run diverges, so that a report has failed runs to show."""
+    p = p + lr * 1e30 * g
+    return p
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    """One study with a report, for tests that only read it; every name in it is hostile."""
+
+    def make(seed: int) -> Task:
+        task = tiny_task(seed)
+        return replace(task, metric=METRIC, evaluate=lambda model: {METRIC: task.evaluate(model)["val_loss"]})
+
+    make.__name__ = TASK
+    candidates = ["sgd", *(Candidate(name, "Adam", 0.01, "") for name in NAMES), diverging]
+    out = tmp_path_factory.mktemp("recorded") / "study"
+    return compare(make, candidates, "trials=3", 2, out=out, command=["steepest", "compare", "x"])
+
+
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the report out, for tests of what is run and kept: drawing takes longer than these runs."""
-    monkeypatch.setattr("steepest.workbench.study._write", lambda found, folder, record=None: None)
+    """Write no report, for tests of what is run and stored: drawing takes longer than these runs."""
+    monkeypatch.setattr("steepest.workbench.study.reports._write", lambda results, folder, record=None: None)

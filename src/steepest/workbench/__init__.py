@@ -7,26 +7,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steepest.workbench.asking.candidate import Candidate as Candidate
-    from steepest.workbench.comparison import Comparison as Comparison
-    from steepest.workbench.rates import RangeTest as RangeTest
-    from steepest.workbench.rates import lr_range as lr_range
-    from steepest.workbench.study import compare as compare
+    from steepest.workbench.model.candidate import Candidate as Candidate
+    from steepest.workbench.study.compare import compare as compare
+    from steepest.workbench.study.comparison import Comparison as Comparison
+    from steepest.workbench.study.lr_range import RangeTest as RangeTest
+    from steepest.workbench.study.lr_range import lr_range as lr_range
     from steepest.workbench.task import Task as Task
 
-_HOME = {
+_MODULES = {
+    "Candidate": "model.candidate",
+    "Comparison": "study.comparison",
+    "RangeTest": "study.lr_range",
     "Task": "task",
-    "Candidate": "asking.candidate",
-    "compare": "study",
-    "Comparison": "comparison",
-    "lr_range": "rates",
-    "RangeTest": "rates",
+    "compare": "study.compare",
+    "lr_range": "study.lr_range",
 }
 __all__ = ["Candidate", "Comparison", "RangeTest", "Task", "compare", "lr_range"]
 
 
 def __getattr__(name: str) -> Any:
-    """Fetch a public name on first use: importing the workbench loads no torch and no plots."""
-    if name not in _HOME:
+    """Import a public name on first use: importing the workbench loads no torch and no plots."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names; folders and modules are not public, but `task`, `errors` and `problems`."""
+    return sorted(__all__)

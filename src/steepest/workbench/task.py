@@ -1,4 +1,7 @@
-"""What the workbench must know of a training problem: a model, a loss, batches, how to judge the result."""
+"""A training problem for the workbench: a model, a loss, batches, and the evaluation of the result.
+
+A user's file imports from here, so this module stays where it is.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +22,17 @@ class Task:
 
     Args:
         model: The network, on the device where it is to train.
-        loss: `loss(model, batch)` gives a scalar tensor.  What a batch is (tensor, tuple, dict) is your
-            affair.
-        train: Batches, as any iterable.  When it ends it is iterated again.  Its order may depend on nothing
-            but the seed, because an interrupted run is continued by skipping the batches that it has seen.
+        loss: `loss(model, batch)` gives a scalar tensor.  A batch is what `train` yields: a tensor, a tuple, a dict.
+        train: Batches, as any iterable.  When it ends, it is iterated again.  Its order may depend on nothing but
+            the seed, because an interrupted run continues by skipping the batches that it has had.
         evaluate: `evaluate(model)` gives named numbers on held-out data.  It is called in evaluation mode and
             without gradients.
         metric: The name of the number that decides.
         higher_is_better: The direction of `metric`.
-        steps: The length of a run, where the caller asks for no other.
-        baseline: `metric` of the best constant prediction.  A run that ends no better has failed to train.
+        steps: The length of a run, if the caller gives no other.
+        baseline: `metric` of the best constant prediction.  A run that does not end better has failed to train.
         target: A value of `metric` worth reaching.  The report then says how long each optimizer took.
-        evaluations: How often `evaluate` is called in a run, beside once before the first step.
+        evaluations: How often `evaluate` is called in a run, besides once before the first step.
     """
 
     model: nn.Module
@@ -53,10 +55,9 @@ TaskFunction = Callable[[int], Task]
 
 
 class Shuffled:
-    """Batches of rows that several tensors share, in a new order every epoch; the remainder is dropped.
+    """Batches of the rows of several tensors, in a new order every epoch; an incomplete last batch is dropped.
 
-    The order is drawn from a generator of its own, so that it depends on the seed and on nothing that the
-    model draws.
+    The order comes from a generator of its own, so it depends on the seed alone and not on what the model draws.
 
     Args:
         tensors: Tensors of equal length.

@@ -1,4 +1,4 @@
-"""The built-in problems, one file each: a docstring whose first line describes it, and `task(seed)`."""
+"""The built-in problems, one file each: a docstring whose first line describes the problem, and `task(seed)`."""
 
 import ast
 import importlib
@@ -19,8 +19,8 @@ def names() -> dict[str, str]:
     return found
 
 
-def settings_of(task: object) -> dict[str, Any]:
-    """What a built-in problem's comparison is made with where nobody asks for anything else; its `COMPARISON`."""
+def comparison_defaults(task: object) -> dict[str, Any]:
+    """The arguments of a built-in problem's comparison where the user gives none: its `COMPARISON`."""
     if not isinstance(task, str) or task not in names():
         return {}
     return getattr(_module(task), "COMPARISON", {})

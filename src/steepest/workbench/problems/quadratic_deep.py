@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steepest.workbench.asking.candidate import Candidate
+from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.task import Shuffled, Task
 
 DIMENSIONS = 100
 BATCH = 128
-_DEFAULT = "the default of DeepOBS"
+_SOURCE = "the default of DeepOBS"
 COMPARISON = {
     "optimizers": [
-        Candidate("sgd", "SGD", 1e-2, _DEFAULT),
-        Candidate("momentum", "SGD", 1e-2, _DEFAULT, {"momentum": 0.99}),
-        Candidate("adam", "Adam", 1e-3, _DEFAULT),
+        Candidate("sgd", "SGD", 1e-2, _SOURCE),
+        Candidate("momentum", "SGD", 1e-2, _SOURCE, {"momentum": 0.99}),
+        Candidate("adam", "Adam", 1e-3, _SOURCE),
     ],
     "rates": "1e-5:1e2:36",
     "seeds": 10,

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from steepest.workbench.report import figures, terminal, words
+from steepest.workbench.analysis.figure_data import figure_data
+from steepest.workbench.report import figures, formatting, sentences, terminal
 from steepest.workbench.report.methods import methods
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
+    from steepest.workbench.analysis.results import Results
 
 
-def page(found: Numbers) -> str:
+def page(results: Results) -> str:
     """The whole page."""
+    data = figure_data(results)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -26,30 +28,31 @@ def page(found: Numbers) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=words.number,
-        interval=words.interval,
-        duration=words.duration,
-        listed=words.listed,
-        size=words.size,
-        untuned=words.untuned,
+        number=formatting.number,
+        interval=formatting.interval,
+        duration=formatting.duration,
+        listed=formatting.listed,
+        size=formatting.size,
+        untuned=formatting.untuned,
     )
     return environment.get_template("template.html").render(
-        found=found,
-        best=found.rows[0],
-        verdict=found.verdict,
-        methods=methods(found),
-        colours=figures.colours(found.order),
+        results=results,
+        best=results.rows[0],
+        verdict=sentences.verdict(results),
+        warnings=sentences.warnings(results),
+        methods=methods(results),
+        colours=figures.colours(data.order),
         width=terminal.width,
-        has_default=any(row.default_seeds for row in found.rows),
-        varied=any(point.settings for point in found.points),
-        looked=list(dict.fromkeys(one.optimizer for one in found.diagnoses)),
-        charts=_script(figures.for_page(found)),
+        has_usual_rates=any(row.default_seeds for row in results.rows),
+        has_others=data.sensitivity.has_others,
+        diagnosed=data.diagnosis.optimizers if data.diagnosis else [],
+        charts=_script(figures.for_page(data)),
         library=Markup(_library()),
     )
 
 
 def _script(data: Any) -> Markup:
-    """JSON that may stand in a script element, whatever names are in it."""
+    """JSON that is safe in a script element, whichever names are in it."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -59,7 +62,7 @@ def _script(data: Any) -> Markup:
 def _library() -> str:
     """Vega, Vega-Lite and vega-embed, as vl-convert carries them: 0.9 MB.
 
-    Putting them together takes two seconds, in which nothing else runs, so they are kept.
+    Putting them together takes two seconds, in which nothing else runs, so the result is cached.
     """
     from importlib.metadata import version
 
@@ -68,8 +71,8 @@ def _library() -> str:
     from steepest import cache
 
     key = f"vega-of-vl-convert-{version('vl-convert-python')}"
-    if (kept := cache.load(key)) is not None:
-        return kept.decode()
+    if (cached := cache.load(key)) is not None:
+        return cached.decode()
     bundle = vl_convert.javascript_bundle().replace("</script", "<\\/script")  # type: ignore[call-arg]  its stub errs
     cache.store(key, bundle.encode())
     return bundle

@@ -3,7 +3,7 @@
     steepest lr-range my_task.py:task                            seconds: where each optimizer trains
     steepest compare my_task.py:task --budget trials=8 --seeds 3
 
-What you replace: the model, the data, the loss, and how the result is judged.  Batches may be anything.
+Replace the model, the data, the loss, and the evaluation.  Batches may be anything.
 """
 
 import torch
@@ -31,7 +31,7 @@ def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def evaluate(model: nn.Module) -> dict[str, float]:
-    """Called now and then, without gradients.  These points are the same for every seed and never trained on."""
+    """Called several times in a run, without gradients.  Its points are the same for every seed, and not trained on."""
     points, label = spirals(seed=1_000_000, count=500)
     scores = model(points)
     return {
@@ -41,7 +41,7 @@ def evaluate(model: nn.Module) -> dict[str, float]:
 
 
 def task(seed: int) -> Task:
-    """The seed decides the start and the order of the data, and nothing else does."""
+    """The seed decides the start and the order of the data, and nothing else."""
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 2))
     points, label = spirals(seed=0, count=1000)

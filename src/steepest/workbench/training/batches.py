@@ -9,11 +9,10 @@ from steepest.workbench.errors import TaskError
 
 
 class Batches:
-    """The batches of an iterable, started again whenever it ends.
+    """The batches of an iterable, which starts again whenever it ends.
 
-    What the iterable draws from torch's global generator comes from a stream of its own.  A DataLoader that
-    was given no generator then has an order that depends on the seed alone, however much the model draws
-    (dropout) meanwhile.
+    What the iterable draws from torch's global generator comes from a stream of its own.  The order of a DataLoader
+    without a generator then depends on the seed alone, not on what the model draws meanwhile (dropout).
     """
 
     def __init__(self, train: Iterable[Any]) -> None:
@@ -29,22 +28,22 @@ class Batches:
         return batch
 
     def skip(self, count: int) -> None:
-        """Pass over batches that an interrupted run has seen."""
+        """Skip the batches that an interrupted run has had."""
         for _ in range(count):
             next(self)
 
 
 def _endless(train: Iterable[Any]) -> Iterator[Any]:
-    seen = 0
+    count = 0
     while True:
-        before = seen
+        before = count
         for batch in train:
-            seen += 1
+            count += 1
             yield batch
-        if seen == before:
-            if not seen:
+        if count == before:
+            if not count:
                 raise TaskError("`train` is empty, so there is nothing to take a step on; give it batches.")
             raise TaskError(
-                f"`train` ended after {seen} batches and could not be iterated again; give an iterable that "
+                f"`train` ended after {count} batches and could not be iterated again; give an iterable that "
                 "starts anew (a DataLoader, a list, a class with __iter__), not a generator."
             )

@@ -1,6 +1,7 @@
-"""The only training loop: one task, one optimizer, one rate, one seed, from the first step to the verdict.
+"""The loop of a whole run: one task, one optimizer, one setting, one seed, from the first step to the verdict.
 
-A run can be stopped between two steps and continued later, bit for bit, in another process.
+A run can be interrupted between two steps and continued later, bit for bit, in another process.  The loop of a range
+test is `rising_run.py`: its rate changes at each step, and it measures the loss and nothing else.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from collections.abc import Callable
 
 import torch
 
-from steepest.workbench.asking.candidate import Candidate, Settings
 from steepest.workbench.errors import UsageError
+from steepest.workbench.model.candidate import Candidate, Settings
+from steepest.workbench.model.outcome import INTERRUPTED, PRUNED, Outcome, Trace
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training.batches import Batches
-from steepest.workbench.training.gauge import Gauge
+from steepest.workbench.training.contract import checked, evaluated, loss_of
+from steepest.workbench.training.diagnostics import StepDiagnostics
 from steepest.workbench.training.isolation import own_randomness, random_states, set_random_states, threads_for
-from steepest.workbench.training.judged import checked, evaluated, judged, loss_of
-from steepest.workbench.training.trace import INTERRUPTED, Outcome, Trace
+from steepest.workbench.training.verdict import verdict
 
-POINTS = 100  # of a loss curve: each is the mean over the steps since the last, so none is lost
+CURVE_POINTS = 100  # each is the mean loss over the steps since the point before, so no step is lost
 
 
 class Run:
@@ -32,10 +34,10 @@ class Run:
         candidate: The optimizer.
         rate: Its learning rate.
         seed: Of initialisation, data order and everything else that is drawn.
-        steps: How many; the task's own number if None.
+        steps: The number of steps; the task's own if None.
         saved: What an interrupted run left, to continue it.
-        settings: Values of its other hyperparameters that are searched.
-        gauge: Looks at the steps that end at a point of the curve; it changes nothing.
+        settings: Values of the other hyperparameters that are searched.
+        diagnostics: Measures the steps that end at a point of the curve; it changes nothing.
     """
 
     def __init__(
@@ -48,16 +50,24 @@ class Run:
         steps: int | None = None,
         saved: bytes | None = None,
         settings: Settings | None = None,
-        gauge: Gauge | None = None,
+        diagnostics: StepDiagnostics | None = None,
     ) -> None:
         self.make, self.candidate, self.rate, self.seed = make, candidate, rate, seed
-        self.steps, self.saved, self.settings, self.gauge = steps, saved, settings, gauge
+        self.steps, self.saved, self.settings, self.diagnostics = steps, saved, settings, diagnostics
         self.trace = Trace()
 
     def train(
-        self, stop: Callable[[], bool] = lambda: False, tick: Callable[[int], None] = lambda step: None
+        self,
+        stop: Callable[[], bool] = lambda: False,
+        at_step: Callable[[int], None] = lambda step: None,
+        evaluated: Callable[[int, float], bool] = lambda step, value: False,
     ) -> Outcome:
-        """Train to the end, or until `stop()` is true after a step.  `tick(step)` is told of progress.
+        """Train to the end, unless something ends the run before.
+
+        Args:
+            stop: Whether to interrupt the run; asked after each step.
+            at_step: Is told of progress.
+            evaluated: Is told the step and the metric after each evaluation; whether to end the run there.
 
         Raises:
             TaskError: The task raised, or broke its contract.
@@ -66,7 +76,7 @@ class Run:
             self._prepare()
             with threads_for(self.model):
                 self._begin()
-                return self._finish() if self._loop(stop, tick) else self._interrupted()
+                return self._loop(stop, at_step, evaluated)
 
     def _prepare(self) -> None:
         self.task = checked(self.make(self.seed))
@@ -76,7 +86,7 @@ class Run:
         self.initial_rates = [group["lr"] for group in self.optimizer.param_groups]
         follows_by_itself = any("schedules" in group for group in self.optimizer.param_groups)
         self.schedule = None if follows_by_itself else self.candidate.curve(self.rate)
-        self.curve_steps = _spread(POINTS, self.steps)
+        self.curve_steps = _spread(CURVE_POINTS, self.steps)
         self.evaluation_steps = _spread(self.task.evaluations, self.steps)
         self.batches = Batches(self.task.train)
         self.total, self.count = torch.zeros((), dtype=torch.float64), 0
@@ -87,8 +97,9 @@ class Run:
         else:
             self._restore(self.saved)
 
-    def _loop(self, stop: Callable[[], bool], tick: Callable[[int], None]) -> bool:
-        """Take the steps.  False if stopped before the end."""
+    def _loop(
+        self, stop: Callable[[], bool], at_step: Callable[[int], None], evaluated: Callable[[int, float], bool]
+    ) -> Outcome:
         trace, steps = self.trace, self.steps or 0
         started = time.perf_counter()
         while trace.step < steps:
@@ -97,17 +108,16 @@ class Run:
             if trace.step in self.curve_steps:
                 self._synchronize()
                 trace.seconds += time.perf_counter() - started
-                finite = self._point()
-                if trace.step in self.evaluation_steps:
-                    finite = self._evaluate() and finite
-                if not finite:
+                if not self._measure():
                     break
-                tick(trace.step)
+                at_step(trace.step)
+                if trace.step in self.evaluation_steps and self._is_pruned(evaluated):
+                    return Outcome(PRUNED, f"a pruner ended the run at step {trace.step} of {steps}", trace)
                 started = time.perf_counter()
             if stop() and trace.step < steps:
                 trace.seconds += time.perf_counter() - started
-                return False
-        return True
+                return self._interrupted()
+        return Outcome(*verdict(self.task, trace, self.model), trace)
 
     def _step(self) -> None:
         self.optimizer.zero_grad()
@@ -115,17 +125,26 @@ class Run:
         loss.backward()
         if self.schedule is not None:
             self._set_rates(self.schedule(self.trace.step) / self.rate)
-        if self.gauge is not None and self.trace.step + 1 in self.curve_steps:
-            self.trace.metrics += self.gauge.watched(self.model, self.optimizer.step, self.trace)
+        if self.diagnostics is not None and self.trace.step + 1 in self.curve_steps:
+            self.trace.metrics += self.diagnostics.measured_step(self.model, self.optimizer.step, self.trace)
         else:
             self.optimizer.step()
-        # Left on its device and not read here: reading it would make every step of a GPU wait.
+        # The sum stays on its device: reading it here would make every step of a GPU wait.
         self.total += loss.detach().reshape(()).to(self.total.device)
         self.count += 1
 
     def _set_rates(self, factor: float) -> None:
         for group, initial in zip(self.optimizer.param_groups, self.initial_rates, strict=True):
             group["lr"] = initial * factor
+
+    def _measure(self) -> bool:
+        """Add a point to the curve, and evaluate where it is time.  Whether all is finite."""
+        finite = self._point()
+        return (self._evaluate() and finite) if self.trace.step in self.evaluation_steps else finite
+
+    def _is_pruned(self, evaluated: Callable[[int, float], bool]) -> bool:
+        step = self.trace.step
+        return evaluated(step, self.trace.last(self.task.metric)) and step < (self.steps or 0)
 
     def _point(self) -> bool:
         loss = self.total.item() / self.count
@@ -134,16 +153,12 @@ class Run:
         return math.isfinite(loss)
 
     def _evaluate(self) -> bool:
-        """Measure the metrics, and say whether they and the parameters are finite."""
+        """Measure the metrics.  Whether the deciding metric and the parameters are finite."""
         metrics = evaluated(self.task)
         self.trace.metrics += [(self.trace.step, self.trace.seconds, *item) for item in metrics.items()]
         self.model.train()
         finite = all(bool(p.isfinite().all()) for p in self.model.parameters())
         return finite and math.isfinite(metrics[self.task.metric])
-
-    def _finish(self) -> Outcome:
-        status, reason = judged(self.task, self.trace, self.steps or 0, self.model)
-        return Outcome(status, reason, self.trace)
 
     def _synchronize(self) -> None:
         if torch.cuda.is_available() and next(self.model.parameters()).is_cuda:
@@ -173,7 +188,7 @@ class Run:
 
 
 def _spread(count: int, steps: int) -> set[int]:
-    """`count` steps from 1 to `steps`, evenly; all of them if there are fewer."""
+    """`count` steps from 1 to `steps`, evenly spaced; all steps if there are fewer."""
     if steps < 1:
         raise UsageError(f"A run of {steps} steps trains nothing; give a number of steps of at least 1.")
     return {math.ceil(steps * (point + 1) / count) for point in range(count)}

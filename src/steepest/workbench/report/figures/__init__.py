@@ -1,51 +1,51 @@
-"""The numbers as figures, in Vega-Lite: once for the page (interactive, no colours of its own) and once for paper."""
+"""The figures in Vega-Lite: for the page (interactive, in the page's colours), and for paper."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from steepest.workbench.analysis.figure_data import FigureData
 from steepest.workbench.report.figures.curves import curves, losses, rates
+from steepest.workbench.report.figures.diagnosis import gradients, updates
 from steepest.workbench.report.figures.finalists import finalists
-from steepest.workbench.report.figures.gauges import gauges, gradients
 from steepest.workbench.report.figures.sensitivity import sensitivity
 from steepest.workbench.report.figures.style import colours as colours
 from steepest.workbench.report.figures.trials import trials
 
-if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
 
-
-def for_page(found: Numbers) -> dict[str, dict[str, Any]]:
-    """The figures of the report.  The page sets their parameters: who is hidden, which x axis, which run."""
+def for_page(data: FigureData) -> dict[str, dict[str, Any]]:
+    """The figures of the page, which sets their parameters: who is hidden, which x axis, which run."""
+    names = data.order
     shown = {
-        "sensitivity": sensitivity(found),
-        "curves": curves(found),
-        "finalists": finalists(found),
+        "sensitivity": sensitivity(data.sensitivity, names),
+        "curves": curves(data.curves, names),
+        "finalists": finalists(data.finalists, names),
     }
-    if found.has_schedules:
-        shown["rates"] = rates(found)
-    if found.has_tuning:
-        shown["trials"] = trials(found)
-    if found.diagnoses:
-        shown |= {"gauges": gauges(found), "gradients": gradients(found)}
+    if data.rates is not None:
+        shown["rates"] = rates(data.rates, names)
+    if data.trials is not None:
+        shown["trials"] = trials(data.trials, names)
+    if data.diagnosis is not None:
+        shown |= {"updates": updates(data.diagnosis), "gradients": gradients(data.diagnosis)}
     return {name: figure.on_page() for name, figure in shown.items()}
 
 
-def for_paper(found: Numbers) -> dict[str, dict[str, Any]]:
+def for_paper(data: FigureData) -> dict[str, dict[str, Any]]:
     """The same with a legend and a white ground, at a fixed width; the diagnosis is of the first optimizer's best."""
+    names = data.order
     shown = {
-        "sensitivity": sensitivity(found, legend=True),
-        "curves-steps": losses(found, against="step"),
-        "curves-seconds": losses(found, against="seconds"),
-        "finalists": finalists(found),
+        "sensitivity": sensitivity(data.sensitivity, names, legend=True),
+        "curves-steps": losses(data.curves, names, against="step"),
+        "curves-seconds": losses(data.curves, names, against="seconds"),
+        "finalists": finalists(data.finalists, names),
     }
-    if found.has_schedules:
-        shown["rates"] = rates(found, legend=True)
-    if found.has_tuning:
-        shown["trials"] = trials(found, legend=True)
-    if found.diagnoses:
-        shown |= {"updates": gauges(found), "gradients": gradients(found)}
+    if data.rates is not None:
+        shown["rates"] = rates(data.rates, names, legend=True)
+    if data.trials is not None:
+        shown["trials"] = trials(data.trials, names, legend=True)
+    if data.diagnosis is not None:
+        shown |= {"updates": updates(data.diagnosis), "gradients": gradients(data.diagnosis)}
     return {name: figure.on_paper() for name, figure in shown.items()}
 
 

@@ -2,67 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
+from steepest.workbench.analysis.figure_data import CurvesData, StepRate
+from steepest.workbench.analysis.results import CurvePoint
 from steepest.workbench.report.figures import style
 
-if TYPE_CHECKING:
-    from steepest.workbench.report.records import CurvePoint, Numbers
+RATES_HEIGHT = 110
 
 
-RATE_POINTS, RATE_HEIGHT = 200, 110
-
-
-def curves(found: Numbers) -> style.Figure:
-    """The runs at each best rate, median and range over seeds; the page sets the quantity and the x axis."""
+def curves(data: CurvesData, names: list[str]) -> style.Figure:
+    """The runs at each best setting, median and range over seeds; the page sets the quantity and the x axis."""
     x = "against === 'seconds' ? datum.seconds : datum.step"
-    data = style.data("curves").transform_filter("datum.name === quantity").transform_calculate(x=x)
+    base = style.data("curves").transform_filter("datum.name === quantity").transform_calculate(x=x)
     switches = [alt.param("against", value="steps"), alt.param("quantity", value="loss")]
-    chart = _bands(found, data, found.curves).add_params(style.hidden(), *switches)
-    return style.Figure(chart, {"curves": [_row(found, point) for point in found.curves]})
+    chart = _bands(names, base, data.points).add_params(style.hidden(), *switches)
+    return style.Figure(chart, {"curves": [_row(data, point) for point in data.points]})
 
 
-def losses(found: Numbers, against: str) -> style.Figure:
-    """The training loss at each best rate against `step` or `seconds`, for paper."""
-    points = [point for point in found.curves if point.name == "train_loss"]
-    data = style.data("curves").transform_calculate(x=f"datum.{against}")
+def losses(data: CurvesData, names: list[str], against: str) -> style.Figure:
+    """The training loss at each best setting against `step` or `seconds`, for paper."""
+    base = style.data("curves").transform_calculate(x=f"datum.{against}")
     titles = {"step": "step", "seconds": "seconds of training"}
-    chart = _bands(found, data, points, titles[against], "training loss").add_params(style.hidden())
-    return style.Figure(chart, {"curves": [_row(found, point) for point in points]})
+    chart = _bands(names, base, data.losses, titles[against], "training loss").add_params(style.hidden())
+    return style.Figure(chart, {"curves": [_row(data, point) for point in data.losses]})
 
 
-def rates(found: Numbers, legend: bool = False) -> style.Figure:
-    """The rate of each step at each best rate, below the loss; only where some rate does not stay."""
-    steps = sorted({round(found.steps * point / RATE_POINTS) for point in range(RATE_POINTS + 1)})
-    rows = [
-        {"optimizer": row.name, "x": at, "rate": row.rate_at(at)}
-        for row in found.rows
-        for at in steps
-        if row.rate_at(at) > row.rate / 100  # on a log scale, a fall to zero has no bottom
-    ]
+def rates(data: Sequence[StepRate], names: list[str], legend: bool = False) -> style.Figure:
+    """The rate of each step at each best setting, below the loss."""
+    rows = [{"optimizer": point.optimizer, "x": point.step, "rate": point.rate} for point in data]
     axis = alt.Axis(title="step" if legend else None, grid=False, tickCount=6, labelFlush=True)
     x = alt.X("x:Q", axis=axis, scale=alt.Scale(nice=False))
     y = alt.Y(
         "rate:Q", scale=alt.Scale(type="log", nice=False), axis=style.log_axis("learning rate" if legend else None)
     )
     tip = ["optimizer:N", alt.Tooltip("x:Q", title="step", format=",d"), alt.Tooltip("rate:Q", format=".3~g")]
-    line = style.data("rates").mark_line(strokeWidth=2).encode(x=x, y=y, color=style.colour(found, legend), tooltip=tip)
-    chart = alt.LayerChart(layer=[line]).add_params(style.hidden()).properties(height=RATE_HEIGHT)
+    line = style.data("rates").mark_line(strokeWidth=2).encode(x=x, y=y, color=style.colour(names, legend), tooltip=tip)
+    chart = alt.LayerChart(layer=[line]).add_params(style.hidden()).properties(height=RATES_HEIGHT)
     return style.Figure(chart, {"rates": rows})
 
 
-def _row(found: Numbers, point: CurvePoint) -> dict[str, Any]:
+def _row(data: CurvesData, point: CurvePoint) -> dict[str, Any]:
     """A point for the page."""
     shortened = {
         key: style.short(value) if isinstance(value, float) else value for key, value in point._asdict().items()
     }
-    return shortened | {"name": "metric" if point.name == found.metric else "loss"}
+    return shortened | {"name": "metric" if point.name == data.metric else "loss"}
 
 
 def _bands(
-    found: Numbers, data: alt.Chart, points: list[CurvePoint], title: str | None = None, quantity: str | None = None
+    names: list[str],
+    base: alt.Chart,
+    points: Sequence[CurvePoint],
+    title: str | None = None,
+    quantity: str | None = None,
 ) -> alt.LayerChart:
     """Lines with their ranges; on paper with titles and a legend, which the page has outside the figure."""
     axis = alt.Axis(title=title, grid=False, tickCount=6, labelFlush=True)
@@ -70,7 +66,7 @@ def _bands(
     log = bool(points) and min(point.low for point in points) > 0 and _ratio(points) > style.LOG_FROM
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False, nice=False)
     y = alt.Y("median:Q", scale=scale, axis=style.log_axis(quantity) if log else alt.Axis(title=quantity))
-    base = data.encode(x=x, color=style.colour(found, legend=title is not None))
+    base = base.encode(x=x, color=style.colour(names, legend=title is not None))
     tooltip = [
         "optimizer:N",
         alt.Tooltip("step:Q", format=",d"),
@@ -85,5 +81,5 @@ def _bands(
     return alt.LayerChart(layer=[band, line, hover])
 
 
-def _ratio(points: list[CurvePoint]) -> float:
+def _ratio(points: Sequence[CurvePoint]) -> float:
     return max(point.median for point in points) / min(point.median for point in points)

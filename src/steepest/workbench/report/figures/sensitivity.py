@@ -6,32 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from steepest.workbench.keeping.key import values_of
+from steepest.workbench.analysis.figure_data import SensitivityData
+from steepest.workbench.model.key import FINALISTS, USUAL_RATE, values_of
 from steepest.workbench.report.figures import style
 
 if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers, Point
+    from steepest.workbench.analysis.results import RunPoint
 
 
 CROSS = "M-1,-1L1,1M1,-1L-1,1"
-PHASES = {"default": "usual rate", "finalists": "fresh seed"}
-STRIP = 13  # height of an optimizer's row of failed runs above the figure
+PHASES = {USUAL_RATE: "usual rate", FINALISTS: "fresh seed"}
+STRIP = 13  # height of the row of an optimizer's failed runs above the figure
 
 
-def sensitivity(found: Numbers, legend: bool = False) -> style.Figure:
+def sensitivity(data: SensitivityData, names: list[str], legend: bool = False) -> style.Figure:
     """The final metric against the rate: every run a dot, medians joined, failed runs as crosses on top."""
-    good = [_run(point) | {"value": point.value} for point in found.points if point.value is not None]
-    bad = [_run(point) for point in found.points if point.value is None]
-    failing = [name for name in found.order if any(run["optimizer"] == name for run in bad)]
-    for run in bad:
-        run["height"] = STRIP * (failing.index(run["optimizer"]) + 0.5)
-    x = style.axis_x("rate:Q", "learning rate", [point.rate for point in found.points])
-    y = style.axis_y(
-        "value:Q", found.metric, [run["value"] for run in good], STRIP * len(failing) + 6 if failing else 0
-    )
-    colour = style.colour(found, legend)
-    tip = ["optimizer:N", alt.Tooltip("rate:Q", format=".3~g"), "run:N", *(["settings:N"] if _varied(found) else [])]
-    value = alt.Tooltip("value:Q", title=found.metric, format=".4~g")
+    trained = [_row(point) | {"value": point.value} for point in data.trained]
+    values = [point.value for point in data.trained if point.value is not None]
+    failed = [_row(point) | {"height": STRIP * (data.failing.index(point.optimizer) + 0.5)} for point in data.failed]
+    strip = STRIP * len(data.failing) + 6 if data.failing else 0
+    x = style.axis_x("rate:Q", "learning rate", [point.rate for point in [*data.trained, *data.failed]])
+    y = style.axis_y("value:Q", data.metric, values, strip)
+    colour = style.colour(names, legend)
+    tip = ["optimizer:N", alt.Tooltip("rate:Q", format=".3~g"), "run:N", *(["settings:N"] if data.has_others else [])]
+    value = alt.Tooltip("value:Q", title=data.metric, format=".4~g")
     lines = style.data("medians").mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
     dots = (
         style.data("runs").mark_circle(size=34, fillOpacity=0.75).encode(x=x, y=y, color=colour, tooltip=[*tip, value])
@@ -41,28 +39,14 @@ def sensitivity(found: Numbers, legend: bool = False) -> style.Figure:
         .mark_point(shape=CROSS, size=30, strokeWidth=1.8)
         .encode(x=x, y=alt.Y("height:Q", scale=None), color=colour, tooltip=[*tip, "status:N"])
     )
-    layers = [lines, dots, crosses] + ([_failed_label(failing)] if failing else [])
+    layers = [lines, dots, crosses] + ([_failed_label(data.failing)] if data.failing else [])
     chart = alt.LayerChart(layer=layers).add_params(style.hidden())
-    return style.Figure(chart, {"runs": good, "failed": bad, "medians": _lines(found, good)})
+    medians = [point._asdict() for point in data.medians]
+    return style.Figure(chart, {"runs": trained, "failed": failed, "medians": medians})
 
 
-def _varied(found: Numbers) -> bool:
-    return any(point.settings for point in found.points)
-
-
-def _lines(found: Numbers, good: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Medians at each rate; where other hyperparameters vary too, over neighbouring rates."""
-    smooth = {
-        row.name
-        for row in found.rows
-        if row.settings or any(p.settings for p in found.points if p.optimizer == row.name)
-    }
-    exact = _medians([run for run in good if run["optimizer"] not in smooth])
-    return exact + [point._asdict() for row in found.rows if row.name in smooth for point in row.line]
-
-
-def _run(point: Point) -> dict[str, Any]:
-    """What the tooltip says of a run."""
+def _row(point: RunPoint) -> dict[str, Any]:
+    """A run for the page, with what its tooltip says."""
     return {
         "optimizer": point.optimizer,
         "rate": point.rate,
@@ -80,13 +64,3 @@ def _failed_label(failing: list[str]) -> alt.Chart:
         .mark_text(**text, color="currentColor", dx=-7)
         .encode(x=alt.value(0), y=alt.value(middle))
     )
-
-
-def _medians(good: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One point for each optimizer and rate."""
-    from statistics import median
-
-    groups: dict[tuple[str, float], list[float]] = {}
-    for point in good:
-        groups.setdefault((point["optimizer"], point["rate"]), []).append(point["value"])
-    return [{"optimizer": name, "rate": rate, "value": median(v)} for (name, rate), v in groups.items()]

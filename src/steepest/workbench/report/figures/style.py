@@ -1,19 +1,16 @@
-"""What all figures share: colours, axes, the switch that hides an optimizer, and the style of page and paper."""
+"""What all figures share: colours, axes, the parameter that hides an optimizer, and the style of page and paper."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 
-if TYPE_CHECKING:
-    from steepest.workbench.report.records import Numbers
-
-# Told apart by people with any colour blindness, and on white as well as on black: Okabe and Ito, 2008, with
-# the blue lightened, the yellow (invisible on white) left out, and grey and violet added.
+# Colours that people with any colour blindness can tell apart, on white and on black: Okabe and Ito, 2008, with a
+# lighter blue, without yellow (invisible on white), and with grey and violet.
 PALETTE = {
     "sgd": "#e69f00",
     "momentum": "#009e73",
@@ -35,30 +32,30 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart, and its rows by the names that the chart has for them.
+    """A chart, and its rows by the names under which the chart refers to them.
 
-    Altair copies whatever a chart holds at every call: with rows inside, a report took twice as long.
+    Altair copies all that a chart holds at every call: with rows inside, a report took twice as long.
     """
 
     chart: alt.LayerChart
     rows: Mapping[str, Rows]
 
     def on_page(self) -> dict[str, Any]:
-        """In Vega-Lite: as wide as the page lets it, in the page's own colour of text."""
-        return self._described(self.chart.properties(width="container", background="transparent"))
+        """In Vega-Lite: as wide as the page, in the colour of the page's text."""
+        return self._vega_lite(self.chart.properties(width="container", background="transparent"))
 
     def on_paper(self) -> dict[str, Any]:
-        """In Vega-Lite: on a white ground, at a fixed width, without the layers that only answer the pointer."""
-        described = self._described(self.chart.properties(width=640, background="white", padding=14))
+        """In Vega-Lite: on a white ground, at a fixed width, without the layers that only respond to the pointer."""
+        described = self._vega_lite(self.chart.properties(width=640, background="white", padding=14))
         return described | {"layer": [layer for layer in described["layer"] if layer["mark"].get("opacity") != 0]}
 
-    def _described(self, chart: alt.LayerChart) -> dict[str, Any]:
-        # Not validated: the browser tests draw every figure, and validating takes longer than drawing.
+    def _vega_lite(self, chart: alt.LayerChart) -> dict[str, Any]:
+        # Not validated: the browser tests draw every figure, and validation takes longer than drawing.
         return _styled(chart).to_dict(validate=False) | {"datasets": self.rows}
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each optimizer: the known ones always have the same, so that reports can be compared."""
+    """A colour for each optimizer.  Known optimizers have the same colour in every report."""
     names = list(names)
     spare = [colour for name, colour in PALETTE.items() if name not in names]
     chosen = {}
@@ -73,7 +70,7 @@ def data(name: str) -> alt.Chart:
 
 
 def short(value: float | None) -> float | None:
-    """Five digits draw the same line and take half the room."""
+    """The value with five digits, which draw the same line in half the bytes."""
     return value if value is None else float(f"{value:.5g}")
 
 
@@ -89,13 +86,13 @@ def value_scale(values: list[float]) -> alt.Scale:
 
 
 def hidden() -> alt.Parameter:
-    """Which optimizers the page's legend has switched off."""
+    """The optimizers that the legend of the page hides."""
     return alt.param("hidden", value=[])
 
 
-def colour(found: Numbers, legend: bool) -> alt.Color:
+def colour(names: list[str], legend: bool) -> alt.Color:
     """By optimizer; with a legend on paper, which the page has outside the figure."""
-    table = colours(found.order)
+    table = colours(names)
     scale = alt.Scale(domain=list(table), range=list(table.values()))
     shown = alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3) if legend else None
     return alt.Color("optimizer:N", scale=scale, legend=shown)
@@ -109,7 +106,7 @@ def axis_x(field: str, title: str, values: list[float]) -> alt.X:
     return alt.X(field, scale=alt.Scale(type="log", domain=[low, high], nice=False), axis=axis)
 
 
-# 0.001, 0.01, ... 100 as people write them, the rest as powers
+# 0.001, 0.01, ... 100 as people write them, others as powers
 _POWER = "datum.value >= 0.001 && datum.value <= 1000 ? format(datum.value, '~g') : format(datum.value, '.0e')"
 
 
@@ -127,20 +124,20 @@ def axis_y(field: str, title: str, values: list[float], strip: int) -> alt.Y:
     margin = 0.05 * (high - low) or abs(high) * 0.05 or 1.0
     low, high = low - margin, high + margin
     scale = alt.Scale(domain=[low, high + (high - low) * room], nice=False)
-    seen = f"datum.value <= {high!r}"
+    below = f"datum.value <= {high!r}"
     return alt.Y(
         field,
         scale=scale,
-        axis=alt.Axis(title=title, tickCount=6, **_where(seen), labelExpr=f"{seen} ? datum.label : ''"),
+        axis=alt.Axis(title=title, tickCount=6, **_where(below), labelExpr=f"{below} ? datum.label : ''"),
     )
 
 
 def log_axis(title: str | None, below: float = math.inf) -> alt.Axis:
     """Lines and labels at 1, 2, 5 of each decade: Vega labels either all nine or only the powers."""
     leading = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
-    seen = f"indexof([1, 2, 5], {leading}) >= 0" + (f" && datum.value <= {below!r}" if math.isfinite(below) else "")
-    label = f"{seen} ? format(datum.value, '.1~g') : ''"
-    return alt.Axis(title=title, labelExpr=label, labelOverlap=True, **_where(seen))
+    shown = f"indexof([1, 2, 5], {leading}) >= 0" + (f" && datum.value <= {below!r}" if math.isfinite(below) else "")
+    label = f"{shown} ? format(datum.value, '.1~g') : ''"
+    return alt.Axis(title=title, labelExpr=label, labelOverlap=True, **_where(shown))
 
 
 def _where(test: str) -> dict[str, Any]:

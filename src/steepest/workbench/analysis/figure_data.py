@@ -1,0 +1,218 @@
+"""What each figure of a report draws, as plain records; the figures only draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import NamedTuple
+
+from steepest.workbench.analysis.results import (
+    CurvePoint,
+    RatePoint,
+    Results,
+    RunPoint,
+    TuningPoint,
+)
+
+SCHEDULE_POINTS = 200
+LOWEST_OF_SCHEDULE = 100
+"""Rates down to a hundredth of the highest are drawn: on a logarithmic scale, a fall to zero has no end."""
+BEST, FAILING = "best", "failing"
+"""The runs of a diagnosis."""
+
+
+@dataclass(frozen=True)
+class SensitivityData:
+    """The final metric against the rate.
+
+    Args:
+        metric: Its name.
+        trained, failed: The runs.
+        failing: The optimizers with failed runs.
+        medians: The points of the lines.
+        has_others: Whether other hyperparameters were searched too.
+    """
+
+    metric: str
+    trained: list[RunPoint]
+    failed: list[RunPoint]
+    failing: list[str]
+    medians: list[RatePoint]
+    has_others: bool
+
+
+@dataclass(frozen=True)
+class CurvesData:
+    """The loss and the metric along the runs at the best settings."""
+
+    metric: str
+    points: list[CurvePoint]
+
+    @property
+    def losses(self) -> list[CurvePoint]:
+        """The training losses alone."""
+        return [point for point in self.points if point.name == "train_loss"]
+
+
+class StepRate(NamedTuple):
+    """The rate of an optimizer at a step."""
+
+    optimizer: str
+    step: int
+    rate: float
+
+
+class SeedValue(NamedTuple):
+    """The metric of a fresh seed."""
+
+    optimizer: str
+    value: float
+    seed: int
+
+
+class SeedMean(NamedTuple):
+    """The mean over the fresh seeds, and its interval."""
+
+    optimizer: str
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class FinalistsData:
+    """The fresh seeds at each best setting, the best optimizer first."""
+
+    metric: str
+    optimizers: list[str]
+    values: list[SeedValue]
+    means: list[SeedMean]
+
+
+@dataclass(frozen=True)
+class TrialsData:
+    """The expected best of k trials, of each optimizer."""
+
+    metric: str
+    higher_is_better: bool
+    points: list[tuple[str, TuningPoint]]
+
+
+class StepValue(NamedTuple):
+    """A measurement at a step of a diagnosis run; `run` is best or failing."""
+
+    optimizer: str
+    run: str
+    step: int
+    layer: str
+    value: float
+
+
+@dataclass(frozen=True)
+class DiagnosisData:
+    """What steps did to the model, at the best setting and at the lowest rate above it that failed."""
+
+    optimizers: list[str]
+    updates: list[StepValue]
+    gradients: list[StepValue]
+
+
+@dataclass(frozen=True)
+class FigureData:
+    """All that the figures of a report draw.  None where there is no such figure."""
+
+    order: list[str]
+    sensitivity: SensitivityData
+    curves: CurvesData
+    finalists: FinalistsData
+    rates: list[StepRate] | None
+    trials: TrialsData | None
+    diagnosis: DiagnosisData | None
+
+
+def figure_data(results: Results) -> FigureData:
+    """What the figures of a report draw."""
+    return FigureData(
+        order=results.order,
+        sensitivity=_sensitivity(results),
+        curves=CurvesData(results.metric, results.curves),
+        finalists=_finalists(results),
+        rates=_rates(results) if results.has_schedules else None,
+        trials=_trials(results) if results.has_tuning else None,
+        diagnosis=_diagnosis(results) if results.diagnoses else None,
+    )
+
+
+def _sensitivity(results: Results) -> SensitivityData:
+    trained = [point for point in results.points if point.value is not None]
+    failed = [point for point in results.points if point.value is None]
+    return SensitivityData(
+        metric=results.metric,
+        trained=trained,
+        failed=failed,
+        failing=[name for name in results.order if any(point.optimizer == name for point in failed)],
+        medians=_medians(results, trained),
+        has_others=any(point.settings for point in results.points),
+    )
+
+
+def _medians(results: Results, trained: Sequence[RunPoint]) -> list[RatePoint]:
+    """Medians at each rate; where other hyperparameters vary too, over neighbouring rates."""
+    varied = {point.optimizer for point in results.points if point.settings}
+    smooth = [row for row in results.rows if row.settings or row.name in varied]
+    names = {row.name for row in smooth}
+    exact = _medians_by_rate([point for point in trained if point.optimizer not in names])
+    return exact + [point for row in smooth for point in row.line]
+
+
+def _medians_by_rate(trained: Sequence[RunPoint]) -> list[RatePoint]:
+    groups: dict[tuple[str, float], list[float]] = {}
+    for point in trained:
+        if point.value is not None:
+            groups.setdefault((point.optimizer, point.rate), []).append(point.value)
+    return [RatePoint(name, rate, median(values)) for (name, rate), values in groups.items()]
+
+
+def _rates(results: Results) -> list[StepRate]:
+    steps = sorted({round(results.steps * point / SCHEDULE_POINTS) for point in range(SCHEDULE_POINTS + 1)})
+    points = [StepRate(row.name, step, row.rate_at(step)) for row in results.rows for step in steps]
+    lowest = {row.name: row.rate / LOWEST_OF_SCHEDULE for row in results.rows}
+    return [point for point in points if point.rate > lowest[point.optimizer]]
+
+
+def _finalists(results: Results) -> FinalistsData:
+    return FinalistsData(
+        metric=results.metric,
+        optimizers=[row.name for row in results.rows],
+        values=[
+            SeedValue(row.name, value, seed)
+            for row in results.rows
+            for seed, value in enumerate(row.values, 1)
+            if math.isfinite(value)
+        ],
+        means=[SeedMean(row.name, *row.mean) for row in results.rows if math.isfinite(row.mean.low)],
+    )
+
+
+def _trials(results: Results) -> TrialsData:
+    points = [(row.name, point) for row in results.rows for point in row.tuning]
+    return TrialsData(results.metric, results.higher_is_better, points)
+
+
+def _diagnosis(results: Results) -> DiagnosisData:
+    values = [
+        (
+            point.is_gradient,
+            StepValue(one.optimizer, BEST if one.best else FAILING, point.step, point.layer, point.value),
+        )
+        for one in results.diagnoses
+        for point in one.points
+        if point.value is not None and 0 < point.value < 1e30  # has a place on a logarithmic axis
+    ]
+    return DiagnosisData(
+        optimizers=list(dict.fromkeys(one.optimizer for one in results.diagnoses)),
+        updates=[value for is_gradient, value in values if not is_gradient],
+        gradients=[value for is_gradient, value in values if is_gradient],
+    )

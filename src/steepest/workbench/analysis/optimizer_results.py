@@ -1,0 +1,108 @@
+"""From the tables of a study to the result of one optimizer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import polars as pl
+
+from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.near_optimal import Band, near_optimal
+from steepest.workbench.analysis.results import OptimizerResult, RatePoint
+from steepest.workbench.analysis.selection import estimate
+from steepest.workbench.analysis.tables import Tables
+from steepest.workbench.analysis.tuning_curve import tuning_curve
+from steepest.workbench.model.candidate import call_of
+from steepest.workbench.model.key import RANGE, SEARCH, USUAL_RATE, Setting, values_of
+from steepest.workbench.model.outcome import TRAINED
+
+
+def optimizer_result(
+    tables: Tables, optimizer: dict[str, Any], target: float | None, memory: dict[str, int]
+) -> OptimizerResult:
+    """The result of an optimizer that the plan describes."""
+    name = optimizer["name"]
+    search = tables.rows(SEARCH, name)
+    setting, values = estimate(tables, name)
+    chosen = setting or Setting(math.nan)
+    good = [value for value in values if math.isfinite(value)]
+    final = tables.at(name, setting)
+    steps, seconds = _to_target(tables, final, target)
+    profile = _profile(tables, search)
+    usual = [tables.oriented(run) for run in tables.rows(USUAL_RATE, name)]
+    trained = [value for value in usual if math.isfinite(value)]
+    return OptimizerResult(
+        name=name,
+        call=call_of(optimizer, values_of(chosen.others)).replace("RATE", f"{chosen.rate:g}"),
+        rate=chosen.rate,
+        settings=values_of(chosen.others),
+        values=[tables.sign * value for value in values],
+        mean=tables.unoriented(statistics.mean_interval(good)),
+        median=tables.sign * statistics.median(values),
+        trained=len(good),
+        share=statistics.wilson(len(good), len(values)),
+        searched=len(search),
+        searched_trained=sum(run["status"] == TRAINED for run in search),
+        band=_band(tables, search, profile),
+        edge=_edge(chosen.rate, [run["rate"] for run in search]),
+        falling=_falling(tables, final),
+        steps_to_target=steps,
+        seconds_to_target=seconds,
+        step_seconds=float((final["seconds"] / final["steps"]).median() or math.nan) if final.height else math.nan,  # type: ignore[arg-type]
+        schedule=optimizer["schedule"],
+        default_rate=optimizer["centre"],
+        default=tables.unoriented(statistics.mean_interval(trained)),
+        default_trained=len(trained),
+        default_seeds=len(usual),
+        state_bytes=memory.get("state"),
+        parameter_bytes=memory.get("parameters"),
+        tuning_cost=tables.cost(name, (RANGE, SEARCH)),
+        tuning=tuning_curve(tables, search),
+        line=[RatePoint(name, rate, tables.sign * value) for rate, value in profile if math.isfinite(value)],
+    )
+
+
+def _profile(tables: Tables, search: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """The oriented metric against the rate.
+
+    Where other hyperparameters vary too, each point is the median over it and its neighbours, which shows the effect of
+    the rate apart from theirs.
+    """
+    values = [tables.oriented(run) for run in search]
+    if any(run["settings"] for run in search):
+        values = [statistics.median(values[max(0, place - 1) : place + 2]) for place in range(len(values))]
+    return [(run["rate"], value) for run, value in zip(search, values, strict=True)]
+
+
+def _band(tables: Tables, search: list[dict[str, Any]], profile: list[tuple[float, float]]) -> Band:
+    initial = statistics.median([tables.sign * run["initial"] for run in search if run["initial"] is not None])
+    return near_optimal([rate for rate, _ in profile], [value for _, value in profile], initial)
+
+
+def _to_target(tables: Tables, runs: pl.DataFrame, target: float | None) -> tuple[float, float]:
+    if target is None or runs.is_empty():
+        return math.nan, math.nan
+    reached = tables.metric_of(runs).filter(pl.col("oriented") <= tables.sign * target)
+    first = reached.group_by("run").agg(pl.col("step").min(), pl.col("seconds").min())
+    missing = [math.inf] * (runs.height - first.height)
+    steps, seconds = ([float(x) for x in first[column]] + missing for column in ("step", "seconds"))
+    return statistics.median(steps), statistics.median(seconds)
+
+
+def _falling(tables: Tables, runs: pl.DataFrame) -> float:
+    """The part of the whole improvement that was made in the last tenth of the run."""
+    trained = runs.filter(pl.col("status") == TRAINED)
+    curve = tables.metric_of(trained).group_by("step").agg(pl.col("oriented").median()).sort("step")
+    if curve.height < 3:
+        return 0.0
+    values, steps = curve["oriented"], curve["step"]
+    before = curve.filter(pl.col("step") <= 0.9 * steps[-1])["oriented"][-1]
+    whole = values[0] - values[-1]
+    return (before - values[-1]) / whole if whole > 0 else 0.0
+
+
+def _edge(rate: float, rates: list[float]) -> str:
+    if len(rates) > 1 and rate == min(rates):
+        return "lowest"
+    return "highest" if len(rates) > 1 and rate == max(rates) else ""

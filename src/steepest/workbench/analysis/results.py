@@ -1,0 +1,300 @@
+"""What a comparison has found, as plain records; the report writes them out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, NamedTuple
+
+from steepest.workbench.analysis.near_optimal import Band
+from steepest.workbench.analysis.statistics import Interval
+from steepest.workbench.model.outcome import TRAINED
+
+MANY_FAILED = 1 / 3
+"""Of the trials of a search: with more failures, most of the budget was spent outside the useful range."""
+STILL_IMPROVING = 0.05
+"""Of the whole improvement, in the last tenth of a run: with more, the run was too short to judge."""
+SEEDS_OF_A_CLAIM = 10
+UNEQUAL_SEARCHES = 1.5
+"""The ratio of the numbers of trials from which two searches are not of equal size."""
+
+
+class RunPoint(NamedTuple):
+    """One run in the figure of all runs.  `value` is None where it failed."""
+
+    optimizer: str
+    phase: str
+    rate: float
+    settings: str
+    seed: int
+    value: float | None
+    status: str
+
+
+class CurvePoint(NamedTuple):
+    """Median and range over the seeds, of one quantity at one step."""
+
+    optimizer: str
+    name: str
+    step: int
+    seconds: float
+    median: float
+    low: float
+    high: float
+
+
+class RatePoint(NamedTuple):
+    """The metric at a rate."""
+
+    optimizer: str
+    rate: float
+    value: float
+
+
+class TuningPoint(NamedTuple):
+    """The best of so many trials: its expected value, and the band of its median."""
+
+    trials: int
+    expected: float
+    low: float
+    high: float
+
+
+class StepPoint(NamedTuple):
+    """The norm of the whole gradient, or update over weight of one layer, at a step."""
+
+    step: int
+    layer: str
+    is_gradient: bool
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One run whose steps were measured.
+
+    Args:
+        best: Whether it is the best setting; otherwise it is the lowest rate above it that failed.
+        first_not_finite: The first measured step with a gradient that was not finite.
+        points: The measurements.
+    """
+
+    optimizer: str
+    rate: float
+    status: str
+    reason: str
+    best: bool
+    first_not_finite: int | None
+    points: list[StepPoint]
+
+    @property
+    def gradient_first(self) -> float:
+        """The norm of the gradient where it was measured first."""
+        return self._gradients()[0]
+
+    @property
+    def gradient_last(self) -> float:
+        """The norm of the gradient where it was measured last."""
+        return self._gradients()[-1]
+
+    @property
+    def update(self) -> float:
+        """Update over weight, the median over layers and steps."""
+        values = [p.value for p in self.points if not p.is_gradient and p.value is not None]
+        return median(values) if values else math.nan
+
+    def _gradients(self) -> list[float]:
+        return [math.nan if p.value is None else p.value for p in self.points if p.is_gradient] or [math.nan]
+
+
+class Control(NamedTuple):
+    """The run of the optimizer that does nothing: its status, its metric before and after."""
+
+    status: str
+    initial: float | None
+    final: float | None
+
+
+@dataclass(frozen=True)
+class OptimizerResult:
+    """What a comparison found for one optimizer.
+
+    Args:
+        name: Of the optimizer.
+        call: The line to paste.
+        rate: Recommended; the least bad of the search where none trained, NaN where nothing was searched.
+        settings: The other hyperparameters that were searched, with the recommended values.
+        values: The metric for each fresh seed; infinitely bad where the run failed.
+        mean: Of those that trained, with its interval.
+        median: Of all; failures are the worst values.
+        trained: How many of `values` are of runs that trained.
+        share: The same as a proportion, with Wilson's interval.
+        searched: The number of trials.
+        searched_trained: The number of trials that trained.
+        band: The rates that are nearly as good as the best.
+        edge: `lowest` or `highest` where the best rate is the outermost that was tried.
+        falling: The part of the whole improvement that was made in the last tenth of the run.
+        steps_to_target, seconds_to_target: Medians; infinite where missed, NaN where there is no target.
+        step_seconds: Of one training step.
+        schedule: Of its rate.
+        default_rate: Its usual rate, untuned.
+        default, default_trained, default_seeds: Mean with interval at that rate; how many trained, of how many.
+        state_bytes, parameter_bytes: Of the optimizer's state and of the model; None where they were not measured.
+        tuning_cost: Steps and seconds of training before the fresh seeds.
+        tuning: The best of k trials.
+        line: The metric against the rate, in the search.
+    """
+
+    name: str
+    call: str
+    rate: float
+    settings: dict[str, float]
+    values: list[float]
+    mean: Interval
+    median: float
+    trained: int
+    share: Interval
+    searched: int
+    searched_trained: int
+    band: Band
+    edge: str
+    falling: float
+    steps_to_target: float
+    seconds_to_target: float
+    step_seconds: float
+    schedule: str
+    default_rate: float
+    default: Interval
+    default_trained: int
+    default_seeds: int
+    state_bytes: int | None
+    parameter_bytes: int | None
+    tuning_cost: tuple[int, float]
+    tuning: list[TuningPoint]
+    line: list[RatePoint]
+
+    def rate_at(self, step: int) -> float:
+        """The rate of a step of the runs at the best rate."""
+        from steepest import schedules
+
+        known = self.schedule and not math.isnan(self.rate)
+        return schedules.parse(self.schedule.replace("RATE", repr(self.rate)))(step) if known else self.rate
+
+    @property
+    def best_is_at_the_edge(self) -> bool:
+        """Whether a rate that was not tried may be better."""
+        return bool(self.edge and self.searched_trained)
+
+    @property
+    def many_trials_failed(self) -> bool:
+        """Whether most of its budget was spent outside its useful range."""
+        return self.searched - self.searched_trained > MANY_FAILED * self.searched
+
+    @property
+    def seeds_failed(self) -> int:
+        """How many of the runs with fresh seeds failed."""
+        return len(self.values) - self.trained
+
+    @property
+    def is_still_improving(self) -> bool:
+        """Whether its runs were too short to judge it."""
+        return self.falling >= STILL_IMPROVING
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two optimizers: `a` comes before `b` in the table."""
+
+    a: str
+    b: str
+    difference: Interval
+    p: float
+    superiority: Interval
+    decision: str
+
+    @property
+    def outcome(self) -> str:
+        """The decision, with the optimizer that it favours."""
+        favoured = self.b if self.decision in ("loss", "trailing") else self.a
+        verb = {"win": "wins", "loss": "wins", "leaning": "is ahead, narrowly", "trailing": "is ahead, narrowly"}
+        return f"{favoured} {verb[self.decision]}" if self.decision in verb else "tie"
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that a report says.
+
+    Args:
+        rows: One for each optimizer, the best first.
+        pairs: Each two of them.
+        points, curves, diagnoses: What the figures draw.
+        control: The run of the optimizer that does nothing; None where there was none.
+        runs, failed: The number of runs; how many of those that say something of an optimizer failed.
+        all_steps, seconds: What the study cost.
+        finished: Whether no run is left to make.
+        digests: Of the task's file, more than one where it was edited.
+        manifest: What a reader needs to know to repeat the study.
+    """
+
+    task: str
+    metric: str
+    higher_is_better: bool
+    target: float | None
+    seeds: int
+    budget: str
+    steps: int
+    rows: list[OptimizerResult]
+    pairs: list[Pair]
+    points: list[RunPoint]
+    curves: list[CurvePoint]
+    diagnoses: list[Diagnosis]
+    control: Control | None
+    runs: int
+    failed: int
+    all_steps: int
+    seconds: float
+    finished: bool
+    digests: list[str]
+    manifest: dict[str, Any]
+
+    @property
+    def has_schedules(self) -> bool:
+        """Whether any rate changes during a run."""
+        return any(row.schedule for row in self.rows)
+
+    @property
+    def has_tuning(self) -> bool:
+        """Whether there were trials enough to say what one more is worth.  Rates that the user gave are no trials."""
+        return any(len(row.tuning) > 1 for row in self.rows) and not self.manifest.get("rates")
+
+    @property
+    def order(self) -> list[str]:
+        """The optimizers as the user named them; they get their colours in this order."""
+        return list(self.manifest["search_space"])
+
+    @property
+    def nothing_was_searched(self) -> bool:
+        """Whether only one setting of each optimizer was tried."""
+        return all(row.searched == 1 for row in self.rows)
+
+    @property
+    def has_few_seeds(self) -> bool:
+        """Whether there are too few seeds for a claim."""
+        return self.seeds < SEEDS_OF_A_CLAIM
+
+    @property
+    def task_was_edited(self) -> bool:
+        """Whether the file of the task was edited during the study."""
+        return len(self.digests) > 1
+
+    @property
+    def control_trained(self) -> bool:
+        """Whether the optimizer that does nothing improved the metric, so that no improvement is a sign of learning."""
+        return self.control is not None and self.control.status == TRAINED and self.control.final is not None
+
+    @property
+    def searches_are_unequal(self) -> bool:
+        """Whether the same budget of time gave some optimizers many more trials than others."""
+        counts = [row.searched for row in self.rows]
+        return max(counts) > UNEQUAL_SEARCHES * min(counts)

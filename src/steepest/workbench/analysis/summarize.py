@@ -1,0 +1,90 @@
+"""From the data of a study to the results of its report."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+from steepest.workbench.analysis.diagnosis import diagnoses_of
+from steepest.workbench.analysis.optimizer_results import optimizer_result
+from steepest.workbench.analysis.pairs import pairs_of
+from steepest.workbench.analysis.results import Control, CurvePoint, OptimizerResult, Results, RunPoint
+from steepest.workbench.analysis.selection import estimate
+from steepest.workbench.analysis.study_data import StudyData
+from steepest.workbench.analysis.tables import Tables
+from steepest.workbench.model.key import CONTROL, FINALISTS, SEARCH, USUAL_RATE, Setting
+from steepest.workbench.model.outcome import TRAINED
+
+
+def summarize(study: StudyData) -> Results:
+    """The results of a study, finished or not."""
+    plan = study.plan
+    tables = Tables(plan, study.runs, study.curves)
+    rows = [
+        optimizer_result(tables, each, study.target, study.memory.get(each["name"], {})) for each in plan["optimizers"]
+    ]
+    rows.sort(key=lambda row: _rank(row, tables.sign))
+    return Results(
+        task=plan["task"],
+        metric=plan["metric"],
+        higher_is_better=plan["higher_is_better"],
+        target=study.target,
+        seeds=plan["seeds"],
+        budget=plan["budget"],
+        steps=plan["steps"],
+        rows=rows,
+        pairs=pairs_of(rows, tables.sign, plan["seeds"]),
+        points=_points(tables),
+        curves=[point for row in rows for point in _curves(tables, row)],
+        diagnoses=[one for row in rows for one in diagnoses_of(tables, row.name)],
+        control=_control(tables),
+        runs=len(study.runs),
+        failed=_counted(study.runs).filter(pl.col("status") != TRAINED).height,
+        all_steps=int(study.runs["steps"].sum()),
+        seconds=float(study.runs["seconds"].sum()),
+        finished=study.finished,
+        digests=study.digests,
+        manifest=study.manifest,
+    )
+
+
+def _counted(runs: pl.DataFrame) -> pl.DataFrame:
+    """The runs of searches, of fresh seeds and of usual rates."""
+    return runs.filter(pl.col("phase").is_in([SEARCH, FINALISTS, USUAL_RATE]))
+
+
+def _points(tables: Tables) -> list[RunPoint]:
+    return [
+        RunPoint(r["optimizer"], r["phase"], r["rate"], r["settings"], r["seed"], tables.final(r), r["status"])
+        for r in _counted(tables.runs).iter_rows(named=True)
+    ]
+
+
+def _curves(tables: Tables, row: OptimizerResult) -> list[CurvePoint]:
+    """The loss and the metric at the recommended setting, median and range over the seeds that trained."""
+    setting, _ = estimate(tables, row.name)
+    runs = tables.at(row.name, setting or Setting(math.nan)).filter(pl.col("status") == TRAINED)
+    wanted = tables.curves.filter(
+        pl.col("run").is_in(runs["id"].implode()) & pl.col("name").is_in(["train_loss", tables.metric])
+    )
+    grouped = wanted.group_by("name", "step").agg(
+        pl.col("seconds").median(),
+        pl.col("value").median().alias("median"),
+        pl.col("value").min().alias("low"),
+        pl.col("value").max().alias("high"),
+    )
+    return [CurvePoint(row.name, **point) for point in grouped.sort("name", "step").iter_rows(named=True)]
+
+
+def _control(tables: Tables) -> Control | None:
+    """The run of the optimizer that does nothing."""
+    for run in tables.rows(CONTROL, "nothing"):
+        return Control(run["status"], run["initial"], run["final"])
+    return None
+
+
+def _rank(row: OptimizerResult, sign: float) -> tuple[bool, float]:
+    """The order of the table: by the mean; optimizers of whose seeds half or more failed come last."""
+    failed = not math.isfinite(row.median)
+    return failed, math.inf if math.isnan(row.mean.estimate) else sign * row.mean.estimate

@@ -1,1 +1,0 @@
-"""What was asked for: a task, optimizers with their settings, a budget; made into a plan."""

@@ -1,1 +1,0 @@
-"""Which runs come when, who makes them, who is told, and when to stop."""

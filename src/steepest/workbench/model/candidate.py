@@ -1,0 +1,170 @@
+"""An optimizer that can be compared: how it is built, and which of its hyperparameters are searched."""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from steepest.workbench.errors import UsageError
+from steepest.workbench.model.key import Setting, settings_text
+from steepest.workbench.model.user_code import digest_of
+
+DECADES = 3.0
+"""The width of every optimizer's range of rates.  A range test centres it, so 1.5 decades either way are enough."""
+
+Settings = Mapping[str, float]
+"""Values of hyperparameters other than the rate, by the names of their dimensions."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A hyperparameter other than the rate.  It is searched on a logarithmic scale if there are trials enough.
+
+    Args:
+        name: What the report calls it.
+        option: The argument of the optimizer that takes its value.
+        low, high: Bounds of the value; of 1 - value where `from_one`, as for the decay of an average.
+        trials: The least number of trials with which it is searched.
+        place: Its position in the argument, where that is a tuple.
+        from_one: Whether 1 - value is searched in place of the value.
+    """
+
+    name: str
+    option: str
+    low: float
+    high: float
+    trials: int
+    place: int | None = None
+    from_one: bool = False
+
+    def at(self, position: float) -> float:
+        """The value at a position between 0 and 1, rounded: the printed value is the one that runs."""
+        searched = float(f"{self.low * (self.high / self.low) ** position:.2g}")
+        return round(1 - searched, 8) if self.from_one else searched
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An optimizer under the name that the report uses, and the range of rates in which it is searched.
+
+    Args:
+        name: What the report calls it.
+        cls: The name of a class of steepest, or any class or function called as `cls(parameters, lr=...,
+            **options)`.
+        centre: Its usual rate: the middle of its range unless a range test finds another.
+        source: Where that number comes from.
+        options: Further arguments.
+        schedule: The schedule of its rate over a run, as text with RATE in the place of the rate; none if empty.
+        space: Hyperparameters that are searched beside the rate, the most important first.
+    """
+
+    name: str
+    cls: str | Callable[..., Any]
+    centre: float
+    source: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    schedule: str = ""
+    space: tuple[Dimension, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.centre) and self.centre > 0):
+            raise UsageError(
+                f"The range of rates of {self.name} is centred on {self.centre!r}, but it is searched on a "
+                "logarithmic scale; give a positive number."
+            )
+
+    def searched(self, trials: int) -> tuple[Dimension, ...]:
+        """The dimensions beside the rate that are searched with so many trials."""
+        return tuple(dimension for dimension in self.space if trials >= dimension.trials)
+
+    def setting(self, point: Sequence[float], dimensions: Iterable[Dimension], centre: float) -> Setting:
+        """The setting at a point of the unit cube, whose first coordinate is the rate's; the rate has three digits."""
+        rate = float(f"{centre * 10 ** (DECADES * (point[0] - 0.5)):.3g}")
+        others = {one.name: one.at(position) for one, position in zip(dimensions, point[1:], strict=False)}
+        return Setting(rate, settings_text(others))
+
+    def options_with(self, settings: Settings) -> dict[str, Any]:
+        """All arguments but the rate."""
+        return dict(self.options) | arguments_of(self.described()["space"], settings, dict(self.options))
+
+    def _class(self) -> Callable[..., Any]:
+        import steepest
+
+        return self.cls if callable(self.cls) else getattr(steepest, self.cls)
+
+    def build(self, parameters: Iterable[Any], rate: float, settings: Settings | None = None) -> Any:
+        """A fresh optimizer.  An optimizer of steepest follows its schedule by itself."""
+        lr = rate if callable(self.cls) else self.curve(rate) or rate
+        return self._class()(parameters, lr=lr, **self.options_with(settings or {}))
+
+    def curve(self, rate: float) -> Any:
+        """The rate as a function of the step; None where it is constant."""
+        from steepest import schedules
+
+        return schedules.parse(self.schedule.replace("RATE", repr(rate))) if self.schedule else None
+
+    def call(self, settings: Settings | None = None) -> str:
+        """The line to paste into a program, with RATE in the place of the rate."""
+        return call_of(self.described(), settings or {})
+
+    def described(self) -> dict[str, Any]:
+        """What the record stores of it: enough to tell two comparisons apart, and to write its call."""
+        return {
+            "name": self.name,
+            "cls": self.cls
+            if isinstance(self.cls, str)
+            else f"{self.cls.__module__}.{name_of(self.cls, '__qualname__')}",
+            "file": self._digest(),
+            "written": f"steepest.{self.cls}" if isinstance(self.cls, str) else _written(self.cls),
+            "options": {key: list(v) if isinstance(v, tuple) else v for key, v in self.options.items()},
+            "centre": self.centre,
+            "schedule": self.schedule,
+            "follows": isinstance(self.cls, str),
+            "space": [self._described(dimension) for dimension in self.space],
+        }
+
+    def _digest(self) -> str:
+        """The digest of the user's file; empty for a class of a library, which the library's version identifies."""
+        library = getattr(self.cls, "__module__", "").partition(".")[0] in ("torch", "steepest")
+        return "" if isinstance(self.cls, str) or library else digest_of(self.cls)
+
+    def _described(self, dimension: Dimension) -> dict[str, Any]:
+        whole = self.options.get(dimension.option)
+        if whole is None and dimension.place is not None:
+            whole = inspect.signature(self._class()).parameters[dimension.option].default
+        return asdict(dimension) | {"whole": list(whole) if isinstance(whole, tuple) else None}
+
+
+def arguments_of(space: Iterable[Mapping[str, Any]], settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the optimizer for these settings.  In a tuple, only the value of the dimension changes."""
+    found = dict(options)
+    for dimension in space:
+        option, place, value = dimension["option"], dimension["place"], settings.get(dimension["name"])
+        if value is not None and place is None:
+            found[option] = value
+        elif value is not None:
+            whole = found.get(option) or dimension["whole"]
+            found[option] = (*whole[:place], value, *whole[place + 1 :])
+    return found
+
+
+def call_of(described: Mapping[str, Any], settings: Settings) -> str:
+    """The line to paste for an optimizer as the record describes it, with RATE in the place of the rate."""
+    given = {key: tuple(v) if isinstance(v, list) else v for key, v in described["options"].items()}
+    arguments = arguments_of(described["space"], settings, given)
+    options = "".join(f", {key}={value!r}" for key, value in arguments.items())
+    schedule = described["schedule"] and f"steepest.schedules.{described['schedule']}"
+    follows = schedule and described["follows"]
+    driven = f"  # at step t its rate was {schedule}(t)" if schedule and not follows else ""
+    return f"{described['written']}(model.parameters(), lr={schedule if follows else 'RATE'}{options}){driven}"
+
+
+def _written(cls: Callable[..., Any]) -> str:
+    """The name in a program.  torch's classes have their module, because steepest has classes of the same names."""
+    return f"torch.optim.{name_of(cls)}" if cls.__module__.startswith("torch.optim") else name_of(cls)
+
+
+def name_of(of: Callable[..., Any], kind: str = "__name__") -> str:
+    """The name of a class or function; of a partial function, the name of what it calls."""
+    return getattr(of, kind, None) or getattr(getattr(of, "func", of), kind, repr(of))

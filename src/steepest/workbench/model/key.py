@@ -1,0 +1,61 @@
+"""What identifies a run within a study, and the setting that it is made with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+RANGE = "range"
+CONTROL = "control"
+SEARCH = "search"
+FINALISTS = "finalists"
+USUAL_RATE = "default"  # as the record has called it since its first version
+DIAGNOSIS = "diagnosis"
+"""The phases of a study, in their order."""
+
+
+class Setting(NamedTuple):
+    """The values that a run is made with.
+
+    Args:
+        rate: The learning rate.
+        others: Other hyperparameters that were searched, as JSON; empty where there are none.
+    """
+
+    rate: float
+    others: str = ""
+
+
+class Key(NamedTuple):
+    """What identifies a run within a study.  `settings` is JSON, empty where only the rate was searched."""
+
+    phase: str
+    optimizer: str
+    rate: float
+    seed: int
+    settings: str = ""
+
+    @property
+    def setting(self) -> Setting:
+        """The values that the run is made with."""
+        return Setting(self.rate, self.settings)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Hyperparameters other than the rate, by name."""
+        return values_of(self.settings)
+
+    def __str__(self) -> str:
+        others = "".join(f", {name} {value:g}" for name, value in self.values.items())
+        return f"{self.optimizer} at {self.rate:g}{others}, seed {self.seed}"
+
+
+def settings_text(values: Mapping[str, float]) -> str:
+    """Values of hyperparameters as the record stores them."""
+    return json.dumps(values, sort_keys=True) if values else ""
+
+
+def values_of(settings: str) -> dict[str, float]:
+    """The inverse of `settings_text`."""
+    return json.loads(settings) if settings else {}

@@ -1,0 +1,83 @@
+"""One live line in the terminal: how far the study is, how long it will take, the best run, how many failed."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from steepest.workbench.model.key import Key
+from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.plan import Plan
+from steepest.workbench.progress.watcher import Watcher
+
+
+class ProgressLine(Watcher):
+    """A progress line for a terminal.  It counts steps, so that it moves during a long run too."""
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("run {task.fields[run]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=console,
+            transient=True,
+        )
+        self.bar = TaskID(0)
+        self.bars: list[TaskID] = []
+        self.reached: dict[int, int] = {}
+        self.steps = self.runs = self.ended_runs = self.failed = 0
+        self.best: tuple[float, str] | None = None
+
+    def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
+        """Show the line, and one for each worker where there are several."""
+        self.steps, self.runs = plan.steps, runs
+        if done:
+            self.progress.console.print(f"Going on with {done} of about {runs} runs done.", style="dim")
+        self.bar = self.progress.add_task(escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", note="")
+        if workers > 1:
+            self.bars = [self.progress.add_task(f"  worker {place + 1}", run="", note="") for place in range(workers)]
+        self.progress.start()
+
+    def started(self, key: Key, steps: int, worker: int = 0) -> None:
+        """Name the run."""
+        self.reached[worker] = 0
+        note = f"{key.phase}: {key.optimizer} {key.rate:g}"
+        if self.bars:
+            self.progress.update(self.bars[worker], total=steps, completed=0, note=escape(note))
+        self._show("" if self.bars else note)
+
+    def at_step(self, step: int, worker: int = 0) -> None:
+        """Move the bar."""
+        self.reached[worker] = step
+        if self.bars:
+            self.progress.update(self.bars[worker], completed=step)
+        done = self.ended_runs * self.steps + sum(self.reached.values())
+        self.progress.update(self.bar, completed=done)
+
+    def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
+        """Count the run.  One that stopped early moves the bar to its end."""
+        self.ended_runs += 1
+        self.runs = max(self.runs, self.ended_runs)
+        self.failed += status != TRAINED
+        if status == TRAINED and value is not None and self._is_best(value, higher_is_better):
+            self.best = value, key.optimizer
+        self.progress.update(self.bar, completed=self.ended_runs * self.steps, total=self.runs * self.steps)
+        self._show("")
+
+    def _show(self, now: str) -> None:
+        self.progress.update(self.bar, run=f"{self.ended_runs}/{self.runs}", note=self._note(now))
+
+    def _is_best(self, value: float, higher_is_better: bool) -> bool:
+        return self.best is None or (value > self.best[0] if higher_is_better else value < self.best[0])
+
+    def _note(self, now: str) -> str:
+        best = f"best {self.best[0]:.3g} ({self.best[1]})" if self.best else ""
+        failed = f"{self.failed} failed" if self.failed else ""
+        return escape("  ".join(part for part in (best, failed, now) if part))
+
+    def close(self) -> None:
+        """Remove the line."""
+        self.progress.stop()

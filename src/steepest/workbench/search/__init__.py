@@ -1,0 +1,13 @@
+"""Which settings a search tries next, how many, and which runs end early.
+
+A new sampler or a new pruner is a file in this folder, and a line in the table here.
+"""
+
+from collections.abc import Callable
+
+from steepest.workbench.search.pruner import NoPruning, Pruner
+from steepest.workbench.search.quasi_random import QuasiRandom
+from steepest.workbench.search.sampler import MakeSampler
+
+SAMPLERS: dict[str, MakeSampler] = {"quasi-random": QuasiRandom}
+PRUNERS: dict[str, Callable[[], Pruner]] = {"none": NoPruning}

@@ -1,0 +1,276 @@
+"""The record of a study: one SQLite file in its folder, with one writer.
+
+A run is written in a single transaction when it ends, so that a killed process loses at most the current run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steepest.workbench.errors import WorkbenchError
+from steepest.workbench.model.key import RANGE, Key
+from steepest.workbench.model.rising import RisingCurve, rising_rates
+
+if TYPE_CHECKING:
+    import polars
+
+    from steepest.workbench.model.candidate import Candidate
+    from steepest.workbench.model.outcome import Outcome
+
+DATABASE = "study.db"
+SCHEMA_VERSION = 2
+APPLICATION = 0x57EE9E57  # marks the file as ours, so that no other database passes for a study
+COLUMNS = ", ".join(Key._fields)
+IS_KEY = " AND ".join(f"{field} = ?" for field in Key._fields)
+
+SCHEMA = """
+CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL);           -- configuration and task, as JSON
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    phase TEXT NOT NULL,            -- range, control, search, finalists, default, diagnosis
+    optimizer TEXT NOT NULL,
+    rate REAL NOT NULL,
+    settings TEXT NOT NULL,         -- other hyperparameters that were searched, as JSON; empty for none
+    seed INTEGER NOT NULL,
+    status TEXT NOT NULL,           -- trained, failed to train, diverged, pruned
+    reason TEXT NOT NULL,
+    steps INTEGER NOT NULL,
+    seconds REAL NOT NULL,          -- in training steps, without evaluations
+    initial REAL,                   -- the deciding metric before the first step
+    final REAL,                     -- and at the end; NULL where it was not a number
+    finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    UNIQUE (phase, optimizer, rate, settings, seed)
+);
+CREATE TABLE curve (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, loss REAL);
+CREATE TABLE metrics (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, name TEXT, value REAL);
+CREATE TABLE interrupted (
+    phase TEXT, optimizer TEXT, rate REAL, settings TEXT, seed INTEGER, state BLOB,
+    PRIMARY KEY (phase, optimizer, rate, settings, seed)
+);
+CREATE INDEX curve_of_run ON curve (run);
+CREATE INDEX metrics_of_run ON metrics (run);
+"""
+
+
+def is_study(folder: Path) -> bool:
+    """Whether the folder holds a study of this workbench."""
+    if not (folder / DATABASE).is_file():
+        return False
+    connection = sqlite3.connect(folder / DATABASE)
+    try:
+        marked = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
+        return marked or _is_empty(connection)
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        connection.close()
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether there is no table, which is what a process leaves that was killed while it made the file."""
+    return connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+
+
+class Record:
+    """The runs of one study.  Close it, or use it in a `with` statement.
+
+    Args:
+        folder: The folder of the study.  It must exist.
+        write: Whether runs will be added.  There is one writer at a time.
+    """
+
+    def __init__(self, folder: Path, write: bool = False) -> None:
+        self.folder = folder
+        self.lock = _lock(folder) if write else None
+        self.connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
+        try:
+            self._open(write)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, write: bool) -> None:
+        with _explained(self.folder):
+            if write and _is_empty(self.connection):
+                self._create()
+            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            raise WorkbenchError(
+                f"{self.folder} was written with version {version} of the record and this program reads version "
+                f"{SCHEMA_VERSION}; use the release that wrote it, or another folder."
+            )
+
+    def _create(self) -> None:
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        marks = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA_VERSION};"
+        self.connection.executescript(f"BEGIN; {marks} {SCHEMA} COMMIT;")
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database, and release the lock of the writer."""
+        self.connection.close()
+        if self.lock is not None:
+            self.lock.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _explained(self.folder):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    def get(self, key: str) -> Any:
+        """A value of the study's description, or None."""
+        row = self.connection.execute("SELECT value FROM study WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def set(self, **values: Any) -> None:
+        """Store values of the study's description."""
+        with self._transaction() as db:
+            pairs = [(key, json.dumps(value)) for key, value in values.items()]
+            db.executemany("INSERT OR REPLACE INTO study VALUES (?, ?)", pairs)
+
+    def clear(self) -> None:
+        """Delete the study."""
+        with self._transaction() as db:
+            for table in ("curve", "metrics", "interrupted", "runs", "study"):
+                db.execute(f"DELETE FROM {table}")
+
+    def add(self, key: Key, outcome: Outcome, metric: str) -> None:
+        """Store a run that has ended."""
+        trace = outcome.trace
+        ends = (trace.first(metric), outcome.final(metric))
+        row = (*key, outcome.status, outcome.reason, trace.step, trace.seconds, *ends)
+        columns = f"{COLUMNS}, status, reason, steps, seconds, initial, final"
+        places = ", ".join("?" * len(row))
+        with self._transaction() as db:
+            run = db.execute(f"INSERT INTO runs ({columns}) VALUES ({places})", row).lastrowid
+            db.executemany("INSERT INTO curve VALUES (?, ?, ?, ?)", [(run, *point) for point in trace.curve])
+            db.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", [(run, *point) for point in trace.metrics])
+            db.execute(f"DELETE FROM interrupted WHERE {IS_KEY}", key)
+
+    def interrupt(self, key: Key, state: bytes) -> None:
+        """Store the state of an interrupted run, to be continued."""
+        with self._transaction() as db:
+            places = ", ".join("?" * (len(key) + 1))
+            db.execute(f"INSERT OR REPLACE INTO interrupted ({COLUMNS}, state) VALUES ({places})", (*key, state))
+
+    def interrupted(self, key: Key) -> bytes | None:
+        """The state of this run, if it was interrupted."""
+        row = self.connection.execute(f"SELECT state FROM interrupted WHERE {IS_KEY}", key).fetchone()
+        return None if row is None else row[0]
+
+    def done(self) -> set[Key]:
+        """The runs that have ended."""
+        return {Key(*row) for row in self.connection.execute(f"SELECT {COLUMNS} FROM runs")}
+
+    def holds_work(self) -> bool:
+        """Whether any run has ended or was interrupted."""
+        tables = ("runs", "interrupted")
+        return any(self.connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
+
+    def cost(self, phase: str, optimizer: str) -> tuple[float, int]:
+        """Seconds of training and steps in a phase."""
+        query = "SELECT total(seconds), coalesce(sum(steps), 0) FROM runs WHERE phase = ? AND optimizer = ?"
+        return self.connection.execute(query, (phase, optimizer)).fetchone()
+
+    def ended(self, phase: str, optimizer: str) -> list[tuple[Key, str, float | None]]:
+        """Key, status and final metric of an optimizer's runs in a phase, in the order of the keys."""
+        query = f"SELECT {COLUMNS}, status, final FROM runs WHERE phase = ? AND optimizer = ? ORDER BY {COLUMNS}"
+        rows = self.connection.execute(query, (phase, optimizer))
+        return [(Key(*row[:-2]), row[-2], row[-1]) for row in rows]
+
+    def result(self, key: Key) -> tuple[str, float | None] | None:
+        """Status and final metric of a run; None where it has not ended."""
+        return self.connection.execute(f"SELECT status, final FROM runs WHERE {IS_KEY}", key).fetchone()
+
+    def all_ended(self) -> list[tuple[Key, str, float | None]]:
+        """Key, status and final metric of every run, in the order in which they ended."""
+        rows = self.connection.execute(f"SELECT {COLUMNS}, status, final FROM runs ORDER BY id")
+        return [(Key(*row[:-2]), row[-2], row[-1]) for row in rows]
+
+    def rising_curves(self, candidate: Candidate, steps: int) -> list[RisingCurve]:
+        """The runs with a rising rate."""
+        rates, curves = rising_rates(candidate.centre, steps), []
+        query = "SELECT id, seed FROM runs WHERE phase = ? AND optimizer = ? ORDER BY seed"
+        for run, seed in self.connection.execute(query, (RANGE, candidate.name)).fetchall():
+            rows = self.connection.execute("SELECT loss FROM curve WHERE run = ? ORDER BY step", (run,))
+            losses = [math.nan if loss is None else loss for (loss,) in rows]
+            curves.append(RisingCurve(seed, rates[: len(losses)], losses))
+        return curves
+
+    def runs(self) -> polars.DataFrame:
+        """One row for each run."""
+        return self._frame("SELECT * FROM runs ORDER BY id")
+
+    def curves(self) -> polars.DataFrame:
+        """Training losses and metrics, one row for each value; the training loss is named `train_loss`."""
+        return self._frame(
+            f"SELECT run, {COLUMNS}, step, curve.seconds, 'train_loss' AS name, loss AS value"
+            " FROM curve JOIN runs ON runs.id = run"
+            f" UNION ALL SELECT run, {COLUMNS}, step, metrics.seconds, name, value"
+            " FROM metrics JOIN runs ON runs.id = run ORDER BY run, name, step"
+        )
+
+    def _frame(self, query: str) -> polars.DataFrame:
+        import polars
+
+        cursor = self.connection.execute(query)
+        columns = [column[0] for column in cursor.description]
+        texts = {"phase", "optimizer", "settings", "status", "reason", "finished", "name"}
+        whole = {"id", "run", "seed", "steps", "step"}
+        types = {
+            name: polars.String if name in texts else polars.Int64 if name in whole else polars.Float64
+            for name in columns
+        }
+        return polars.DataFrame(cursor.fetchall(), schema=types, orient="row")
+
+
+def _lock(folder: Path) -> sqlite3.Connection:
+    """A second database, locked exclusively while there is a writer.
+
+    The system releases the lock however the process ends, on every platform; a file with a process id stays.
+    """
+    with _explained(folder):
+        lock = sqlite3.connect(folder / f"{DATABASE}.lock", timeout=0.2, isolation_level=None)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if "locked" not in str(error):
+            raise WorkbenchError(f"{folder} cannot be written ({error}); choose another folder with --out.") from None
+        raise WorkbenchError(
+            f"Another process is writing to {folder}; wait for it to end, or choose another folder with --out."
+        ) from None
+    return lock
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn errors of the database into a WorkbenchError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise WorkbenchError(
+            f"The record in {folder} could not be written ({error}); the runs before are kept. "
+            "Make room or give permission, and repeat the same command."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise WorkbenchError(
+            f"{folder / DATABASE} is not a study of this workbench ({error}); choose another folder."
+        ) from error

@@ -1,0 +1,1 @@
+"""Whole studies: a comparison of optimizers, and a learning-rate range test."""

@@ -1,0 +1,110 @@
+"""`compare`: checks the arguments of a comparison, and makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from steepest.workbench import executors
+from steepest.workbench.errors import UsageError
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
+from steepest.workbench.model.plan import parsed_rates
+from steepest.workbench.model.schedules import CONSTANT
+from steepest.workbench.problems import comparison_defaults
+from steepest.workbench.progress.watcher import Watcher
+from steepest.workbench.search.budget import parsed_budget
+from steepest.workbench.study.comparison import Comparison
+from steepest.workbench.study.study import Study
+from steepest.workbench.task import TaskFunction
+from steepest.workbench.training.recipe import Recipe
+from steepest.workbench.training.trainer import Trainer
+
+BUDGET, SEEDS = "trials=16", 5
+
+
+def compare(
+    task: str | TaskFunction,
+    optimizers: Sequence[str | Candidate | Callable[..., Any]] | None = None,
+    budget: str | int | None = None,
+    seeds: int | None = None,
+    *,
+    schedules: str | Sequence[str] = CONSTANT,
+    rates: str | Sequence[float] | None = None,
+    steps: int | None = None,
+    metric: str | None = None,
+    higher_is_better: bool | None = None,
+    controls: bool = True,
+    seed: int = 0,
+    workers: int = 1,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    command: Sequence[str] = (),
+    watcher: Watcher | None = None,
+) -> Comparison:
+    """Compare optimizers on a task; continue what is in the folder, if it is the same study.
+
+    Args:
+        task: A built-in problem's name, `FILE.py:function`, or a function `task(seed)` that returns a `Task`.
+        optimizers: Names (ours, `torch.NAME`, `FILE.py:NAME`), optimizer classes, rules, or `Candidate`s.
+        budget: Of the search of each optimizer: `trials=16`, `steps=1e6` or `time=2h`.
+        seeds: The number of fresh seeds for the best two settings of each.
+        schedules: Of the rate: constant, linear, cosine, warmup-cosine, wsd, one-cycle, inverse-sqrt.  Every optimizer
+            is tried with each of them.
+        rates: To try with every optimizer, in place of a search: numbers, or LOWEST:HIGHEST:COUNT.
+        steps: Length of a run; the task's own if None.
+        metric: The number that decides, of those that the task's `evaluate` gives; the task's own if None.
+        higher_is_better: The direction of `metric`.
+        controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.
+        seed: Of the search; the fresh seeds follow it.  The same seed gives the same numbers.
+        workers: Processes that train at the same time.
+        out: The folder; `runs/` and the task's name if None.
+        fresh: Start over, discarding the study in the folder.
+        command: What the user typed, for the manifest and for the line that says how to continue.
+        watcher: Is told how the study gets on.
+
+    Raises:
+        UsageError: An argument cannot be used.
+        TaskError: The task raised.  The runs before are kept.
+        WorkbenchError: The folder cannot be used.
+        Interrupted: Ctrl-C or SIGTERM.  Everything is saved.
+    """
+    if rates is not None and budget is not None:
+        raise UsageError(f"The rates say already how many trials there are; leave out the budget {budget!r}.")
+    if metric is None and higher_is_better is not None:
+        raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
+    search_budget = parsed_budget(BUDGET if budget is None else budget)
+    _check(seeds=seeds, steps=steps, seed=seed, workers=workers)
+    executor = executors.start(workers)
+    try:
+        defaults = comparison_defaults(task)
+        if rates is None and budget is None:
+            rates = defaults.get("rates")
+        chosen = defaults.get("optimizers", DEFAULT_OPTIMIZERS) if optimizers is None else optimizers
+        choose(chosen)
+        trainer = Trainer(Recipe(task, chosen, schedules, steps, controls, metric, higher_is_better), seed)
+        executor.prepare(trainer)
+        study = Study(
+            trainer,
+            search_budget,
+            parsed_rates(rates),
+            defaults.get("seeds", SEEDS) if seeds is None else seeds,
+            watcher=watcher or Watcher(),
+            command=command,
+            out=out,
+        )
+        return study.conduct(executor, fresh)
+    finally:
+        executor.close()
+
+
+def _check(seeds: int | None, steps: int | None, seed: int, workers: int) -> None:
+    if seeds is not None and seeds < 1:
+        raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
+    if steps is not None and steps < 1:
+        raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
+    if seed < 0:
+        raise UsageError(f"seed={seed} cannot seed a generator; give 0 or more.")
+    if workers < 1:
+        raise UsageError(f"workers={workers} trains nothing; give at least 1.")

@@ -1,0 +1,142 @@
+"""The stages of a comparison: which runs come when, as a function of the plan and of what the record holds.
+
+1. Range test: three runs of each optimizer with a rising rate say where its range of rates is centred.
+2. Search: settings within it, the same number for every optimizer, all with one seed; and a run of an optimizer that
+   does nothing.
+3. Fresh seeds: the best two settings of each optimizer, and its usual rate untuned.  Within a seed every optimizer
+   starts from the same initialisation and sees the data in the same order, so that differences are taken in pairs.
+4. Diagnosis: the best setting once more, and the lowest rate above it that failed, with measurements of every layer.
+
+The seed of the search never enters an estimate: a run that was chosen because it was the best flatters its setting.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from steepest.workbench.analysis import range_test, selection
+from steepest.workbench.model import rising
+from steepest.workbench.model.candidate import Candidate, Dimension
+from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, RANGE, SEARCH, USUAL_RATE, Key
+from steepest.workbench.model.plan import Plan
+from steepest.workbench.search.budget import Budget
+from steepest.workbench.search.sampler import GivenRates, MakeSampler, Sampler
+from steepest.workbench.search.space import SearchSpace
+from steepest.workbench.store.record import Record
+from steepest.workbench.study.candidate_search import CandidateSearch
+
+
+class Stages:
+    """What is to be run, in order.
+
+    Args:
+        plan: Of the study.
+        budget: Of each optimizer's search.
+        candidates: The optimizers, the reference among them.
+        record: Holds what has been run.
+        make_sampler: Makes the sampler of each optimizer's search.
+    """
+
+    def __init__(
+        self, plan: Plan, budget: Budget, candidates: Sequence[Candidate], record: Record, make_sampler: MakeSampler
+    ) -> None:
+        self.plan, self.budget, self.candidates, self.record = plan, budget, candidates, record
+        self.make_sampler = make_sampler
+
+    def __iter__(self) -> Iterator[Iterator[Key]]:
+        """One stage after the other.  A stage is asked for its runs when those of the stage before have ended."""
+        yield self.ranges()
+        yield self.search()
+        yield self.fresh_seeds()
+        yield self.diagnoses()
+
+    def steps(self, key: Key) -> int:
+        """The length of a run."""
+        return self.rising_steps if key.phase == RANGE else self.plan.steps
+
+    @property
+    def rising_steps(self) -> int:
+        """Of a run with a rising rate, which should cost less than a whole one."""
+        return min(rising.STEPS, max(rising.STEPS // 4, self.plan.steps // 2))
+
+    def ranges(self) -> Iterator[Key]:
+        """Runs with a rising rate; none where the user gave the rates."""
+        if self.plan.rates:
+            return
+        for candidate in self.candidates:
+            for seed in rising.SEEDS:
+                yield Key(RANGE, candidate.name, candidate.centre, self.plan.seed + seed)
+
+    def centre(self, candidate: Candidate) -> float:
+        """The middle of a candidate's bracket; its usual rate where the runs with a rising rate tell nothing."""
+        curves = self.record.rising_curves(candidate, self.rising_steps)
+        found = range_test.bracket(curves) if range_test.agree(curves) else None
+        return candidate.centre if found is None else float(f"{math.sqrt(found.low * found.high):.2g}")
+
+    def trials(self, candidate: Candidate) -> int:
+        """How many settings the budget pays for; an estimate where the budget is time."""
+        if self.plan.rates:
+            return len(self.plan.rates)
+        spent, steps = self.record.cost(RANGE, candidate.name)
+        return self.budget.trials(self.plan.steps, spent / max(1, steps))
+
+    def dimensions(self, candidate: Candidate) -> tuple[Dimension, ...]:
+        """Hyperparameters beside the rate that are searched; none where the user gave the rates."""
+        return () if self.plan.rates else candidate.searched(self.trials(candidate))
+
+    def search(self) -> Iterator[Key]:
+        """The control; then trial by trial, so that an unfinished study has equally many of each optimizer."""
+        if self.plan.controls:
+            yield Key(CONTROL, "nothing", 0.0, self.plan.seed)
+        searches = {one.name: self._search(one) for one in self.candidates}
+        counts = {one.name: self.trials(one) for one in self.candidates}
+        trial = 0
+        while searches:
+            for name in list(searches):
+                key = searches[name].next()
+                spent = self.record.cost(SEARCH, name)[0]
+                if key and (self._goes_on(trial, counts[name], spent) or self.record.interrupted(key) is not None):
+                    yield key
+                else:
+                    del searches[name]
+            trial += 1
+
+    def _goes_on(self, trial: int, trials: int, spent: float) -> bool:
+        return trial < trials if self.plan.rates else self.budget.allows(trial, trials, spent)
+
+    def _search(self, candidate: Candidate) -> CandidateSearch:
+        return CandidateSearch(candidate.name, self._sampler(candidate), self.plan, self.record)
+
+    def _sampler(self, candidate: Candidate) -> Sampler:
+        if self.plan.rates:
+            return GivenRates(self.plan.rates)
+        space = SearchSpace(candidate, self.centre(candidate), self.dimensions(candidate))
+        return self.make_sampler(space, self.plan.seed)
+
+    def fresh_seeds(self) -> Iterator[Key]:
+        """The best two settings of each optimizer, and its usual rate, with seeds that the search did not have."""
+        best = {candidate.name: selection.finalists(self.record, candidate.name) for candidate in self.candidates}
+        for seed in range(self.plan.seed + 1, self.plan.seed + 1 + self.plan.seeds):
+            for candidate in self.candidates:
+                for found in best[candidate.name]:
+                    yield found._replace(phase=FINALISTS, seed=seed)
+                if self.plan.controls:
+                    yield Key(USUAL_RATE, candidate.name, candidate.centre, seed)
+
+    def diagnoses(self) -> Iterator[Key]:
+        """Each optimizer's recommended setting, and the lowest rate above it at which the search failed."""
+        for candidate in self.candidates:
+            best = selection.recommended(self.record, candidate.name)
+            if best is None:
+                continue
+            failing = selection.lowest_failure_above(self.record, best)
+            for key in [best] if failing is None else [best, failing]:
+                yield key._replace(phase=DIAGNOSIS, seed=self.plan.seed + 1)
+
+    def expected(self) -> int:
+        """How many runs there will be, as far as it can be known now."""
+        each = selection.FINALISTS_PER_OPTIMIZER * self.plan.seeds + self.plan.controls * self.plan.seeds + 2
+        ranges = 0 if self.plan.rates else len(rising.SEEDS)
+        trials = sum(self.trials(candidate) for candidate in self.candidates) if self.budget.kind != "time" else 0
+        return trials + len(self.candidates) * (each + ranges) + self.plan.controls

@@ -1,0 +1,178 @@
+"""One comparison: the plan, the record that holds its runs, and the runs that are left to make."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from steepest.workbench.errors import Interrupted, TaskError, WorkbenchError
+from steepest.workbench.executors.executor import Executor
+from steepest.workbench.model.job import Job
+from steepest.workbench.model.key import Key
+from steepest.workbench.model.outcome import INTERRUPTED, Outcome
+from steepest.workbench.model.plan import Plan
+from steepest.workbench.progress.watcher import Watcher
+from steepest.workbench.search import PRUNERS, SAMPLERS
+from steepest.workbench.search.budget import Budget
+from steepest.workbench.store import folder as folders
+from steepest.workbench.store.manifest import manifest
+from steepest.workbench.store.record import Record
+from steepest.workbench.study.comparison import Comparison
+from steepest.workbench.study.reports import write_report
+from steepest.workbench.study.stages import Stages
+from steepest.workbench.study.stop_signals import StopSignals
+from steepest.workbench.study.supervisor import StudySupervisor
+from steepest.workbench.training.trainer import Trainer
+
+
+class Study:
+    """One comparison that is being made.
+
+    Args:
+        trainer: Has the task and the candidates.
+        budget: Of the search of each optimizer.
+        rates: To try in place of a search; none if empty.
+        seeds: The number of fresh seeds.
+        watcher: Is told how the study gets on.
+        command: What the user typed.
+        out: The folder; `runs/` and the task's name if None.
+        sampler: A name in `search.SAMPLERS`.
+        pruner: A name in `search.PRUNERS`.
+
+    Raises:
+        TaskError: The task function raised, or returned something else.
+        UsageError: An argument does not fit the task.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        budget: Budget,
+        rates: tuple[float, ...],
+        seeds: int,
+        *,
+        watcher: Watcher,
+        command: Sequence[str],
+        out: str | Path | None,
+        sampler: str = "quasi-random",
+        pruner: str = "none",
+    ) -> None:
+        self.trainer, self.budget = trainer, budget
+        self.command, self.watcher = list(command), watcher
+        self.make_sampler, self.pruner = SAMPLERS[sampler], PRUNERS[pruner]()
+        task, candidates = trainer.first_task, trainer.candidates
+        self.folder = Path(out) if out is not None else Path("runs") / trainer.source.folder
+        self.plan = Plan(
+            trainer.source.name,
+            [candidate.described() for candidate in candidates],
+            f"{len(rates)} rates" if rates else str(budget),
+            seeds,
+            trainer.steps,
+            task.metric,
+            task.higher_is_better,
+            trainer.seed,
+            rates,
+            trainer.recipe.controls,
+        )
+        budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
+
+    def conduct(self, executor: Executor, fresh: bool = False) -> Comparison:
+        """Make the runs that are left, and write the report.
+
+        Args:
+            executor: Makes the runs.
+            fresh: Whether to delete what the record holds before.
+
+        Raises:
+            TaskError: The task raised, or broke its contract.  The runs before are kept.
+            WorkbenchError: The folder cannot be used, or holds another study.
+            Interrupted: Ctrl-C or SIGTERM.  Everything is saved.
+        """
+        folders.prepare(self.folder)
+        with Record(self.folder, write=True) as record, StopSignals() as signals:
+            if fresh:
+                record.clear()
+            self._check_same_study(record)
+            try:
+                self._make_runs(record, signals, executor)
+            except TaskError as error:
+                record.set(task_failed=True)  # the repaired task may go on with these runs
+                if record.holds_work():
+                    self._say_what_is_kept(error)
+                raise
+            finally:
+                self.watcher.close()
+            return Comparison(self.folder, self.trainer.candidates, write_report(record))
+
+    def _check_same_study(self, record: Record) -> None:
+        """Describe a new study, or check that the stored one is this one."""
+        stored = record.get("plan") if record.holds_work() else None
+        if stored is None:
+            described = manifest(self.plan, self.trainer.candidates, self.command)
+            record.set(plan=asdict(self.plan), manifest=described, digests=[], finished=False)
+        elif difference := self.plan.difference(stored):
+            raise WorkbenchError(
+                f"{self.folder} holds a comparison with {difference}; repeat it as it was to continue it, "
+                "give another folder with --out, or start over with --fresh."
+            )
+        source, task = self.trainer.source, self.trainer.first_task
+        digests = dict.fromkeys([*record.get("digests"), source.digest])
+        edited = len(digests) > len(record.get("digests")) > 0 and ".py:" in source.name
+        if edited and not record.get("task_failed"):
+            raise WorkbenchError(
+                f"{source.name} was edited since the runs in {self.folder}, so these runs are of another task; start "
+                "over with --fresh, or keep both by giving another folder with --out."
+            )
+        record.set(task_failed=False)
+        record.set(digests=list(digests), baseline=task.baseline, target=task.target)
+
+    def _say_what_is_kept(self, error: TaskError) -> None:
+        error.args = (
+            f"{error.args[0]} The runs before are kept in {self.folder}, and the same command, without --fresh, "
+            "continues from there.",
+        )
+
+    def _make_runs(self, record: Record, signals: StopSignals, executor: Executor) -> None:
+        if record.get("finished"):
+            self.watcher.begin(self.plan, len(record.done()), len(record.done()))
+            return
+        trainer, seed = self.trainer, self.plan.seed
+        record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
+        stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler)
+        self._tell_what_is_done(record, stages, executor)
+        supervisor = StudySupervisor(signals.requested, self.watcher, self.pruner, self.plan.higher_is_better)
+        for stage in stages:
+            self._store(record, executor.run(self._jobs(record, stages, stage), supervisor))
+            if signals.requested():
+                raise self._interrupted()
+        executor.close()  # before the report, which can use the cores
+        record.set(finished=True)
+
+    def _tell_what_is_done(self, record: Record, stages: Stages, executor: Executor) -> None:
+        done = record.all_ended()
+        self.watcher.begin(self.plan, stages.expected(), len(done), executor.count)
+        for key, status, final in done:
+            self.watcher.ended(key, status, final, self.plan.higher_is_better)
+
+    def _jobs(self, record: Record, stages: Stages, stage: Iterator[Key]) -> Iterator[Job]:
+        done = record.done()
+        for key in stage:
+            if key not in done:
+                yield Job(key, stages.steps(key), record.interrupted(key), key.phase in self.pruner.phases)
+
+    def _store(self, record: Record, made: Iterator[tuple[Job, Outcome]]) -> None:
+        for job, outcome in made:
+            if outcome.status == INTERRUPTED:
+                if outcome.saved is not None:
+                    record.interrupt(job.key, outcome.saved)
+                continue
+            record.add(job.key, outcome, self.plan.metric)
+            final = outcome.final(self.plan.metric)
+            self.watcher.ended(job.key, outcome.status, final, self.plan.higher_is_better)
+
+    def _interrupted(self) -> Interrupted:
+        words = [word for word in self.command if word != "--fresh"]
+        again = shlex.join(words) if words else "the same call of compare(), without fresh=True"
+        return Interrupted(f"Stopped between two steps; everything is saved in {self.folder}. To go on:\n  {again}")

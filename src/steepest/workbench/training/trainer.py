@@ -1,0 +1,179 @@
+"""Trains the runs of a study, in whichever process they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from steepest.workbench.errors import TaskError
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.job import Job
+from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE
+from steepest.workbench.model.optimizers import NOTHING
+from steepest.workbench.training.recipe import Recipe
+from steepest.workbench.training.task_errors import ReportsTaskErrors
+
+if TYPE_CHECKING:
+    from steepest.workbench.model.outcome import Outcome
+    from steepest.workbench.task import Task
+    from steepest.workbench.training.run import Run
+
+StopRequested = Callable[[], bool]
+AtStep = Callable[[int], None]
+Evaluated = Callable[[int, float], bool]
+
+
+class Trainer:
+    """Trains runs of one task with the candidates of a recipe.
+
+    Args:
+        recipe: What the task and the candidates are made from.
+        seed: For which the task is made first.
+
+    Raises:
+        UsageError: There is no such task.
+    """
+
+    def __init__(self, recipe: Recipe, seed: int) -> None:
+        self.recipe, self.seed = recipe, seed
+        self.source = recipe.source()
+        self.shapes: list[tuple[int, ...]] | None = None
+        self.starts: dict[int, list[float]] = {}
+
+    @cached_property
+    def first_task(self) -> Task:
+        """The task for the first seed, checked.
+
+        Raises:
+            TaskError: The task function raised, or returned something else.
+            UsageError: The task has no such metric, or the direction of the metric is not known.
+        """
+        return self.recipe.first_task(self.source, self.seed)
+
+    @property
+    def steps(self) -> int:
+        """The length of a run."""
+        return self.recipe.steps or self.first_task.steps
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """The optimizers, the reference among them."""
+        return self.recipe.candidates(self.steps)
+
+    def candidate(self, name: str) -> Candidate:
+        """The candidate of that name; the control too."""
+        return next(one for one in [*self.candidates, NOTHING] if one.name == name)
+
+    def warm_up(self, candidate: Candidate, seed: int) -> Mapping[str, int]:
+        """Take two steps, so that the time of no run includes compiling; the bytes of state and of parameters.
+
+        Raises:
+            TaskError: The task raised, or broke its contract.
+        """
+        from steepest.workbench.training.contract import check_first_values
+        from steepest.workbench.training.run import Run
+
+        with ReportsTaskErrors(self.source.name, f"in its first two steps with {candidate.name}"):
+            run = Run(self.task, candidate, candidate.centre, seed, steps=2)
+            trace = run.train().trace
+            check_first_values(run.task, trace)
+        return {
+            "state": _bytes(run.optimizer.state_dict()["state"]),
+            "parameters": _bytes(list(run.model.parameters())),
+        }
+
+    def task(self, seed: int) -> Task:
+        """The task for a seed.
+
+        Raises:
+            TaskError: The shapes of the model depend on the seed, or its values are not those of the time before.
+        """
+        from steepest.workbench.training.contract import checked
+
+        made = checked(self.source.make(seed))
+        shapes = [tuple(p.shape) for p in made.model.parameters()]
+        if self.shapes is None:
+            self.shapes = shapes
+        elif shapes != self.shapes:
+            raise TaskError(
+                f"The model has parameters of shapes {_listed(shapes)} for seed {seed} and had {_listed(self.shapes)} "
+                "before, so the runs would be of different models; let the seed decide values and orders alone."
+            )
+        start = [float(p.detach().double().abs().sum()) for p in made.model.parameters()]
+        if self.starts.setdefault(seed, start) != start:
+            raise TaskError(
+                f"The model begins with other values for seed {seed} than the time before, so a run would go on from "
+                "where another ended, or from a draw of its own; make the model inside the task function, after "
+                "torch.manual_seed(seed)."
+            )
+        return made
+
+    def train(self, job: Job, stop: StopRequested, at_step: AtStep, evaluated: Evaluated) -> Outcome:
+        """The outcome of a run.
+
+        Args:
+            job: The run.
+            stop: Whether to interrupt the run; asked after each step.
+            at_step: Is told of progress.
+            evaluated: Is told of each evaluation; whether to end the run there.
+
+        Raises:
+            TaskError: The task raised, or broke its contract.
+        """
+        with ReportsTaskErrors(self.source.name, f"with {job.key}"):
+            return self._rising(job, stop) if job.key.phase == RANGE else self._run(job).train(stop, at_step, evaluated)
+
+    def _run(self, job: Job) -> Run:
+        from steepest.workbench.training.diagnostics import StepDiagnostics
+        from steepest.workbench.training.run import Run
+
+        key = job.key
+        return Run(
+            self.task,
+            NOTHING if key.phase == CONTROL else self.candidate(key.optimizer),
+            key.rate,
+            key.seed,
+            steps=job.steps,
+            saved=job.saved,
+            settings=key.values,
+            diagnostics=StepDiagnostics() if key.phase == DIAGNOSIS else None,
+        )
+
+    def _rising(self, job: Job, stop: StopRequested) -> Outcome:
+        import time
+
+        from steepest.workbench.model.outcome import INTERRUPTED, TRAINED, Outcome, Trace
+        from steepest.workbench.training.rising_run import rising_run
+
+        started = time.perf_counter()
+        found = rising_run(self.task, self.candidate(job.key.optimizer), job.key.seed, job.steps, stop)
+        seconds = time.perf_counter() - started
+        steps = len(found.losses)
+        points = [(step, seconds * step / steps, loss) for step, loss in enumerate(found.losses, 1)]
+        return Outcome(INTERRUPTED if stop() else TRAINED, "", Trace(steps, seconds, points))
+
+
+def _listed(shapes: Sequence[tuple[int, ...]], most: int = 4) -> str:
+    shown = ", ".join("x".join(map(str, shape)) or "()" for shape in shapes[:most])
+    return shown + (f" and {len(shapes) - most} more" if len(shapes) > most else "")
+
+
+def _bytes(tensors: object) -> int:
+    """The bytes of all tensors in nested containers; shared memory counts once."""
+    import torch
+
+    storages: dict[int, int] = {}
+
+    def visit(part: object) -> None:
+        if isinstance(part, torch.Tensor):
+            storages[part.untyped_storage().data_ptr()] = part.untyped_storage().nbytes()
+        elif isinstance(part, Mapping):
+            for value in part.values():
+                visit(value)
+        elif isinstance(part, list | tuple):
+            for value in part:
+                visit(value)
+
+    visit(tensors)
+    return sum(storages.values())

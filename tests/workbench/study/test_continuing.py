@@ -1,0 +1,113 @@
+"""A study is continued by default, never mixed with another one, and loses nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from steepest.workbench import Comparison, Task, compare
+from steepest.workbench.errors import TaskError, WorkbenchError
+from steepest.workbench.store.record import Record
+from support.study import KEY
+
+Make = Callable[[int], Task]
+
+
+pytestmark = pytest.mark.usefixtures("without_figures")
+
+
+OWN = "def mine(p, g, *, lr=0.1):\n    '''{} of a step.'''\n    p = p - {} * lr * g\n    return p\n"
+
+
+def small(task: Make | str, out: Path, **changes: Any) -> Comparison:
+    arguments: dict[str, Any] = {
+        "optimizers": ["sgd", "adam"],
+        "budget": "trials=3",
+        "seeds": 2,
+        "out": out,
+        "controls": False,
+    }
+    return compare(task, **(arguments | changes))
+
+
+def test_the_same_call_again_runs_nothing(tiny: Make, tmp_path: Path) -> None:
+    before = small(tiny, tmp_path / "study").runs
+    assert small(tiny, tmp_path / "study").runs.equals(before)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"budget": "trials=4"}, "trials=3, not trials=4"),
+        ({"seeds": 3}, "seeds=2, not seeds=3"),
+        ({"steps": 11}, "steps=40, not steps=11"),
+        ({"optimizers": ["sgd"]}, "optimizers=sgd@0.1,adam@0.001, not optimizers=sgd@0.1;"),
+    ],
+)
+def test_a_changed_configuration_is_named(tiny: Make, tmp_path: Path, change: dict, named: str) -> None:
+    runs = small(tiny, tmp_path / "study").runs
+    with pytest.raises(WorkbenchError, match=named) as refused:
+        small(tiny, tmp_path / "study", **change)
+    assert "--fresh" in str(refused.value)
+    with Record(tmp_path / "study") as record:
+        assert record.runs().equals(runs)
+    again = small(tiny, tmp_path / "study", **change, fresh=True)
+    assert again.runs.height == len(set(again.runs.select(KEY).iter_rows()))
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_an_optimizer_that_was_edited_is_another(tiny: Make, tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(OWN.format("Half", 0.5), encoding="utf-8")
+    small(tiny, tmp_path / "study", optimizers=[f"{file}:mine"])
+    small(tiny, tmp_path / "study", optimizers=[f"{file}:mine"])
+    file.write_text(OWN.format("All", 1.0), encoding="utf-8")
+    with pytest.raises(WorkbenchError, match=r"file=\w+, not file=\w+, for Mine"):
+        small(tiny, tmp_path / "study", optimizers=[f"{file}:mine"])
+
+
+def test_fresh_touches_nothing_that_is_not_a_study(tiny: Make, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    for fresh in (False, True):
+        with pytest.raises(WorkbenchError, match="not a study"):
+            small(tiny, tmp_path, fresh=fresh)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_fresh_keeps_other_files_in_a_study(tiny: Make, tmp_path: Path) -> None:
+    small(tiny, tmp_path / "study")
+    (tmp_path / "study" / "notes.txt").write_text("mine", encoding="utf-8")
+    small(tiny, tmp_path / "study", fresh=True)
+    assert (tmp_path / "study" / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_folder_that_cannot_be_made(tiny: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(WorkbenchError, match="is a file"):
+        small(tiny, tmp_path / "file")
+    with pytest.raises(WorkbenchError, match="cannot be written"):
+        small(tiny, tmp_path / "file" / "below")
+
+
+def test_a_task_that_raises_half_way_loses_nothing(tiny: Make, tmp_path: Path) -> None:
+    broken = True
+
+    def task(seed: int) -> Task:
+        if broken and seed == 4:
+            raise KeyError("the user's own mistake")
+        return tiny(seed)
+
+    with pytest.raises(TaskError, match="seed 4") as raised:
+        small(task, tmp_path / "study", seeds=4)
+    assert "own mistake" in raised.value.details
+    assert "workbench/training/run.py" not in raised.value.details
+    assert "workbench/study/study.py" not in raised.value.details
+    with Record(tmp_path / "study") as record:
+        kept = record.runs()
+    assert kept.height == 6 + 6 + 3 * 2 * 2  # rising runs, trials, three of the four fresh seeds
+    broken = False
+    finished = small(task, tmp_path / "study", seeds=4).runs
+    assert finished.filter(pl.col("phase") == "finalists").height == 4 * 2 * 2
+    assert finished[: kept.height].equals(kept)

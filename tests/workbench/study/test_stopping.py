@@ -1,0 +1,84 @@
+"""A study that is stopped by a signal, or killed, continues where it was."""
+
+import os
+import signal
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from steepest.workbench import compare
+from steepest.workbench.store.record import Record
+from support.study import OPTIONS, PATIENCE, SLOW, intact, launch, results, wait_for, write_task
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A task file, and beside it the folder of an undisturbed study."""
+    folder = tmp_path_factory.mktemp("slow")
+    write_task(folder)
+    compare(f"{folder / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=folder / "undisturbed", controls=False)
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_same_command_goes_on(slow: Path, tmp_path: Path, number: signal.Signals) -> None:
+    out = tmp_path / "study"
+    process = launch(slow, out)
+    wait_for(process, out, 8)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert f"steepest compare {slow / 'slow.py'}:task {' '.join(OPTIONS)} --out {out}" in errors
+    assert "Traceback" not in errors
+    assert intact(out)
+    with Record(out) as record:
+        assert "finalists" not in set(record.runs()["phase"])
+        assert record._frame("SELECT phase, optimizer, rate, settings, seed FROM interrupted").height == 1
+    process = launch(slow, out)
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert "report" in output
+    assert results(out).equals(results(slow / "undisturbed"))
+
+
+def test_a_killed_process_loses_at_most_the_run_under_way(slow: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    for runs in (2, 9):
+        process = launch(slow, out)
+        wait_for(process, out, runs)
+        process.kill()
+        process.communicate()
+        assert intact(out)
+        with Record(out) as record:
+            assert record.runs().height >= runs
+    compare(f"{slow / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out, controls=False)
+    assert results(out).equals(results(slow / "undisturbed"))
+
+
+def test_the_second_signal_aborts_at_once(tmp_path: Path) -> None:
+    stuck = textwrap.dedent(SLOW).replace("time.sleep(0.001)", "time.sleep(stuck())")
+    stuck += textwrap.dedent(f"""
+        from pathlib import Path
+        calls = []
+
+        def stuck():
+            calls.append(0)
+            if len(calls) <= 300:
+                return 0
+            Path({str(tmp_path / "in_the_step")!r}).touch()
+            return 60
+    """)
+    (tmp_path / "slow.py").write_text(stuck, encoding="utf-8")
+    process = launch(tmp_path, tmp_path / "study")
+    limit = time.monotonic() + PATIENCE
+    while not (tmp_path / "in_the_step").exists() and time.monotonic() < limit:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "at once" in errors
