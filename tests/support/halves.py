@@ -53,7 +53,7 @@ class Halves(Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        unwrapped = torch.utils._pytree.tree_map_only(Halves, Halves.whole, args)
+        unwrapped = tuple(one.whole() if isinstance(one, Halves) else one for one in args)
         result = function(*unwrapped, **(kwargs or {}))
         if function._schema.is_mutable and isinstance(args[0], Halves):
             args[0].fill_with(unwrapped[0])

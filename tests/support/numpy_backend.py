@@ -128,7 +128,9 @@ def _number(address: int, is_double: bool) -> Any:
 def _cells(address: int, count: int, size: int) -> np.ndarray:
     """The bits of so many elements of so many bytes."""
     kind = {2: np.uint16, 4: np.uint32, 8: np.uint64}[size]
-    return np.frombuffer((ctypes.c_char * (count * size)).from_address(address), kind) if count else np.empty(0, kind)
+    if not count:
+        return np.empty(0, kind)
+    return np.ctypeslib.as_array((ctypes.c_ubyte * (count * size)).from_address(address)).view(kind)
 
 
 def _places(row: Row) -> Any:
