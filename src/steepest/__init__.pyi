@@ -23,6 +23,7 @@ from steepest.torch import Adagrad as Adagrad
 from steepest.torch import Adam as Adam
 from steepest.torch import AdamW as AdamW
 from steepest.torch import Adamax as Adamax
+from steepest.torch import Adan as Adan
 from steepest.torch import LBFGS as LBFGS
 from steepest.torch import Lion as Lion
 from steepest.torch import Muon as Muon
@@ -35,6 +36,6 @@ from steepest.torch import SparseAdam as SparseAdam
 from steepest.torch import functional as functional
 from steepest.torch import optimizer as optimizer
 
-__all__ = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SGD", "SparseAdam", "functional", "lr_scheduler", "optimizer"]
+__all__ = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "LBFGS", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SGD", "SparseAdam", "functional", "lr_scheduler", "optimizer"]
 __version__: str
 _MODULES: tuple[str, ...]

@@ -10,7 +10,7 @@ from steepest.schedules import Schedule
 from steepest.torch.base import RuleOptimizer as RuleOptimizer
 from steepest.torch.functional import functional as functional
 
-__all__ = ["LBFGS", "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "RuleOptimizer", "functional", "optimizer"]
+__all__ = ["LBFGS", "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "RuleOptimizer", "functional", "optimizer"]
 
 class LBFGS(Optimizer):
     def __init__(
@@ -134,6 +134,22 @@ class Adamax(RuleOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
         capturable: bool = False,
+    ) -> None: ...
+
+class Adan(RuleOptimizer):
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Schedule = 0.001,
+        betas: tuple = (0.98, 0.92, 0.99),
+        eps: float | Schedule = 1e-08,
+        weight_decay: float | Schedule = 0.0,
+        *,
+        foreach: Any = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: Any = None,
     ) -> None: ...
 
 class Lion(RuleOptimizer):

@@ -57,7 +57,7 @@ OPERATIONS = {
     "maximum": _larger,
     "minimum": _smaller,
 }
-"""Operation -> its spelling in a kernel; others are called by their name, which `_names` explains to the compiler."""
+"""Operation -> its spelling in a kernel; any other is the function of that name in Python's `math`."""
 
 
 def arithmetic(storages: Sequence[str]) -> str:
@@ -159,7 +159,8 @@ def _names(program: Program, storages: tuple[str, ...]) -> Mapping[str, Any]:
     real = arithmetic(storages)
     arrays = dict(zip(program.arrays, storages, strict=True))
     number = precision.NUMBA[real]
-    names: dict[str, Any] = {"sqrt": precision.square_root(real), "exp": math.exp, "log": math.log}
+    names: dict[str, Any] = {name: getattr(math, name) for name in program.operations - OPERATIONS.keys()}
+    names |= {"sqrt": precision.square_root(real)}  # `math.sqrt` would call C for the last elements of a loop
     scalar_row_size = (8 if real == "float64" else 4) * (1 + len(program.slots))
     names |= {"real_": number, "one_": number(1), "zero_": number(0), "scalar_row_size_": scalar_row_size}
     names |= {"load_int64_": precision.load_int64, "fetch_add_": precision.fetch_add}
