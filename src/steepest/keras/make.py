@@ -13,14 +13,20 @@ from steepest.rule import Rule, RuleError, read
 
 @functools.cache
 def optimizer(rule: Callable[..., Any]) -> type[Any]:
-    """The Keras optimizer class of a rule.
+    """Make the Keras optimizer class of a rule.
 
-    rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own; `lr`, or `learning_rate`,
-    is what Keras sets and schedules.
-    Arguments of the class: `learning_rate`, the other hyperparameters, and those of every Keras optimizer.
     To load a model that was compiled with it, make the class first, or give it to `load_model` in `custom_objects`.
-    Raises RuleError for what is no rule, a rule of whole tensors, or the second rule of its name in its module: models
-    are saved with that name.
+
+    Args:
+        rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own.  Its `lr`, or
+            `learning_rate`, is the rate that Keras sets and schedules.
+
+    Returns:
+        A class whose arguments are `learning_rate`, the other hyperparameters, and those of every Keras optimizer.
+
+    Raises:
+        RuleError: The function is not a rule, is a rule of whole tensors, or is the second rule of its name in its
+            module: models are saved with that name.
     """
     return made(rule, "".join(part.capitalize() for part in read(rule).name.split("_")), rule.__module__)
 
@@ -31,7 +37,7 @@ def _documentation(rule: Rule, called: Mapping[str, str]) -> str:
 
 
 def made(rule: Callable[..., Any], name: str, module: str, **contents: Any) -> type[Any]:
-    """The same under another name.  contents: of the class; `defaults` are other defaults of Keras's own arguments."""
+    """Make the class under another name.  contents: of the class; `defaults` are those of Keras's own arguments."""
     stated = read(rule)
     if not stated.elementwise:
         raise RuleError(

@@ -1,4 +1,4 @@
-"""Schedules made of schedules."""
+"""Schedules that are made from other schedules."""
 
 import math
 from bisect import bisect_right
@@ -21,7 +21,9 @@ def _check_schedule(what: str, value: Any) -> None:
 class sequence(Schedule):  # noqa: N801
     """One schedule after the other, each counting from its own 0.
 
-    milestones: the steps at which the second, third, ... begin.
+    Args:
+        schedules: The schedules in their order.
+        milestones: The steps at which the second, third, ... begin.
     """
 
     schedules: Sequence[Schedule]
@@ -44,7 +46,7 @@ class sequence(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int | None:
-        """Where the last one ends."""
+        """The step at which the last schedule ends."""
         last = self.schedules[-1].length
         return None if last is None else last + (self.milestones[-1] if self.milestones else 0)
 
@@ -67,7 +69,11 @@ class sequence(Schedule):  # noqa: N801
 
 
 class product(Schedule):  # noqa: N801
-    """The values of all parts, multiplied; numbers among them are factors."""
+    """The product of several schedules; their order does not matter.
+
+    Args:
+        *parts: Schedules and numbers, at least one schedule among them.
+    """
 
     def __init__(self, *parts: Any) -> None:
         schedules: list[Schedule] = []
@@ -86,7 +92,7 @@ class product(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int | None:
-        """The longest of them."""
+        """The length of the longest part; None if one never ends."""
         lengths = [schedule.length for schedule in self.schedules]
         return max((length for length in lengths if length), default=0) if None not in lengths else None
 
@@ -110,7 +116,7 @@ class product(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class shifted(Schedule):  # noqa: N801
-    """A schedule so many steps later; earlier if negative."""
+    """A schedule that runs some steps later; earlier if negative."""
 
     schedule: Schedule
     steps: int
@@ -121,7 +127,7 @@ class shifted(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int | None:
-        """That of the schedule, as much longer."""
+        """The length of the schedule plus the shift."""
         return None if self.schedule.length is None else max(self.schedule.length + self.steps, 0)
 
     def _at(self, step: Any, lib: Any) -> Any:
@@ -146,7 +152,7 @@ class clipped(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int | None:
-        """That of the schedule."""
+        """The length of the schedule."""
         return self.schedule.length
 
     def _at(self, step: Any, lib: Any) -> Any:
@@ -159,9 +165,11 @@ class clipped(Schedule):  # noqa: N801
 
 @dataclass(frozen=True)
 class warmup:  # noqa: N801
-    """A straight line to whatever follows: `warmup(100).then(cosine(3e-4, 1000))`.
+    """A straight line to the schedule that follows: `warmup(100).then(cosine(3e-4, 1000))`.
 
-    start: where it begins, as a part of the first value of what follows.
+    Args:
+        steps: The length of the line.
+        start: Where it begins, as a fraction of the first value of the schedule that follows.
     """
 
     steps: int
@@ -172,13 +180,17 @@ class warmup:  # noqa: N801
         checks.number("start", self.start)
 
     def then(self, following: Schedule) -> Schedule:
-        """The line, then the following schedule from its own 0."""
+        """Make the schedule: the line, then another schedule, which counts from its own 0.
+
+        Args:
+            following: The schedule that the line leads to.
+        """
         _check_schedule("What follows the warmup", following)
         first = following(0)
         return linear(self.start * first, first, self.steps).then(following)
 
     def __call__(self, step: Any) -> Any:
-        """Nothing: it has no value yet (TypeError)."""
+        """Raise TypeError: a warmup has no values before it is told what follows."""
         raise TypeError(f"{self!r} does not know where it leads. Say it: `warmup({self.steps}).then(constant(1e-3))`.")
 
 

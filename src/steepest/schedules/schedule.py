@@ -10,24 +10,35 @@ from steepest.schedules.numbers import Python, library_of
 class Schedule:
     """A plain value that says what a hyperparameter is at each step: `schedule(step)`.
 
-    It has no state, so it can be drawn, compared, pickled, nested, and resumed from a number.  Steps count from 0;
-    before that it is what it is at 0.  One that is over after some steps says so (`length`), and stays as it is then.
+    It has no state, so it can be drawn, compared, pickled, nested, and resumed from a number.  Steps count from 0; a
+    negative step has the value of step 0.  A schedule that ends has a `length`, and keeps its last value from then on.
 
-    >>> from steepest import schedules
-    >>> rate = schedules.cosine(3e-4, steps=1000).warmup(100)
-    >>> rate
-    linear(0.0, 0.0003, 100).then(cosine(0.0003, 1000))
-    >>> [round(rate(step), 6) for step in (50, 100, 600, 1100)]
-    [0.00015, 0.0003, 0.00015, 0.0]
+    Examples:
+        >>> from steepest import schedules
+        >>> rate = schedules.cosine(3e-4, steps=1000).warmup(100)
+        >>> rate
+        linear(0.0, 0.0003, 100).then(cosine(0.0003, 1000))
+        >>> [round(rate(step), 6) for step in (50, 100, 600, 1100)]
+        [0.00015, 0.0003, 0.00015, 0.0]
     """
 
     @property
     def length(self) -> int | None:
-        """Steps after which it stays as it is; None if it never does."""
+        """The number of steps after which the value stays the same; None if it never does."""
         return None
 
     def __call__(self, step: Any) -> Any:
-        """The value at a step: a number, or an array of steps of NumPy, torch or JAX."""
+        """Compute the value at a step.
+
+        Args:
+            step: A number, or an array of numbers of NumPy, torch, JAX or TensorFlow, of any shape.
+
+        Returns:
+            A number, or an array of the same shape.
+
+        Raises:
+            TypeError: The step is not a number.
+        """
         if type(step) is int:
             return self._at(step if step > 0 else 0, Python)
         library, steps = library_of(step)
@@ -37,9 +48,14 @@ class Schedule:
         raise NotImplementedError
 
     def then(self, following: "Schedule", at: int | None = None) -> "Schedule":
-        """This one up to a step, from there on the following, which counts from its own 0.
+        """Follow this schedule by another one, which counts its steps from its own 0.
 
-        at: that step; where this one ends, unless it is given.
+        Args:
+            following: The schedule that comes after this one.
+            at: The step at which it begins; the end of this schedule if None.
+
+        Raises:
+            ValueError: This schedule never ends, and `at` is None.
         """
         from steepest.schedules.operations import sequence
 
@@ -58,25 +74,43 @@ class Schedule:
     __rmul__ = __mul__
 
     def scale(self, factor: float) -> "Schedule":
-        """Everywhere so many times as much."""
+        """Multiply every value.
+
+        Args:
+            factor: What each value is multiplied by.
+        """
         return self * factor
 
     def shift(self, steps: int) -> "Schedule":
-        """The same so many steps later, earlier if negative."""
+        """Move the schedule in time.
+
+        Args:
+            steps: How many steps later it runs; earlier if negative.
+        """
         from steepest.schedules.operations import shifted
 
         return shifted(self, steps)
 
     def clip(self, low: float = -math.inf, high: float = math.inf) -> "Schedule":
-        """Never below low, never above high."""
+        """Limit the values.
+
+        Args:
+            low: The smallest value.
+            high: The largest value.
+
+        Raises:
+            ValueError: `low` is above `high`.
+        """
         from steepest.schedules.operations import clipped
 
         return clipped(self, low, high)
 
     def warmup(self, steps: int, start: float = 0.0) -> "Schedule":
-        """A straight line to its first value, then itself.
+        """Put a straight line to the first value before this schedule.
 
-        start: where the line begins, as a part of that value.
+        Args:
+            steps: The steps of the line.
+            start: Where the line begins, as a fraction of the first value.
         """
         from steepest.schedules.operations import warmup
 
@@ -87,7 +121,7 @@ class Schedule:
 
 
 def _arguments(schedule: Any) -> list[str]:
-    """What one would write to make it again: defaults are left out, and what stands behind one has its name."""
+    """The arguments that make the same schedule; defaults are left out, and arguments after one are written by name."""
     written, by_name = [], False
     for field in (one for one in dataclasses.fields(schedule) if one.repr):
         value = getattr(schedule, field.name)
