@@ -87,20 +87,25 @@ def _made(name: str, value: Any, module: str) -> griffe.Object:
 
 
 def _function(name: str, value: Any) -> griffe.Function:
-    parameters = inspect.signature(value).parameters.values()
-    return griffe.Function(name, parameters=griffe.Parameters(*map(_parameter, parameters)))
+    signature = inspect.signature(value)
+    typed = not hasattr(value, "__wrapped__")  # optax's types of numbers are unions of eight lines
+    parameters = (_parameter(one, typed) for one in signature.parameters.values())
+    returns = _annotation(signature.return_annotation) if typed and not inspect.isclass(value) else None
+    return griffe.Function(name, parameters=griffe.Parameters(*parameters), returns=returns)
 
 
-def _parameter(one: inspect.Parameter) -> griffe.Parameter:
-    """Written as in a source: numbers without zeros in their exponent, annotations without quotes."""
-    default = None if one.default is one.empty else repr(one.default).replace("e-0", "e-")
-    return griffe.Parameter(one.name, annotation=_annotation(one), kind=_KINDS[one.kind], default=default)
+def _parameter(one: inspect.Parameter, typed: bool) -> griffe.Parameter:
+    default = None if one.default is one.empty else repr(one.default)
+    annotation = _annotation(one.annotation) if typed else None
+    return griffe.Parameter(one.name, annotation=annotation, kind=_KINDS[one.kind], default=default)
 
 
-def _annotation(one: inspect.Parameter) -> str | None:
-    if one.annotation is one.empty:
+def _annotation(stated: Any) -> str | None:
+    """A type as a source has it: without quotes, and without the modules of Python's own names."""
+    if stated is inspect.Parameter.empty:
         return None
-    return one.annotation if isinstance(one.annotation, str) else inspect.formatannotation(one.annotation)
+    written = stated if isinstance(stated, str) else inspect.formatannotation(stated)
+    return written.replace("collections.abc.", "").replace("typing.", "")
 
 
 def _docstring(name: str, value: Any, module: str) -> str:

@@ -1,7 +1,7 @@
 """The rules as Keras optimizers: `from steepest.keras import Adam` in place of `from keras.optimizers import Adam`.
 
 Arguments, defaults, results and saved state are Keras's, on every backend; on torch's, with tensors of the CPU, the
-step is one kernel.  `optimizer(rule)` makes one of any rule.  Every other name is that of keras.optimizers.
+step is one kernel.  `optimizer(rule)` makes a class from any rule.  Every other name is that of keras.optimizers.
 """
 
 from typing import Any

@@ -33,7 +33,7 @@ def optimizer(rule: Callable[..., Any]) -> type[Any]:
 
 def _documentation(rule: Rule, called: Mapping[str, str]) -> str:
     kept = ", ".join(called.get(name, name) for name in rule.state) or "none"
-    return f"{rule.doc}\n\nArguments as in its signature; variables for each of the model's: {kept}."
+    return f"{rule.doc}\n\nArguments as in its signature; variables for each weight of the model: {kept}."
 
 
 def made(rule: Callable[..., Any], name: str, module: str, **contents: Any) -> type[Any]:
