@@ -30,8 +30,8 @@ HAVE_PAGES_OF_THEIR_OWN = {"steepest"}
 _INTRODUCTION = """\
 # API reference
 
-Every public name, from its signature and its docstring, with its source below it.
-[The optimizers](../optimizers/index.md) have pages of their own.
+Every public name, from its signature and its docstring. Functions and classes show their source, except those that are
+made from a rule when their module is imported. [The optimizers](../optimizers/index.md) have pages of their own.
 """
 
 _OF_THE_MODULE = """\
