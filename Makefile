@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= digits-mlp
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test test-torch check bench docs clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -22,6 +22,20 @@ demo: .venv/user            ## train four optimizers on real data and write a re
 test: .venv/developer       ## the whole suite
 	$(BIN)/python -m pytest
 
+# With another version of torch, in an environment of its own: a build for CUDA may take 6 GB of the disk.
+OTHER := .venv-torch-$(TORCH)
+
+$(OTHER)/ready: pyproject.toml constraints.txt
+	@test -n "$(TORCH)" || { echo "Say which torch: make test-torch TORCH=2.14.1"; exit 2; }
+	$(PYTHON) -m venv $(OTHER)
+	grep -v '^torch==' constraints.txt > $(OTHER)/constraints.txt
+	$(OTHER)/bin/pip install --quiet --no-cache-dir --constraint $(OTHER)/constraints.txt torch==$(TORCH) \
+	  --editable . pytest pytest-timeout hypothesis expecttest
+	@touch $@
+
+test-torch: $(OTHER)/ready       ## what depends on torch, with another version: make test-torch TORCH=2.14.1
+	$(OTHER)/bin/python -m pytest tests/torch tests/lr_scheduler tests/schedules tests/kernels
+
 check: .venv/developer      ## everything that CI looks at beside the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -37,4 +51,4 @@ docs: .venv/developer
 	$(BIN)/mkdocs serve
 
 clean:
-	rm -rf .venv site runs
+	rm -rf .venv .venv-torch-* site runs

@@ -8,7 +8,7 @@ import torch
 import steepest
 from benchmarks.shapes import MODELS
 from benchmarks.timing import in_turn, ms, ratio, stepper
-from steepest.program import program
+from steepest.compiler.program import program
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "SGD": ("SGD", {"lr": 1e-3}),

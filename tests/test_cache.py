@@ -10,11 +10,11 @@ import torch
 
 import steepest
 from steepest import cache
-from steepest.kernels import native
+from steepest.kernels.cpu import native
 
 PROGRAM = """
 import sys, torch, steepest
-from steepest.kernels import native
+from steepest.kernels.cpu import native
 p = torch.nn.Parameter(torch.ones(33)); p.grad = torch.ones(33)
 steepest.Adam([p], lr=0.5).step()
 assert abs(p[0].item() - 0.5) < 1e-6 and (p == p[0]).all()

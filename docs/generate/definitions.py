@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
-from steepest.rule import Rule, read
+from steepest.compiler.rule import Rule, read
 
 
 @functools.cache
@@ -20,10 +20,15 @@ def definition(function: FunctionType) -> ast.FunctionDef:
     return found
 
 
-def body(function: FunctionType) -> list[ast.stmt]:
+def body(function: Any) -> list[ast.stmt]:
     """Its lines without the docstring."""
     found = definition(function)
     return found.body[1:] if ast.get_docstring(found) is not None else found.body
+
+
+def called(rule: Rule, call: ast.Call) -> Any:
+    """What the name of a call stands for where the rule is written."""
+    return rule.function.__globals__.get(ast.unparse(call.func))
 
 
 def returned(function: FunctionType) -> ast.expr | None:
@@ -39,8 +44,8 @@ def with_arguments(called: ast.FunctionDef, expression: ast.expr, call: ast.Call
 
 def as_called(helper: FunctionType, rule: Rule) -> list[ast.stmt]:
     """The lines of a function that a rule calls, with the hyperparameters that it is given under their own names."""
-    nodes = (node for statement in rule.body for node in ast.walk(statement))
-    call = next((node for node in nodes if isinstance(node, ast.Call) and rule.called(node) is helper), None)
+    nodes = (node for statement in body(rule.function) for node in ast.walk(statement))
+    call = next((node for node in nodes if isinstance(node, ast.Call) and called(rule, node) is helper), None)
     bound = _bound(definition(helper), call) if call else {}
     named = {name: given for name, given in bound.items() if ast.unparse(given) in rule.hyperparameters}
     return [_Given(named).visit(ast.parse(ast.unparse(line)).body[0]) for line in body(helper)]
@@ -63,23 +68,15 @@ class _Given(ast.NodeTransformer):
 def delegated(rule: Rule) -> tuple[Rule, dict[str, Any]]:
     """The rule whose lines these are, and the switches it is called with: AdamW is Adam with one of them set."""
     fixed: dict[str, Any] = {}
-    while isinstance(last := rule.body[-1], ast.Return) and isinstance(last.value, ast.Call):
+    while isinstance(last := body(rule.function)[-1], ast.Return) and isinstance(last.value, ast.Call):
         given = {k.arg: k.value for k in last.value.keywords if k.arg}
-        rule = read(rule.called(last.value))
+        rule = read(called(rule, last.value))
         unasked = {name: default for name, default in rule.hyperparameters.items() if name not in given}
         constants = {name: value.value for name, value in given.items() if isinstance(value, ast.Constant)}
         passed_on = {name: fixed[value.id] for name, value in given.items()
                      if isinstance(value, ast.Name) and value.id in fixed}  # fmt: skip
         fixed = {**unasked, **constants, **passed_on}
     return rule, fixed
-
-
-def stated_by(rule: Rule) -> list[FunctionType]:
-    """The function of a rule, and the one of its own file that it leaves everything to, with more hyperparameters."""
-    last = rule.body[-1]
-    if isinstance(last, ast.Return) and isinstance(last.value, ast.Call) and ast.unparse(last.value.func)[0] == "_":
-        return [rule.function, rule.called(last.value)]  # type: ignore[list-item]
-    return [rule.function]  # type: ignore[list-item]
 
 
 def chosen(statements: Sequence[ast.stmt], fixed: Mapping[str, Any]) -> list[ast.stmt]:
@@ -108,7 +105,7 @@ def _decided(statements: Sequence[ast.stmt], fixed: Mapping[str, Any]) -> Iterat
 def helpers(rule: Rule) -> list[FunctionType]:
     """The functions of its own module that a rule calls, and those that they call, rules left out."""
     found: dict[str, FunctionType] = {}
-    waiting: list[Any] = stated_by(rule)
+    waiting: list[Any] = [rule.function]
     while waiting:
         function = waiting.pop(0)
         new = [called for called in _called(function) if called.__name__ not in found]

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
-from steepest.rule import Rule
+from steepest.compiler.rule import Rule
 
 from . import elements as el
-from .definitions import as_called, chosen, definition, delegated, helpers, returned
+from .definitions import as_called, body, chosen, definition, delegated, helpers, returned
 from .mathml import Printer
 from .symbols import letter
 
@@ -23,7 +23,7 @@ def formula(rule: Rule) -> str:
     """
     stated, fixed = delegated(rule)
     own = _printer(rule.name, stated.function, rule.hyperparameters)
-    blocks = [block(_lines(own, chosen(stated.body, fixed)))]
+    blocks = [block(_lines(own, chosen(body(stated.function), fixed)))]
     for helper in helpers(stated):
         if returned(helper) is None:
             printer = _printer(rule.name, helper, rule.hyperparameters)

@@ -8,11 +8,11 @@ from typing import Any
 
 import steepest
 from steepest import rules
+from steepest.compiler.rule import Rule, read
 from steepest.ranges import ranges
-from steepest.rule import Rule, read
 
 from . import valley
-from .definitions import helpers, stated_by
+from .definitions import helpers
 from .formula import formula
 from .memory import Memory, memories
 from .words import MEANINGS, RANGES_IN_WORDS, about
@@ -102,7 +102,7 @@ def described(rule_name: str) -> Optimizer:
         cited=tuple(source.strip() for source in cited.rstrip(".").split(";")),
         formula=formula(rule),
         file=file_of(rule.function),
-        source=source(*stated_by(rule), *helpers(rule)),
+        source=source(rule.function, *helpers(rule)),
         memories=tuple(memories(name)),
         paths=valley.searched(name),
     )

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from steepest.lines import none_test
-
 from . import elements as el
 from .definitions import definition, returned, with_arguments
 from .symbols import letter
@@ -164,6 +162,14 @@ class Printer:
         """`reshape`, the only method that rules call."""
         words = {"p.shape": "", "-1": " as matrices"}.get(ast.unparse(arguments[0]), " as one matrix")
         return el.row(self.expression(array), *([el.words(words)] if words else []))
+
+
+def none_test(test: ast.expr) -> tuple[str, bool] | None:
+    """(state, True) for `state is None`, (state, False) for `state is not None`, None for any other test."""
+    match test:
+        case ast.Compare(left=ast.Name(id=state), ops=[ast.Is() | ast.IsNot() as asked]):
+            return state, isinstance(asked, ast.Is)
+    return None
 
 
 def _enclosed(content: str, own: int, binds: int) -> str:

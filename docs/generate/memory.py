@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 import steepest
-from steepest.lines import deciding
-from steepest.program import Program, program
-from steepest.rule import Rule
+from steepest.compiler.branches import deciding
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule
 
 MATRIX, VECTOR = (6, 4), (6,)
 FLOAT = 4
@@ -90,8 +90,7 @@ def _choices(rule: Rule) -> Iterator[dict[str, Any]]:
 
 def moved(lines: Program) -> int:
     """Bytes that a kernel moves for a float32 parameter: it reads every array, and writes those that are assigned."""
-    assigned = {target for target, _ in lines.elements}
-    return FLOAT * (len(["p", "g", *lines.state]) + len(assigned & {"p", *lines.state}))
+    return FLOAT * (len(lines.arrays) + len(lines.written))
 
 
 def _states(name: str, options: Mapping[str, Any]) -> tuple[State, ...]:

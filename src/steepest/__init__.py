@@ -24,7 +24,9 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES or importlib.util.find_spec(f"steepest.{name}"):
         return importlib.import_module(f"steepest.{name}")
     if name in __all__:
-        return getattr(importlib.import_module("steepest.rule" if name == "RuleError" else "steepest.torch"), name)
+        return getattr(
+            importlib.import_module("steepest.compiler.rule" if name == "RuleError" else "steepest.torch"), name
+        )
     if not name.startswith("_"):
         import torch.optim
 

@@ -11,7 +11,7 @@ from steepest import schedules as schedules
 from steepest import testing as testing
 from steepest import torch as torch
 from steepest import workbench as workbench
-from steepest.rule import RuleError as RuleError
+from steepest.compiler.rule import RuleError as RuleError
 from steepest.torch import ASGD as ASGD
 from steepest.torch import Adadelta as Adadelta
 from steepest.torch import Adafactor as Adafactor

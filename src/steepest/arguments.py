@@ -5,8 +5,8 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from steepest.compiler.rule import Rule
 from steepest.ranges import ranges
-from steepest.rule import Rule
 
 _ALSO_CALLED = (
     ("lr", "learning_rate"),

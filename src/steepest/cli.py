@@ -205,7 +205,7 @@ def show(
     if rule == "schedule":
         draw(text, steps, out)
         return
-    from steepest.rule import RuleError
+    from steepest.compiler.rule import RuleError
     from steepest.show import ShowError
     from steepest.show import show as text_of
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from steepest.rule import Rule
+from steepest.compiler.rule import Rule
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from steepest import rules
-from steepest.formula import formula, symbol
-from steepest.program import Program, program
-from steepest.rule import Rule, read
+from steepest.compiler.formula import formula, symbol
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule, read
 
 FORMS = ("summary", "formula", "numba")
 
@@ -48,9 +48,9 @@ def show(name: str, form: str = "summary", options: Sequence[str] = ()) -> str:
     if form == "formula":
         return formula(lines)
     if form == "numba":
-        from steepest.kernels import cpu
+        from steepest.kernels.cpu import codegen
 
-        return cpu.text(lines)
+        return codegen.text(lines)
     return _summary(rule, lines)
 
 

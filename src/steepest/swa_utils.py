@@ -13,6 +13,7 @@ from torch.optim.swa_utils import (
 )
 
 from steepest.torch import skips
+from steepest.torch.internals import is_beginning
 
 __all__ = [
     "SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn",
@@ -29,12 +30,11 @@ class SWALR(torchs.SWALR):
 
     def step(self, epoch: Any = None) -> None:
         """Go to the next epoch, unless GradScaler skipped the step of the optimizer."""
-        if self._is_initial or not self._steps.was_skipped(self.optimizer):
+        if "_steps" not in vars(self) or is_beginning(self):
+            self._steps = skips.Steps(self.optimizer)
             super().step(epoch)
-
-    def _initial_step(self) -> None:
-        self._steps = skips.Steps(self.optimizer)
-        super()._initial_step()
+        elif not self._steps.was_skipped(self.optimizer):
+            super().step(epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """The state as torch's class writes it."""

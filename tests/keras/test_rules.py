@@ -13,9 +13,9 @@ from keras import ops
 
 from steepest import keras as ours
 from steepest import rules, schedules
+from steepest.compiler.rule import RuleError, read
 from steepest.kernels import reference
 from steepest.ops import sqrt
-from steepest.rule import RuleError, read
 
 
 def first_steps_differ(p, g, square_avg, pace, *, lr=1e-2, alpha=0.9, eps=1e-8, weight_decay=0.1):

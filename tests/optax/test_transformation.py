@@ -13,9 +13,9 @@ import torch
 
 import steepest
 from steepest import rules, schedules
+from steepest.compiler.rule import RuleError
 from steepest.ops import sqrt
 from steepest.optax import transformation
-from steepest.rule import RuleError
 
 STEPS = 30
 

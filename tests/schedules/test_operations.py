@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steepest import schedules
 from steepest.schedules import (
     Schedule,
     constant,
@@ -26,6 +27,7 @@ from steepest.schedules import (
     warmup,
     wsd,
 )
+from steepest.schedules.expression import KNOWN
 
 VALUE = st.floats(1e-5, 2.0)
 STEPS = st.integers(2, 60)
@@ -192,3 +194,8 @@ def test_a_text_that_is_no_schedule_says_where(text, words):
     with pytest.raises(ValueError, match="is no schedule") as caught:
         parse(text)
     assert words in str(caught.value)
+
+
+def test_a_text_may_name_every_public_schedule() -> None:
+    """Each file of schedules says what is public in its `__all__`: add it there and in `schedules/__init__.py`."""
+    assert {*KNOWN, "Schedule", "parse"} == {*schedules.__all__}

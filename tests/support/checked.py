@@ -25,7 +25,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from steepest.kernels import cpu, launch, native, precision
+from steepest.kernels.cpu import entries, native, precision
+from steepest.kernels.cpu import step as cpu_step
 from steepest.torch import overlap, plan, sparse
 from steepest.torch.base import RuleOptimizer
 
@@ -95,7 +96,7 @@ class Build:
         self.edit: Callable[[str], str] = lambda text: text
         """What is done to a text before it runs: how a test plants a fault."""
         self._optimizer: Any = None
-        self._launch: Any = None
+        self._prepared: Any = None
         self._copies: list[weakref.ref[Tensor]] = []
         self._slices: weakref.ref[Tensor] | None = None
         self._here = threading.local()
@@ -103,7 +104,7 @@ class Build:
         self._failure: BaseException | None = None
 
     def load(self, name: str, source: str, names: Callable[[], Mapping[str, Any]], *, salt: str = "") -> Any:
-        """Stands in for `steepest.kernels.native.load`."""
+        """Stands in for `steepest.kernels.cpu.native.load`."""
         scope: dict[str, Any] = dict(names()) | {"exp": np.exp, "log": np.log}
         scope |= {word: what.bind(word, self) for word, what in scope.items() if isinstance(what, Access)}
         exec(self.edit(source), scope)
@@ -111,7 +112,7 @@ class Build:
 
     def _call(self, function: Callable[[int], int], arguments: int, *, is_kernel: bool) -> int:
         """An exception cannot pass through C: it is kept, and raised when the step is over."""
-        given = (ctypes.c_int64 * (cpu.ARGUMENTS if is_kernel else 0)).from_address(arguments)
+        given = (ctypes.c_int64 * (entries.ARGUMENTS if is_kernel else 0)).from_address(arguments)
         try:
             self.calls.append(function.__name__)
             self._here.allowed = self._list_memory()
@@ -121,7 +122,7 @@ class Build:
         except BaseException as failure:
             self._failure = self._failure or failure
             if is_kernel:  # let nobody wait for the chunks that are left
-                given[cpu.NEXT_CHUNK] = given[cpu.DONE] = 1 << 60
+                given[entries.NEXT_CHUNK] = given[entries.DONE] = 1 << 60
             return 0
 
     def check(self, word: str, dtype: str, address: int) -> None:
@@ -135,7 +136,7 @@ class Build:
 
     def _list_memory(self) -> dict[str, set[Cell]]:
         allowed: dict[str, set[Cell]] = {"p": set(), "g": set(), "a table": set()}
-        allowed["a table"] |= _cells_of_tables(self._launch)
+        allowed["a table"] |= _cells_of_tables(self._prepared)
         for p in (p for group in self._optimizer.param_groups for p in group["params"]):
             allowed["p"] |= cells(p)
             allowed["g"] |= cells(p.grad)
@@ -159,10 +160,10 @@ class Build:
             if self._failure is not None:
                 raise self._failure
 
-    def run(self, run: Callable[..., int], launched: Any, *arguments: Any) -> int:
-        """Stands in for `Launch.run`."""
-        self._launch = launched
-        return run(launched, *arguments)
+    def run(self, run: Callable[..., int], prepared: Any, *arguments: Any) -> int:
+        """Stands in for `CPUStep.run`."""
+        self._prepared = prepared
+        return run(prepared, *arguments)
 
     def copied(self, laid_out_as: Callable[..., Tensor], *arguments: Any) -> Tensor:
         """Stands in for `laid_out_as`: a copy that is made for a kernel is read by it."""
@@ -196,10 +197,10 @@ def cells(tensor: Any) -> set[Cell]:
     return {(at, dtype) for at in found}
 
 
-def _cells_of_tables(launched: Any) -> set[Cell]:
-    """The elements of every array that a launch keeps."""
+def _cells_of_tables(prepared: Any) -> set[Cell]:
+    """The elements of every array that a prepared step keeps."""
     found: set[Cell] = set()
-    for kept in vars(launched).values():
+    for kept in vars(prepared).values():
         found |= _cells_of_table(kept)
         if type(kept).__module__.startswith("steepest.kernels."):
             found |= _cells_of_tables(kept)
@@ -244,8 +245,8 @@ def build() -> Iterator[Build]:
                 patch.setattr(module, "load", made.load)
         for owner, name, stand_in in (
             (RuleOptimizer, "step", made.step),
-            (launch.Launch, "run", made.run),
-            (launch.Launch, "refuses", made.run),
+            (cpu_step.CPUStep, "run", made.run),
+            (cpu_step.CPUStep, "refuses", made.run),
             (plan, "laid_out_as", made.copied),
             (overlap, "laid_out_as", made.copied),
             (sparse, "laid_out_as", made.copied),

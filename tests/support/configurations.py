@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 import steepest
-from steepest.rule import Rule
+from steepest.compiler.rule import Rule
 from support.lion import Lion
 
 Params = Any

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.lines import numbers
+from steepest.compiler.branches import numbers
 from support.configurations import Configuration
 from support.memory import Guarded, Strides, contiguous
 from support.refusal import in_memory, overlaps_itself

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.program import Program
+from steepest.compiler.program import Program
 
 States = Mapping[Tensor, Mapping[str, Any]]
 

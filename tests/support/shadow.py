@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steepest.compiler.program import Program, program
 from steepest.kernels import reference
-from steepest.program import Program, program
 from support.refusal import in_memory, overlaps_itself, refusal
 
 Group = dict[str, Any]

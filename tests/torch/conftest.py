@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from steepest.lines import numbers
+from steepest.compiler.branches import numbers
 
 
 @pytest.fixture(autouse=True)

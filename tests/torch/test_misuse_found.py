@@ -194,7 +194,7 @@ def test_one_state_for_two_groups_of_different_layouts():
     refresh(p, q)
     optimizer.step()
     held = {id(value) for value in optimizer.state[p].values()}
-    kept = {id(array) for (plan,) in optimizer._plans.values() for kernel in plan.kernels for array in kernel._arrays}
+    kept = {id(array) for (plan,) in optimizer._plans.values() for batch in plan.batches for array in batch._arrays}
     assert kept <= held | {id(p), id(q)}, "no kernel writes to a state that nobody sees"
 
 
@@ -278,7 +278,7 @@ def test_a_sparse_gradient_of_a_parameter_whose_elements_share_memory():
     assert step(optimizer) is not None
 
 
-@pytest.mark.parametrize("module", ["program", "kernels.cpu", "lines", "torch.plan"])
+@pytest.mark.parametrize("module", ["compiler.program", "kernels.cpu.codegen", "compiler.branches", "torch.plan"])
 def test_any_module_can_be_imported_first(module):
     done = subprocess.run(
         [sys.executable, "-c", f"import steepest.{module}"], capture_output=True, text=True, timeout=60, check=False

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import steepest
-from steepest.rule import RuleError
+from steepest.compiler.rule import RuleError
 
 NAMES = ("SGD", "RMSprop", "Adagrad", "Adam", "AdamW")
 P = torch.nn.Parameter

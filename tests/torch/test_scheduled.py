@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import steepest
-from steepest.kernels import native
+from steepest.kernels.cpu import native
 from steepest.schedules import Schedule, constant, cosine, linear, warmup
 from support.nets import loss_of, net, train
 

@@ -3,15 +3,13 @@
 Its weight decay, clipping, averages of weights and accumulation are of its base class, not of a rule.
 """
 
-from steepest.ops import sqrt
+from steepest.ops import abs, maximum, sqrt, where
 from steepest.rules import adadelta as _adadelta
+from steepest.rules import adam as _adam
 from steepest.rules import lion as _lion
 from steepest.rules import nadam as _nadam
 from steepest.rules import sgd as _sgd
-from steepest.rules.adagrad import _adagrad
-from steepest.rules.adam import _adam, _adamax
 from steepest.rules.muon import orthogonal
-from steepest.rules.rmsprop import _rmsprop
 from steepest.tensor_ops import whole
 
 VARIABLES = {
@@ -41,23 +39,28 @@ def sgd(p, g, momentum_buffer, *, learning_rate=0.01, momentum=0.0, nesterov=Fal
 
 
 def rmsprop(
-    p, g, square_avg, momentum_buffer, grad_avg, step,
+    p, g, square_avg, momentum_buffer, grad_avg,
     *, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False,
 ):  # fmt: skip
     """RMSprop with epsilon under the root, and a momentum that is a sum of steps."""
-    return _rmsprop(
-        p, g, square_avg, momentum_buffer, grad_avg, step,
-        lr=learning_rate, alpha=rho, eps=epsilon, momentum=momentum, centered=centered,
-        eps_in_root=True, sums_steps=True,
-    )  # fmt: skip
+    square_avg = rho * square_avg + (1 - rho) * g * g
+    variance = square_avg
+    if centered:
+        grad_avg = rho * grad_avg + (1 - rho) * g
+        variance = maximum(square_avg - grad_avg * grad_avg, 0.0)  # rounding can leave it just below zero
+    update = learning_rate * (g / sqrt(variance + epsilon))
+    if momentum:
+        momentum_buffer = momentum * momentum_buffer + update
+        update = momentum_buffer
+    p = p - update
+    return p, square_avg, momentum_buffer, grad_avg
 
 
-def adagrad(p, g, sum, step, *, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7):
+def adagrad(p, g, sum, *, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7):
     """Adagrad with epsilon under the root."""
-    return _adagrad(
-        p, g, sum, step,
-        lr=learning_rate, initial_accumulator_value=initial_accumulator_value, eps=epsilon, eps_in_root=True,
-    )  # fmt: skip
+    sum = (initial_accumulator_value if sum is None else sum) + g * g
+    p = p - learning_rate * where(sum <= 0, 0.0, g / sqrt(sum + epsilon))  # NaN is no <= and stays
+    return p, sum
 
 
 def adadelta(p, g, square_avg, acc_delta, step, *, learning_rate=0.001, rho=0.95, epsilon=1e-7):
@@ -78,9 +81,10 @@ def adam(
 
 def adamax(p, g, exp_avg, exp_inf, step, *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
     """Adamax with epsilon outside of the maximum."""
-    return _adamax(
-        p, g, exp_avg, exp_inf, step, lr=learning_rate, betas=(beta_1, beta_2), eps=0.0, eps_of_quotient=epsilon
-    )  # fmt: skip
+    exp_avg = beta_1 * exp_avg + (1 - beta_1) * g
+    exp_inf = maximum(beta_2 * exp_inf, abs(g))
+    p = p - learning_rate / (1 - beta_1**step) * exp_avg / (exp_inf + epsilon)
+    return p, exp_avg, exp_inf
 
 
 def nadam(

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from steepest.arguments import bind
-from steepest.rule import Rule
+from steepest.compiler.rule import Rule
 
 _KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD
 

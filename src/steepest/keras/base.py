@@ -8,14 +8,14 @@ import keras
 from keras import ops
 
 from steepest.arguments import check_values
+from steepest.compiler.arrays import chosen
+from steepest.compiler.branches import deciding
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule
 from steepest.keras.arguments import given, names, rate_name
 from steepest.keras.numbers import REAL, Now, at
 from steepest.keras.scheduled import Scheduled, TakesSchedules, for_keras, refuse_schedules
-from steepest.lines import deciding
-from steepest.program import Program, program
-from steepest.rule import Rule
 from steepest.schedules import Schedule
-from steepest.traced import chosen
 
 IS_TORCH = keras.backend.backend() == "torch"
 

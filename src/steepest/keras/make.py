@@ -1,14 +1,13 @@
 """From a rule to its class for Keras."""
 
-import ast
 import functools
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from steepest.compiler.rule import Rule, RuleError, read
 from steepest.keras.arguments import signature
 from steepest.keras.base import RuleOptimizer
-from steepest.rule import Rule, RuleError, read
 
 
 @functools.cache
@@ -84,4 +83,4 @@ def _check_name(rule: Rule, other: Any, name: str) -> None:
 
 
 def _words(rule: Rule) -> tuple[Any, ...]:
-    return rule.state, rule.hyperparameters, [ast.dump(line) for line in rule.body]
+    return rule.state, rule.hyperparameters, rule.statements or rule.source

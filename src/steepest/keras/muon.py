@@ -5,13 +5,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from steepest.compiler.arrays import traced
+from steepest.compiler.program import program
+from steepest.compiler.rule import read
 from steepest.dialects.keras import adam, muon
 from steepest.keras.arguments import given, signature_of
 from steepest.keras.numbers import REAL, cast
 from steepest.keras.scheduled import TakesSchedules, for_keras, refuse_schedules
-from steepest.program import program
-from steepest.rule import read
-from steepest.traced import traced
 
 
 @keras.saving.register_keras_serializable(package="steepest")

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from steepest.program import Program
+from steepest.compiler.arrays import traced
+from steepest.compiler.program import Program
 from steepest.schedules import Schedule
-from steepest.traced import traced
 
 REAL = "float32" if keras.backend.backend() == "jax" else "float64"
 """In what they are computed: JAX has no float64 unless it is told to."""

@@ -1,11 +1,13 @@
 """The rule itself, run on whole arrays: what every kernel is held to, and what runs where no kernel does."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
+from steepest.compiler.evaluation import run
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule
 from steepest.ops import zeros_like
-from steepest.program import Program, program
-from steepest.rule import Rule
 
 
 def step(
@@ -30,13 +32,19 @@ def step(
     if rule.elementwise:
         lines = program(rule, choosing or hyperparameters)
         given |= _zeros(lines, p, given)
-        function, kept = lines.function if choosing else rule.function, lines.kept
+        function, kept = functools.partial(_straight, lines) if choosing else rule.function, lines.kept
     arguments = {name: hyperparameters[name] for name in rule.hyperparameters}
     counted = {"step": step} if rule.counts else {}
     result = function(p, -g if maximize else g, **given, **counted, **arguments)
     new_p, *values = result if isinstance(result, tuple) else (result,)
     new_state = dict(zip(rule.state, values, strict=True))
     return new_p, {name: new_state[name] for name in kept if new_state[name] is not None}
+
+
+def _straight(lines: Program, p: Any, g: Any, **given: Any) -> tuple[Any, ...]:
+    """The rule without its `if`s, for hyperparameters whose truth cannot be asked."""
+    values = run(lines.lines, {"p": p, "g": g, **given})
+    return tuple(values[name] for name in ("p", *lines.rule.state))
 
 
 def _zeros(lines: Program, p: Any, given: Mapping[str, Any]) -> dict[str, Any]:

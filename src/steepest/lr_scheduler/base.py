@@ -5,16 +5,16 @@ from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from steepest.lr_scheduler.rates import Part, rates_of
 from steepest.torch import skips
+from steepest.torch.internals import Scheduler
 
-_OWN = ("_owned", "_steps", "_products")
+_OWN = ("_owned", "_steps", "_products", "_given")
 """Attributes that torch's schedulers do not have; they are not saved."""
 
 
-class PureScheduler(LRScheduler):
+class PureScheduler(Scheduler):
     """Base of a scheduler whose rate is a function of the epoch, mixed into torch's class of the same name.
 
     torch's class checks and stores the arguments.  Its `get_lr` computes each rate from the previous one; here `value`
@@ -46,22 +46,19 @@ class PureScheduler(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         """The rates of the present epoch, if this were the only scheduler."""
-        if not self._get_lr_called_within_step:
+        if not self.is_asked_by_step():
             warnings.warn(
                 "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", stacklevel=2
             )
+        return self.rates_at_present()
+
+    def rates_at_present(self) -> list[Any]:
         return [value for value, _ in self.parts(self.last_epoch)]
 
-    def _get_closed_form_lr(self) -> list[Any]:
-        return [value for value, _ in self.parts(self.last_epoch)]
-
-    def _initial_step(self) -> None:
-        self._begin()
-
-    def _begin(self) -> None:
+    def begin(self) -> None:
         self._watch()
         if type(self).get_lr is not PureScheduler.get_lr:
-            super()._update_lr()
+            self.move_as_torch()
             return
         goes_on = self.last_epoch >= 0
         self.go_to(self.last_epoch + 1)
@@ -89,8 +86,7 @@ class PureScheduler(LRScheduler):
                 "a number, or compose the schedules: `lr=cosine(...) * step(...)`."
             )
         self._steps = skips.Steps(self.optimizer)
-        self._step_count = 1
-        self._is_initial = self._get_lr_called_within_step = False  # where torch's have them
+        self.set_flags()
 
     def step(self, epoch: Any = None) -> None:
         """Go to the next epoch, unless GradScaler skipped the step of the optimizer.
@@ -98,12 +94,14 @@ class PureScheduler(LRScheduler):
         Args:
             epoch: The epoch to go to instead; torch takes it too, and calls it deprecated.
         """
-        if self._owned or not self._steps.was_skipped(self.optimizer):
-            LRScheduler.step(self, epoch)
+        if not hasattr(self, "_steps"):  # torch's constructor
+            self.begin()
+        elif self._owned or not self._steps.was_skipped(self.optimizer):
+            self.step_as_torch(epoch)
 
-    def _update_lr(self, epoch: Any = None) -> None:
+    def move(self, epoch: Any = None) -> None:
         if type(self).get_lr is not PureScheduler.get_lr:  # a subclass says its rates as torch's do
-            super()._update_lr(epoch)
+            self.move_as_torch(epoch)
             return
         if not self._owned:
             rates = rates_of(self.optimizer)
@@ -117,7 +115,7 @@ class PureScheduler(LRScheduler):
         """Set the optimizer's rates."""
         if not self._owned:
             rates_of(self.optimizer).write(self.optimizer, self, self.parts(self.last_epoch))
-        self._last_lr = current(self.optimizer)
+        self.set_last_lr(current(self.optimizer))
 
     def state_dict(self) -> dict[str, Any]:
         """The state as torch's class of the same name writes it."""

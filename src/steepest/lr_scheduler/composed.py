@@ -10,26 +10,31 @@ from torch.optim import lr_scheduler as torchs
 
 from steepest.lr_scheduler.base import PureScheduler, current
 from steepest.lr_scheduler.rates import Part, rates_of, restore
+from steepest.torch.internals import SCHEDULER_FLAGS, milestones_of, schedulers_in
 
 
 class _Composed(PureScheduler):
     """Base of a scheduler that sets the rates for the schedulers it is made from."""
 
-    _schedulers: Sequence[Any]
+    _given: tuple[Sequence[Any], Sequence[int]]
+    """The schedulers and milestones that it was made of."""
+
+    @property
+    def _its_schedulers(self) -> Sequence[Any]:
+        return schedulers_in(self, self._given[0])
 
     @property
     def base_lrs(self) -> list[Any]:  # type: ignore[override] # pyright: ignore
         """The initial rates of the first of them."""
-        return self._schedulers[0].base_lrs
+        return self._its_schedulers[0].base_lrs
 
     def state_dict(self) -> dict[str, Any]:
         """As torch's class of the same name writes it."""
-        theirs = ("_step_count", "_is_initial", "_get_lr_called_within_step")  # which torch's keeps for its parts alone
-        return {name: value for name, value in super().state_dict().items() if name not in theirs}
+        return {name: value for name, value in super().state_dict().items() if name not in SCHEDULER_FLAGS}
 
     def _take_over(self, epoch: float, *, goes_on: bool) -> None:
         """Set the rates for all of them from now on, beginning with this epoch.  goes_on: whether a run is resumed."""
-        for scheduler in self._schedulers:
+        for scheduler in self._its_schedulers:
             scheduler._owned = True
             rates_of(self.optimizer).remove(scheduler)
         self._watch()
@@ -70,6 +75,7 @@ class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportInc
         _refuse_others("SequentialLR", schedulers)
         rates_of(optimizer).begin(optimizer)
         before = current(optimizer)
+        self._given = schedulers, milestones
         with _silent(schedulers):
             super().__init__(optimizer, schedulers, milestones, last_epoch)
         restore(optimizer, before)  # torch has set the rates to the initial ones
@@ -93,8 +99,9 @@ class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportInc
         scheduler.write()  # of the rates nothing, since they are ours; a momentum it cycles
 
     def _active(self, epoch: float) -> tuple[Any, int]:
-        place = bisect_right(self._milestones, epoch)
-        return self._schedulers[place], self._milestones[place - 1] if place else 0
+        milestones = milestones_of(self, self._given[1])
+        place = bisect_right(milestones, epoch)
+        return self._its_schedulers[place], milestones[place - 1] if place else 0
 
 
 class ChainedScheduler(_Composed, torchs.ChainedScheduler):  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -110,6 +117,7 @@ class ChainedScheduler(_Composed, torchs.ChainedScheduler):  # pyright: ignore[r
 
     def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None) -> None:
         _refuse_others("ChainedScheduler", schedulers)
+        self._given = schedulers, ()
         super().__init__(schedulers, optimizer)
         rates_of(self.optimizer).begin(self.optimizer)
         self._take_over(self.last_epoch, goes_on=False)
@@ -117,19 +125,19 @@ class ChainedScheduler(_Composed, torchs.ChainedScheduler):  # pyright: ignore[r
     @property
     def last_epoch(self) -> int:  # type: ignore[override]
         """The epoch of the first of them."""
-        return self._schedulers[0].last_epoch
+        return self._its_schedulers[0].last_epoch
 
     def parts(self, epoch: float) -> list[Part]:
-        rows = [scheduler.parts(self._epoch_of(scheduler, epoch)) for scheduler in self._schedulers]
+        rows = [scheduler.parts(self._epoch_of(scheduler, epoch)) for scheduler in self._its_schedulers]
         return [_multiplied(column) for column in zip(*rows, strict=True)]
 
     def go_to(self, epoch: float) -> None:
-        for scheduler, its_epoch in [(s, self._epoch_of(s, epoch)) for s in self._schedulers]:
+        for scheduler, its_epoch in [(s, self._epoch_of(s, epoch)) for s in self._its_schedulers]:
             scheduler.go_to(its_epoch)
 
     def write(self) -> None:
         super().write()
-        for scheduler in self._schedulers:
+        for scheduler in self._its_schedulers:
             scheduler.write()
 
     def _epoch_of(self, scheduler: Any, epoch: float) -> float:

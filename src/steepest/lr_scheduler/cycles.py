@@ -1,6 +1,7 @@
 """The schedulers that go up and down; two of them move the momentum in the opposite direction."""
 
 import functools
+import inspect
 from typing import Any
 
 from torch import Tensor
@@ -10,6 +11,7 @@ from steepest import schedules
 from steepest.lr_scheduler.base import PureScheduler
 from steepest.schedules.cycles import between
 from steepest.schedules.numbers import Python
+from steepest.torch.internals import has_cosines, phases_of
 
 _warm_restarts = functools.lru_cache(maxsize=256)(schedules.warm_restarts)
 _cyclic = functools.lru_cache(maxsize=256)(schedules.cyclic)
@@ -52,7 +54,7 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         if epoch is not None and epoch < 0:
             raise ValueError(f"Expected non-negative epoch, but got {epoch}")
         if epoch is not None:
-            self._update_lr(epoch)
+            self.move(epoch)
             self.last_epoch = int(epoch)
         else:
             super().step()
@@ -108,6 +110,11 @@ class CyclicLR(_Cycling, torchs.CyclicLR):
 class OneCycleLR(_Cycling, torchs.OneCycleLR):
     """Up to `max_lr`, then down, far below the first rate; the momentum in the opposite direction."""
 
+    @functools.wraps(torchs.OneCycleLR.__init__)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._given = _shape(args, kwargs)
+        super().__init__(*args, **kwargs)
+
     def value(self, epoch: Any, place: int) -> float:
         if epoch > self.total_steps:
             raise ValueError(
@@ -120,7 +127,17 @@ class OneCycleLR(_Cycling, torchs.OneCycleLR):
         return self._between("momentum", epoch, place)
 
     def _between(self, what: str, epoch: Any, place: int) -> float:
-        group, phases = self.optimizer.param_groups[place], self._schedule_phases
-        ways = [(float(group[p[f"start_{what}"]]), float(group[p[f"end_{what}"]])) for p in phases]  # type: ignore[literal-required]
-        shape = "cosine" if self._anneal_func_type == "cos" else "linear"
+        group, phases = self.optimizer.param_groups[place], phases_of(self, self._given)
+        ways = [(float(group[p[f"start_{what}"]]), float(group[p[f"end_{what}"]])) for p in phases]
+        shape = "cosine" if has_cosines(self, self._given) else "linear"
         return between(epoch, [phase["end_step"] for phase in phases], ways, shape, Python)
+
+
+def _shape(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of OneCycleLR that torch does not keep; none where its constructor will refuse them."""
+    try:
+        bound = inspect.signature(torchs.OneCycleLR).bind(*args, **kwargs)
+    except TypeError:
+        return {}
+    bound.apply_defaults()
+    return {name: bound.arguments[name] for name in ("pct_start", "anneal_strategy", "three_phase")}

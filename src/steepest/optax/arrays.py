@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from steepest.program import Program
-from steepest.traced import traced
+from steepest.compiler.arrays import traced
+from steepest.compiler.program import Program
 
 Tree = Any
 States = dict[str, Tree]

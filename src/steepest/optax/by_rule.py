@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from steepest.compiler.arrays import chosen
+from steepest.compiler.rule import Rule, read
 from steepest.dialects import optax as dialect
 from steepest.optax.arrays import step
-from steepest.rule import Rule, read
-from steepest.traced import chosen
 
 _OF_THE_FIRST_STATE = {"accumulator_dtype", "initial_accumulator_value", "initial_scale", "mu_dtype"}
 """Arguments that say nothing of a step: the state that optax makes has them in it."""

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import optax
 
 from steepest.arguments import bind, check_values
+from steepest.compiler.arrays import chosen
+from steepest.compiler.branches import numbers
+from steepest.compiler.rule import Rule, read
 from steepest.kernels import reference
-from steepest.lines import numbers
 from steepest.optax.arrays import step
 from steepest.optax.by_rule import as_real
-from steepest.rule import Rule, read
-from steepest.traced import chosen
 
 Hyperparameters = Mapping[str, Any]
 

@@ -8,19 +8,6 @@ def adam(
     *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, decoupled_weight_decay=False,
 ):  # fmt: skip
     """Step by the mean gradient over its root mean square.  Kingma and Ba, 2015; AMSGrad: Reddi et al., 2018."""
-    return _adam(
-        p, g, exp_avg, exp_avg_sq, max_exp_avg_sq, step,
-        lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
-        decoupled_weight_decay=decoupled_weight_decay,
-    )  # fmt: skip
-
-
-def _adam(
-    p, g, exp_avg, exp_avg_sq, max_exp_avg_sq, step,
-    *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, decoupled_weight_decay=False,
-    eps_root=0.0, nesterov=False, corrected_max=False,
-):  # fmt: skip
-    """Adam with what other libraries have beside torch: `steepest.dialects` says which of them has what."""
     beta1, beta2 = betas
     if decoupled_weight_decay:
         p = p * (1 - lr * weight_decay)
@@ -29,21 +16,13 @@ def _adam(
     exp_avg = beta1 * exp_avg + (1 - beta1) * g
     exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g
     second_moment = exp_avg_sq
-    if corrected_max:
-        max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq / (1 - beta2**step))
-        second_moment = (1 - beta2**step) * max_exp_avg_sq
-    elif amsgrad:
+    if amsgrad:
         max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
         second_moment = max_exp_avg_sq
-    if eps_root:
-        second_moment = second_moment + eps_root * (1 - beta2**step)
     # The order of Kingma and Ba's section 2: both corrections are numbers, and one division is left per element.
     correction1 = 1 - beta1**step
     correction2 = sqrt(1 - beta2**step)
-    mean = exp_avg
-    if nesterov:  # Dozat, 2016, without a schedule of the momentum
-        mean = beta1 * correction1 / (1 - beta1 ** (step + 1)) * exp_avg + (1 - beta1) * g
-    p = p - lr * correction2 / correction1 * mean / (sqrt(second_moment) + eps * correction2)
+    p = p - lr * correction2 / correction1 * exp_avg / (sqrt(second_moment) + eps * correction2)
     return p, exp_avg, exp_avg_sq, max_exp_avg_sq
 
 
@@ -60,23 +39,12 @@ def adamw(
 
 def adamax(p, g, exp_avg, exp_inf, step, *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
     """Adam with the running maximum of |gradient| in place of its root mean square.  Kingma and Ba, 2015."""
-    return _adamax(p, g, exp_avg, exp_inf, step, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
-
-
-def _adamax(
-    p, g, exp_avg, exp_inf, step,
-    *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, eps_of_quotient=0.0,
-):  # fmt: skip
-    """Adamax, whose epsilon may also stand outside of the maximum."""
     beta1, beta2 = betas
     if weight_decay:
         g = g + weight_decay * p
     exp_avg = beta1 * exp_avg + (1 - beta1) * g
     exp_inf = maximum(beta2 * exp_inf, abs(g) + eps)
-    largest = exp_inf
-    if eps_of_quotient:
-        largest = largest + eps_of_quotient
-    p = p - lr / (1 - beta1**step) * exp_avg / largest
+    p = p - lr / (1 - beta1**step) * exp_avg / exp_inf
     return p, exp_avg, exp_inf
 
 
@@ -106,18 +74,6 @@ def radam(
     *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False,
 ):  # fmt: skip
     """Adam that steps by the mean gradient alone until its mean square is worth dividing by.  Liu et al., 2020."""
-    return _radam(
-        p, g, exp_avg, exp_avg_sq, step,
-        lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, decoupled_weight_decay=decoupled_weight_decay,
-    )  # fmt: skip
-
-
-def _radam(
-    p, g, exp_avg, exp_avg_sq, step,
-    *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False,
-    eps_root=0.0, nesterov=False, threshold=5.0,
-):  # fmt: skip
-    """RAdam with what optax has beside torch.  threshold: the length of the average from which it divides."""
     beta1, beta2 = betas
     if decoupled_weight_decay:
         p = p * (1 - lr * weight_decay)
@@ -125,18 +81,12 @@ def _radam(
         g = g + weight_decay * p
     exp_avg = beta1 * exp_avg + (1 - beta1) * g
     exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g
-    second_moment = exp_avg_sq
-    if eps_root:
-        second_moment = second_moment + eps_root * (1 - beta2**step)
-    mean = exp_avg
-    if nesterov:
-        mean = beta1 * (1 - beta1**step) / (1 - beta1 ** (step + 1)) * exp_avg + (1 - beta1) * g
     longest = 2 / (1 - beta2) - 1
     length = longest - 2 * step * beta2**step / (1 - beta2**step)  # of the average, in steps
     divisor = (longest - 4) * (longest - 2) * length
     rectification = (length - 4) * (length - 2) * longest / where(divisor == 0, 1.0, divisor)  # 0 where beta2 is 0.6
-    adaptive = sqrt(maximum(rectification, 0.0) * (1 - beta2**step)) / (sqrt(second_moment) + eps)
-    p = p - lr / (1 - beta1**step) * mean * where(length > threshold, adaptive, 1.0)
+    adaptive = sqrt(maximum(rectification, 0.0) * (1 - beta2**step)) / (sqrt(exp_avg_sq) + eps)
+    p = p - lr / (1 - beta1**step) * exp_avg * where(length > 5, adaptive, 1.0)
     return p, exp_avg, exp_avg_sq
 
 

@@ -8,22 +8,6 @@ def rmsprop(
     *, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False,
 ):  # fmt: skip
     """Divide the gradient by a running average of its magnitude.  Hinton, 2012, lecture 6e; Graves, 2013."""
-    return _rmsprop(
-        p, g, square_avg, momentum_buffer, grad_avg, step,
-        lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered,
-    )  # fmt: skip
-
-
-def _rmsprop(
-    p, g, square_avg, momentum_buffer, grad_avg, step,
-    *, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False,
-    eps_in_root=False, sums_steps=False,
-):  # fmt: skip
-    """RMSprop with what Keras and optax have beside torch.
-
-    eps_in_root: whether epsilon stands under the root.
-    sums_steps: whether the momentum sums steps, with the rate that each had, instead of gradients.
-    """
     if weight_decay:
         g = g + weight_decay * p
     square_avg = alpha * square_avg + (1 - alpha) * g * g
@@ -31,14 +15,8 @@ def _rmsprop(
     if centered:
         grad_avg = alpha * grad_avg + (1 - alpha) * g
         variance = maximum(square_avg - grad_avg * grad_avg, 0.0)  # rounding can leave it just below zero
-    if eps_in_root:
-        g = g / sqrt(variance + eps)
-    else:
-        g = g / (sqrt(variance) + eps)
+    g = g / (sqrt(variance) + eps)
     if momentum:
-        if sums_steps:
-            g = lr * g
-            lr = 1.0
         momentum_buffer = momentum * momentum_buffer + g
         g = momentum_buffer
     p = p - lr * g

@@ -7,14 +7,13 @@ ValueError (out of range) when the schedule is made.
 """
 
 from steepest.schedules.cycles import cyclic, one_cycle, warm_restarts
-from steepest.schedules.operations import product, sequence, warmup
-from steepest.schedules.schedule import Schedule
+from steepest.schedules.expression import parse
+from steepest.schedules.schedule import Schedule, linear, product, sequence, warmup
 from steepest.schedules.shapes import (
     constant,
     cosine,
     exponential,
     inverse_sqrt,
-    linear,
     multi_step,
     polynomial,
     step,
@@ -25,5 +24,3 @@ __all__ = [
     "Schedule", "constant", "cosine", "cyclic", "exponential", "inverse_sqrt", "linear", "multi_step", "one_cycle",
     "parse", "polynomial", "product", "sequence", "step", "warm_restarts", "warmup", "wsd",
 ]  # fmt: skip
-
-from steepest.schedules.expression import parse

@@ -9,6 +9,8 @@ from steepest.schedules import checks
 from steepest.schedules.numbers import Python
 from steepest.schedules.schedule import Schedule
 
+__all__ = ["cyclic", "one_cycle", "warm_restarts"]
+
 _MODES = ("triangular", "triangular2", "exp_range")
 _ANNEALING = ("cosine", "linear")
 

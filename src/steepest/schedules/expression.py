@@ -11,9 +11,16 @@ import tokenize
 from collections.abc import Callable
 from typing import Any
 
-from steepest import schedules
-from steepest.schedules.schedule import Schedule
+from steepest.schedules import cycles, schedule, shapes
+from steepest.schedules.schedule import Schedule, warmup
 
+KNOWN: dict[str, Any] = {
+    name: getattr(module, name)
+    for module in (cycles, schedule, shapes)
+    for name in module.__all__
+    if name != "Schedule"
+}
+"""The schedules that a text may name."""
 _METHODS = ("then", "scale", "shift", "clip", "warmup")
 
 
@@ -33,7 +40,7 @@ def parse(text: str) -> Schedule:
     except (SyntaxError, tokenize.TokenError, IndentationError):
         raise _refused(text, "it is not of the form `name(numbers)`, joined by `then` and `*`") from None
     made = _made(tree, text)
-    if isinstance(made, schedules.warmup):
+    if isinstance(made, warmup):
         raise _refused(text, "a warmup leads to something: `warmup(100) then ...`")
     if not isinstance(made, Schedule):
         raise _refused(text, f"{made!r} is no schedule; the value that stays the same is `constant({made!r})`")
@@ -75,15 +82,11 @@ def _composed(node: ast.expr, text: str) -> Any:
 
 
 def _known(name: str, text: str) -> Any:
-    if name not in schedules.__all__ or name in ("Schedule", "parse"):
-        near = difflib.get_close_matches(name, schedules.__all__, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_names())}"
+    if name not in KNOWN:
+        near = difflib.get_close_matches(name, sorted(KNOWN), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(KNOWN))}"
         raise _refused(text, f"there is no schedule {name!r}; {hint}")
-    return getattr(schedules, name)
-
-
-def _names() -> list[str]:
-    return [name for name in schedules.__all__ if name not in ("Schedule", "parse")]
+    return KNOWN[name]
 
 
 def _called(function: Any, call: ast.Call, text: str) -> Any:

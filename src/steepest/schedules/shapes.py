@@ -10,6 +10,8 @@ from steepest.schedules import checks
 from steepest.schedules.numbers import Python, count_reached, part_done
 from steepest.schedules.schedule import Schedule
 
+__all__ = ["constant", "cosine", "exponential", "inverse_sqrt", "multi_step", "polynomial", "step", "wsd"]
+
 _SHAPES = ("linear", "cosine", "sqrt")
 
 
@@ -37,35 +39,6 @@ class constant(Schedule):  # noqa: N801 - all of them are called like functions,
 
     def _at(self, step: Any, lib: Any) -> Any:
         return lib.full(step, self.value)
-
-
-@dataclass(frozen=True, repr=False)
-class linear(Schedule):  # noqa: N801
-    """A straight line: `start + (end - start) t / steps`.
-
-    Args:
-        start: The value at step 0.
-        end: The value from step `steps` on.
-        steps: The length.
-    """
-
-    start: float
-    end: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        checks.number("start", self.start)
-        checks.number("end", self.end)
-        checks.steps("steps", self.steps)
-
-    @property
-    def length(self) -> int:
-        """The number of its steps."""
-        return self.steps
-
-    def _at(self, step: Any, lib: Any) -> Any:
-        done = part_done(step, self.steps, lib)
-        return self.start * (1 - done) + self.end * done
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from steepest.rule import RuleError
+from steepest.compiler.rule import RuleError
 from steepest.testing.compare import Difference
 from steepest.testing.subject import Subject
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from steepest.lines import numbers
+from steepest.compiler.branches import numbers
 from steepest.testing.compare import Difference, Kept, agree, same
 from steepest.testing.law import law
 from steepest.testing.memory import (

@@ -2,8 +2,8 @@
 
 import torch
 
-from steepest.kernels import cpu
-from steepest.program import program
+from steepest.compiler.program import program
+from steepest.kernels.cpu import codegen
 from steepest.testing.compare import Difference
 from steepest.testing.law import law
 from steepest.testing.subject import Subject, by_rule, problem
@@ -14,7 +14,7 @@ def can_be_read(subject: Subject) -> None:
     """The function is a rule for every choice of its switches; else RuleError names the line."""
     for hyperparameters in subject.choices():
         if subject.rule.elementwise:
-            cpu.text(program(subject.rule, hyperparameters))
+            codegen.text(program(subject.rule, hyperparameters))
 
 
 @law(cause="the new value was given another name, or the state is left from an earlier version of the rule.")
@@ -28,7 +28,7 @@ def keeps_its_state(subject: Subject) -> None:
 
 def _made_by_lines(subject: Subject) -> set[str]:
     lines = (line for chosen in subject.choices() for line in program(subject.rule, chosen).lines)
-    return {target.strip("() ") for names, _ in lines for target in names.split(",")}
+    return {target for line in lines for target in line.targets}
 
 
 def _made_by_steps(subject: Subject) -> set[str]:

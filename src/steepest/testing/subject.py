@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from steepest.arguments import check_names
+from steepest.compiler.branches import deciding
+from steepest.compiler.rule import Rule, read
 from steepest.kernels import reference
-from steepest.lines import deciding
-from steepest.rule import Rule, read
 from steepest.testing.compare import Kept
 from steepest.torch import functional
 from steepest.torch.make import optimizer  # of the rule alone, without what torch has beside it

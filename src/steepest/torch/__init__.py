@@ -20,7 +20,8 @@ def optimizer(rule: Callable[..., Any]) -> type[Any]:
     """Make the torch optimizer class of a rule: a fused kernel on CPUs, the rule itself on tensors elsewhere.
 
     Args:
-        rule: `f(p, g, *state, step, *, hyperparameters)`, your own or one of `steepest.rules`.
+        rule: `f(p, g, *state, step, *, hyperparameters)`, your own or one of `steepest.rules`; see
+            docs/writing-a-rule.md.
 
     Returns:
         A subclass of `torch.optim.Optimizer`, named after the rule, with its hyperparameters as arguments.

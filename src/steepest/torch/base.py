@@ -1,9 +1,7 @@
 """What every optimizer of a rule has from torch.optim: arguments, parameter groups, hooks, checkpoints, pickle."""
 
-import functools
 import inspect
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -11,35 +9,13 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from steepest.arguments import bind
-from steepest.rule import Rule
-from steepest.torch import checkpoint, checks, scheduled, skips
+from steepest.compiler.rule import Rule
+from steepest.torch import checkpoint, checks, internals, scheduled, skips
+from steepest.torch.internals import QuickOptimizer
 
 Group = dict[str, Any]
-
-_HOOKS = sys.modules[Optimizer.__module__]  # where torch keeps the hooks of all optimizers
-_profiler_enabled = torch.autograd._profiler_enabled  # pyright: ignore[reportPrivateImportUsage]
-
-
-def undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of torch's without the wrapper that imports torch._dynamo, 0.9 s, at its first call."""
-    plain = getattr(method, "__wrapped__", method)
-
-    @functools.wraps(plain)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return plain(*args, **kwargs)
-
-    call._torchdynamo_disable = True  # type: ignore[attr-defined] - what the wrapper is there to say
-    return call
-
-
-def _made_again(rule: Callable[..., Any]) -> "RuleOptimizer":
-    """An empty instance of a rule's class, for pickle: the class has a name, but perhaps nowhere to be found by it."""
-    from steepest.torch.make import optimizer
-
-    return object.__new__(optimizer(rule))
 
 
 _ALIVE: "weakref.WeakSet[RuleOptimizer]" = weakref.WeakSet()
@@ -54,11 +30,8 @@ def _unlock_all() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock_all)
 
-_add_param_group = undisturbed(Optimizer.add_param_group)
-_zero_grad, _state_dict = undisturbed(Optimizer.zero_grad), undisturbed(Optimizer.state_dict)
 
-
-class RuleOptimizer(Optimizer):
+class RuleOptimizer(QuickOptimizer):
     """Base of the optimizers that `steepest.optimizer(rule)` makes; not meant to be instantiated itself."""
 
     rule: ClassVar[Rule]
@@ -80,25 +53,11 @@ class RuleOptimizer(Optimizer):
             checks.check(self.rule, scheduled.with_numbers(arguments, step))
         return {**scheduled.with_numbers(arguments), **scheduled.beside(found)}
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step along the gradients of all parameters that have one.
 
         closure: reevaluates the model and returns the loss.
         """
-        if (
-            self._optimizer_step_pre_hooks
-            or self._optimizer_step_post_hooks
-            or _HOOKS._global_optimizer_pre_hooks
-            or _HOOKS._global_optimizer_post_hooks
-            or _profiler_enabled()
-        ) and type(self).step is RuleOptimizer.step:  # torch calls the hooks of a subclass that has a step of its own
-            return self._step_with_hooks(closure)
-        return self._step(closure)
-
-    step._torchdynamo_disable = True  # type: ignore[attr-defined] - addresses cannot be traced
-    step.hooked = True  # type: ignore[attr-defined] - torch's wrapper costs 7 us; it is used when somebody listens
-
-    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -113,6 +72,8 @@ class RuleOptimizer(Optimizer):
         self._was_stepped = True
         return loss
 
+    step = internals.hooked(_step)
+
     @property
     def last_step_skipped(self) -> bool:
         """Whether no step was taken along the last gradients because they were not finite, as by GradScaler."""
@@ -122,16 +83,14 @@ class RuleOptimizer(Optimizer):
         """Clear the gradients, as torch.optim.Optimizer does."""
         self._was_skipped = self.last_step_skipped
         self._was_stepped = False
-        _zero_grad(self, set_to_none)
+        QuickOptimizer.zero_grad(self, set_to_none)
 
     def _step_groups(self) -> None:
         raise NotImplementedError
 
-    _step_with_hooks = Optimizer.profile_hook_step(_step)
-
     def state_dict(self) -> dict[str, Any]:
         """State and hyperparameters as torch.optim writes them; schedules belong to the program, their step is kept."""
-        return scheduled.unsaved(_state_dict(self))
+        return scheduled.unsaved(super().state_dict())
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Take up a checkpoint, of this class or of torch.optim's class of the same name.
@@ -139,7 +98,8 @@ class RuleOptimizer(Optimizer):
         Raises ValueError, and changes nothing, where it is of another model or optimizer.
         """
         found: dict[str, Any] = dict(state_dict)
-        for hook in self._optimizer_load_state_dict_pre_hooks.values():  # which may turn a foreign checkpoint into ours
+        # hooks may turn a foreign checkpoint into ours
+        for hook in internals.hooks_behind(self.register_load_state_dict_pre_hook).values():
             changed = hook(self, found)
             found = found if changed is None else changed
         checkpoint.check_form(found)
@@ -155,7 +115,7 @@ class RuleOptimizer(Optimizer):
             scheduled.resumed(group, [state.get(p, {}) for p in group["params"]])
         scheduled.set_values(groups)
         self.__setstate__({"state": state, "param_groups": groups})
-        for hook in self._optimizer_load_state_dict_post_hooks.values():
+        for hook in internals.hooks_behind(self.register_load_state_dict_post_hook).values():
             hook(self)
 
     def _check_state(self, saved: dict[str, Any], group: Group, p: Tensor, which: str) -> None:
@@ -169,18 +129,13 @@ class RuleOptimizer(Optimizer):
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
         common = self.defaults.get(scheduled.SCHEDULES, {})
         all_of_them = {**{name: s for name, s in common.items() if name not in arguments}, **found}
-        _add_param_group(self, {**param_group, **scheduled.with_numbers(found)})
+        super().add_param_group({**param_group, **scheduled.with_numbers(found)})
         group = self.param_groups[-1]
         if all_of_them:
             group |= {scheduled.SCHEDULES: all_of_them, scheduled.STEP: group.get(scheduled.STEP, 0)}
         else:
             group.pop(scheduled.SCHEDULES, None)
         self._has_schedules = self._has_schedules or bool(all_of_them)
-
-    def __reduce__(self) -> Any:
-        if "rule" not in vars(type(self)):  # a class that somebody wrote, found again by its name
-            return super().__reduce__()
-        return _made_again, (self.rule.function,), self.__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._forget()

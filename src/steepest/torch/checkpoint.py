@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from steepest import rules
-from steepest.rule import Rule, read
+from steepest.compiler.rule import Rule, read
+from steepest.torch.internals import COMPILED, storage_of
 from steepest.torch.state import number
 
 Group = dict[str, Any]
@@ -22,7 +23,7 @@ State = dict[Any, Any]
 IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")
 """Arguments that say how a step is taken, not what it computes: they belong to the run, not to its checkpoint."""
 
-_PARALLEL, _COMPILED = "module.", "_orig_mod."  # what DistributedDataParallel and torch.compile put before a name
+_PARALLEL = "module."  # what DistributedDataParallel puts before a name
 
 
 def check_form(found: Mapping[str, Any]) -> None:
@@ -72,7 +73,7 @@ def _bare(names: Sequence[str]) -> list[str]:
 
 
 def _unwrapped(name: str) -> str:
-    name = name.replace(_COMPILED, "")  # torch.compile may wrap any module
+    name = name.replace(COMPILED, "")  # torch.compile may wrap any module
     while name.startswith(_PARALLEL):
         name = name.removeprefix(_PARALLEL)
     return name
@@ -164,4 +165,4 @@ def _overwrite(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
 
 
 def _storage(tensor: Tensor) -> Any:
-    return id(tensor) if tensor.layout is not torch.strided else tensor.untyped_storage()._cdata
+    return id(tensor) if tensor.layout is not torch.strided else storage_of(tensor)

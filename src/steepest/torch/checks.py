@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
+from steepest.compiler.rule import Rule
 from steepest.ranges import Range, ranges
-from steepest.rule import Rule
 
 _CHOICES = {
     "adjust_lr_fn": (("original", "match_rms_adamw"), "Adjust learning rate function {} is not supported"),

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.kernels.launch import Row
-from steepest.program import Program
-from steepest.torch.layout import PLAIN, cells
+from steepest.compiler.program import Program
+from steepest.kernels.backend import Row
+from steepest.torch.layout import PLAIN, cells, parts, stored
 from steepest.torch.state import State
 
 
@@ -31,8 +31,8 @@ class Entry:
         return self.p.grad
 
     def arrays(self, program: Program) -> list[Tensor]:
-        """What a step writes, the parameter first."""
-        return [self.p, *(self.state[name] for name in program.state)]
+        """What a step writes, the parameter first, each part of memory by itself."""
+        return [self.p, *(part for name in program.state for part in parts(self.state[name]))]
 
     def numbers(self, program: Program) -> list[Tensor]:
         """The states of one number, which a step writes too; the step count first."""
@@ -43,6 +43,10 @@ class Entry:
         """All that a step writes."""
         return [*self.arrays(program), *self.numbers(program)]
 
+    def storages(self, program: Program, g: Tensor) -> tuple[str, ...]:
+        """How the parameter, a gradient and each array of state are kept."""
+        return tuple(stored(one).storage for one in (self.p, g, *(self.state[name] for name in program.state)))
+
     def row(self, program: Program) -> Row:
         """The parameter as a kernel's table has it."""
         step = self.state["step"] if program.rule.counts else None
@@ -50,7 +54,7 @@ class Entry:
         return Row(
             elements=cells(self.p),
             parameter=self.p.data_ptr(),
-            states=tuple(self.state[name].data_ptr() for name in program.state),
+            states=tuple(part.data_ptr() for part in self.arrays(program)[1:]),
             step=0 if step is None else step.data_ptr(),
             step_is_double=step is not None and step.dtype is torch.float64,
             fresh=self.fresh,

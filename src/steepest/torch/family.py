@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from steepest import rules
-from steepest.program import Program
+from steepest.compiler.program import Program
 from steepest.torch.base import Group
 from steepest.torch.entry import Entry, is_sparse
 from steepest.torch.make import optimizer

@@ -5,18 +5,28 @@ runs a population of them at once.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from steepest.arguments import check_names
-from steepest.rule import Rule, read
+from steepest.compiler.rule import Rule, read
 from steepest.torch import checks
+from steepest.torch.internals import map_tree
 from steepest.torch.tensors import step
 
 State = dict[str, Any]
+
+
+@dataclass
+class _Stepped:
+    """One parameter and its state after a step: a leaf, where a tuple would be a branch."""
+
+    p: Tensor
+    state: State
 
 
 class functional:  # noqa: N801 - called like a function, as torch.func's are
@@ -51,7 +61,7 @@ class functional:  # noqa: N801 - called like a function, as torch.func's are
         Args:
             params: The parameters: tensors, or nested dicts, lists and tuples of them.
         """
-        return pytree.tree_map(lambda _: _no_steps(self.rule), params)
+        return map_tree(lambda _: _no_steps(self.rule), params)
 
     def update(self, params: Any, grads: Any, state: Any, **hyperparameters: Any) -> tuple[Any, Any]:
         """Compute the parameters and the state after one step; nothing that is given is changed.
@@ -66,12 +76,14 @@ class functional:  # noqa: N801 - called like a function, as torch.func's are
             The new parameters and the new state.
         """
         chosen = self._with(hyperparameters) if hyperparameters else self.hyperparameters
-        leaves, tree = pytree.tree_flatten(params)
-        stepped = [
-            (p, own) if g is None else step(self.rule, p, g, own, chosen, maximize=self.maximize)
-            for p, g, own in zip(leaves, tree.flatten_up_to(grads), tree.flatten_up_to(state), strict=True)
-        ]
-        return tuple(pytree.tree_unflatten([pair[i] for pair in stepped], tree) for i in range(2))  # type: ignore[return-value]
+
+        def stepped(p: Tensor, g: Tensor | None, own: State) -> _Stepped:
+            return (
+                _Stepped(p, own) if g is None else _Stepped(*step(self.rule, p, g, own, chosen, maximize=self.maximize))
+            )
+
+        found = map_tree(stepped, params, grads, state)
+        return map_tree(attrgetter("p"), found), map_tree(attrgetter("state"), found)
 
     def _with(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         known = {**getattr(self, "hyperparameters", self.rule.hyperparameters)}

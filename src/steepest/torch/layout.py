@@ -5,16 +5,42 @@ stretch of memory exactly once, in any order of strides) and laid out alike.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from steepest.kernels import cpu
+from steepest.kernels.backend import backend_of
+from steepest.torch.internals import is_itself, unchanged, unchanged_in_python
 
 PLAIN = (Tensor, torch.nn.Parameter)
 """The types whose memory is what they show; a subclass such as DTensor may answer for memory elsewhere."""
-KERNEL_DTYPES = {getattr(torch, name): name for name in cpu.DTYPES}
-KERNEL_DTYPES |= {torch.complex64: "float32", torch.complex128: "float64"}  # a pair of cells, each stepped by itself
+STORAGE_OF_DTYPE = {getattr(torch, name): name for name in ("float64", "float32", "bfloat16", "float16")}
+STORAGE_OF_DTYPE |= {torch.complex64: "float32", torch.complex128: "float64"}  # a pair of cells, each stepped by itself
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a tensor is kept: the name of its storage, and a plain tensor for each part of memory."""
+
+    storage: str
+    parts: tuple[Tensor, ...]
+
+
+STORED: dict[type, Callable[[Any], Stored]] = {}
+"""Subclasses of Tensor that keep their numbers in a storage of their own, and how; a new one is a line here."""
+
+
+def stored(tensor: Tensor) -> Stored:
+    """How a tensor is kept; KeyError for a dtype that no kernel reads."""
+    own = STORED.get(type(tensor))
+    return own(tensor) if own else Stored(STORAGE_OF_DTYPE[tensor.dtype], (tensor,))
+
+
+def parts(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The tensors whose memory holds a tensor's numbers: itself, unless it is kept in another way."""
+    return STORED[type(tensor)](tensor).parts if type(tensor) in STORED else (tensor,)
 
 
 def is_dense(tensor: Tensor) -> bool:
@@ -49,24 +75,28 @@ def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 def has_kernel(tensor: Tensor) -> bool:
-    """Whether a kernel can walk this tensor: plain memory of the CPU, of a dtype that kernels read, dense.
+    """Whether a kernel can walk this tensor: plain, dense memory of a device and a storage that a backend knows."""
+    backend = backend_of(tensor.device.type)
+    if backend is None or not all(map(_is_plain, parts(tensor))):
+        return False
+    is_known = type(tensor) in STORED or tensor.dtype in STORAGE_OF_DTYPE
+    return is_known and stored(tensor).storage in backend.storages
 
-    Lazily negated or conjugated views do not hold the values they show.
-    """
+
+def is_walked_like(tensor: Tensor, p: Tensor) -> bool:
+    """Whether a kernel that walks p meets the same elements of this tensor at the same places."""
+    return has_kernel(tensor) and all(same_layout(part, p) for part in parts(tensor))
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether memory is what is shown: lazily negated or conjugated views do not hold the values they show."""
     return (
         type(tensor) in PLAIN
-        and tensor.device.type == "cpu"
         and tensor.layout is torch.strided
-        and tensor.dtype in KERNEL_DTYPES
         and is_itself(tensor)
         and tensor.data_ptr() % cell_size(tensor) == 0
         and is_dense(tensor)
     )
-
-
-def is_itself(tensor: Tensor) -> bool:
-    """Whether memory holds the values that are shown: neither negated nor conjugated, nor zeros that have no memory."""
-    return not tensor.is_neg() and not tensor.is_conj() and not tensor._is_zerotensor()
 
 
 def lies_in_its_storage(tensor: Tensor) -> bool:
@@ -87,30 +117,7 @@ def memory(tensor: Tensor) -> tuple[int, int]:
     return tensor.data_ptr(), tensor.data_ptr() + _extent(tensor) * tensor.element_size()
 
 
-def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    """`check(*tensors)`: whether each still has the type, dtype, device, shape and strides it has now.
-
-    torch.compile guards its compiled code by the same question, so torch has an answer in C++: 0.1 us a tensor, where
-    asking each attribute from Python costs 0.4 us.  It is not a public name, hence the slower answer beside it.
-    """
-    guards = getattr(getattr(torch._C, "_dynamo", None), "guards", None)
-    if guards is None or not hasattr(guards, "TensorGuards"):
-        return _unchanged_in_python(tensors)
-    sizes, strides = [list(t.shape) for t in tensors], [list(t.stride()) for t in tensors]
-    return guards.TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
-
-
 def surely_unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
     """The same, asked twice before the answer is no: torch's guards say so too where only autocast was switched."""
-    quick, slow = unchanged(tensors), _unchanged_in_python(tensors)
+    quick, slow = unchanged(tensors), unchanged_in_python(tensors)
     return lambda *now: quick(*now) or slow(*now)
-
-
-def _unchanged_in_python(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    def describe(t: Tensor | None) -> tuple:
-        if t is None or t.layout is not torch.strided:
-            return ()
-        return type(t), t.dtype, t.device, t.shape, t.stride(), is_itself(t)
-
-    expected = [describe(t) for t in tensors]
-    return lambda *now: [describe(t) for t in now] == expected

@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import sys
 from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, ClassVar
@@ -14,17 +13,15 @@ from torch.optim import Optimizer
 from steepest.arguments import bind
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
 from steepest.torch import checkpoint, scheduled
-from steepest.torch.base import undisturbed
+from steepest.torch.internals import QuickOptimizer, never_traced, untraced
 from steepest.torch.vector import Closure, Function, dtype, length
 
 _MEMORY = ("d", "t", *History._fields, "prev_flat_grad", "prev_loss")
 """What one step leaves for the next, in the order in which torch writes it."""
 _LISTS = ("old_dirs", "old_stps", "ro")
-_add_param_group = undisturbed(Optimizer.add_param_group)
-_load_state_dict, _state_dict = undisturbed(Optimizer.load_state_dict), undisturbed(Optimizer.state_dict)
 
 
-class LBFGS(Optimizer):
+class LBFGS(QuickOptimizer):
     """Limited-memory BFGS on all parameters as one vector: x ← x - t H g, H from the last `history_size` changes of g.
 
     lr: the step length, or the first one that the line search tries.  max_iter, max_eval: the most iterations and
@@ -56,6 +53,7 @@ class LBFGS(Optimizer):
         """torch's name for them; the state of all lies with the first."""
         return self.param_groups[0]["params"]
 
+    @never_traced  # its course depends on the numbers
     def step(self, closure: Closure | None = None) -> Any:  # type: ignore[override]
         """Iterate until the tolerances, max_iter or max_eval say that it is enough; the loss at the beginning.
 
@@ -67,15 +65,12 @@ class LBFGS(Optimizer):
                 "zero_grad() and backward() and returns the loss."
             )
         _check_line_search(self.param_groups[0]["line_search_fn"])
-        # inside a compiled function, dynamo would go on to compile what this calls
-        step = torch._dynamo.disable(self._step) if "torch._dynamo" in sys.modules else self._step
+        step = untraced(self._step)  # inside a compiled function, torch would go on to compile what this calls
         scheduled.set_values(self.param_groups)
         with torch.no_grad():
             returned = step(closure)
         scheduled.count(self.param_groups)
         return returned
-
-    step._torchdynamo_disable = True  # type: ignore[attr-defined] - its course depends on the numbers
 
     def _step(self, closure: Closure) -> Any:
         group, state = self.param_groups[0], self.state[self._params[0]]
@@ -97,15 +92,13 @@ class LBFGS(Optimizer):
                 state.update(iterations.memory)
         return returned
 
-    zero_grad = undisturbed(Optimizer.zero_grad)
-
     def state_dict(self) -> dict[str, Any]:
         """State and arguments as torch.optim.LBFGS writes them."""
-        return scheduled.unsaved(_state_dict(self))
+        return scheduled.unsaved(super().state_dict())
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add the one parameter group that there can be (ValueError for a second)."""
-        _add_param_group(self, param_group)
+        super().add_param_group(param_group)
         if len(self.param_groups) > 1:
             self.param_groups.pop()
             raise ValueError(
@@ -137,7 +130,7 @@ class LBFGS(Optimizer):
         first = self.register_load_state_dict_post_hook(fit_first, prepend=True)
         ours = self.param_groups[0].get(scheduled.SCHEDULES)
         with last, first:
-            _load_state_dict(self, dict(state_dict))
+            super().load_state_dict(dict(state_dict))
         self.param_groups[0] |= scheduled.beside(ours or {}) | self.param_groups[0]
         scheduled.resumed(self.param_groups[0], [])
 

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from steepest.rule import read
+from steepest.compiler.rule import read
 from steepest.torch import options
 from steepest.torch.base import RuleOptimizer
 from steepest.torch.optimizer import ElementwiseOptimizer
@@ -23,6 +23,19 @@ def optimizer(rule: Callable[..., Any]) -> type[Any]:
         "__signature__": options.signature(read_rule),
         "signature": options.signature(read_rule),
         "rule": read_rule,
+        "__reduce__": _reduce,
     }
     base: type[RuleOptimizer] = ElementwiseOptimizer if read_rule.elementwise else WholeOptimizer
     return type(name, (base,), contents)
+
+
+def _reduce(self: RuleOptimizer) -> Any:
+    """For pickle: a class that is made of a rule has a name, but perhaps nowhere to be found by it."""
+    if "rule" not in vars(type(self)):  # a class that somebody wrote
+        return object.__reduce__(self)
+    return _made_again, (self.rule.function,), self.__getstate__()
+
+
+def _made_again(rule: Callable[..., Any]) -> RuleOptimizer:
+    """An empty instance of a rule's class."""
+    return object.__new__(optimizer(rule))

@@ -1,16 +1,15 @@
 """The optimizer of an elementwise rule: a kernel where there is one for the tensors at hand, else the rule itself."""
 
-import sys
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from steepest.program import Program, program
+from steepest.compiler.program import Program, program
 from steepest.torch import sparse
 from steepest.torch.base import Group, RuleOptimizer
 from steepest.torch.entry import Entry
+from steepest.torch.internals import untraced
 from steepest.torch.plan import Gradients, Plan, make
 from steepest.torch.seen import States
 from steepest.torch.state import State, check_gradient, check_saved, complete
@@ -18,11 +17,6 @@ from steepest.torch.tensors import step_in_place
 
 MOST_PLANS = 4
 """Of one parameter group: where the parameters that have a gradient change from step to step, each set has its own."""
-
-
-def _untraced(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep torch.compile, if it is about, away from a function."""
-    return torch._dynamo.disable(function) if "torch._dynamo" in sys.modules else function
 
 
 class ElementwiseOptimizer(RuleOptimizer):
@@ -38,9 +32,9 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._step_group(index, group)
 
     def _step_group(self, index: int, group: Group) -> None:
-        plan, gradients = self._fitting(index, group) or _untraced(self._plan_anew)(index, group)
-        if plan.is_one_kernel:
-            plan.kernels[0].run(gradients[0], group)
+        plan, gradients = self._fitting(index, group) or untraced(self._plan_anew)(index, group)
+        if plan.is_one_batch:
+            plan.batches[0].run(gradients[0], group)
         else:
             self._step_parts(plan, gradients, group)
         plan.was_run = True
@@ -49,8 +43,8 @@ class ElementwiseOptimizer(RuleOptimizer):
         dense = [(entry, self._checked(plan, group, entry)) for entry in plan.unfused]
         slices = [(entry, sparse.checked(self._checked(plan, group, entry))) for entry in plan.sparse]
         gradients, dense, slices = plan.apart(gradients, dense, slices)
-        for kernel, found in zip(plan.kernels, gradients, strict=True):
-            kernel.run(found, group)
+        for batch, found in zip(plan.batches, gradients, strict=True):
+            batch.run(found, group)
         for entry, g in dense:
             self._step_on_tensors(plan.program, group, entry, g)
         for entry, g in slices:

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from steepest.rule import Rule
+from steepest.compiler.rule import Rule
 
 _FRONT_END: dict[str, Any] = {
     "foreach": None,

@@ -7,7 +7,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from steepest.program import Program
+from steepest.compiler.program import Program
 from steepest.torch.entry import Entry
 from steepest.torch.layout import is_dense, laid_out_as, memory
 

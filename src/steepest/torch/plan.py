@@ -14,28 +14,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest.kernels.launch import Launch
-from steepest.kernels.table import NO_MEMORY, OVERLAP
-from steepest.program import Program, choices, switches
+from steepest.compiler.program import Program, choices, switches
+from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend, PreparedStep, backend_of
 from steepest.torch.entry import Entry, is_sparse
+from steepest.torch.internals import gradient_of, increment_version, is_itself, unchanged
 from steepest.torch.layout import (
-    KERNEL_DTYPES,
-    cell_size,
+    STORAGE_OF_DTYPE,
     has_kernel,
-    is_itself,
+    is_walked_like,
     laid_out_as,
     same_layout,
     surely_unchanged,
-    unchanged,
 )
 from steepest.torch.overlap import Written, writing_together
 from steepest.torch.state import State, check_memory, no_memory
-
-MOST_ROWS = 256
-"""Tensors in one kernel: what is looked at before a step, 3 kB a tensor, should be in the cache when it is stepped.
-
-With 20,000 tensors of 64 elements, a step takes 2.0 us a tensor; in one kernel it would take 3.7.
-"""
 
 Group = dict[str, Any]
 Dense = tuple[Entry, Tensor]
@@ -44,18 +36,16 @@ Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through t
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
 _address, _offset = Tensor.data_ptr, Tensor.storage_offset
 _storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
-_gradient = torch._C.TensorBase.__dict__["grad"].__get__
-_increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
 
 
 class ChangedError(Exception):
-    """Something that a plan relies on is not so any more."""
+    """An assumption of the plan no longer holds."""
 
 
-class Kernel:
-    """One launch, the tensors of its rows, and what must still be true of them at the next step."""
+class Batch:
+    """Tensors that one prepared step takes together, and what must still be true of them at the next step."""
 
-    def __init__(self, program: Program, rows: Sequence[Entry]) -> None:
+    def __init__(self, backend: Backend, program: Program, rows: Sequence[Entry]) -> None:
         self.parameters = [row.p for row in rows]
         arrays = [row.arrays(program) for row in rows]
         self._arrays = list(chain.from_iterable(arrays))
@@ -69,19 +59,18 @@ class Kernel:
         self._sizes = list(map(_bytes, self._storages))
         self._arrays_unchanged = surely_unchanged(self._arrays)
         self._all_unchanged = unchanged([*self._arrays, *gradients])
-        tensors = [rows[0].p, rows[0].g, *arrays[0][1:]]
-        dtypes = tuple(KERNEL_DTYPES[tensor.dtype] for tensor in tensors)
-        self.launch = Launch(program, dtypes, [cell_size(t) for t in tensors], [row.row(program) for row in rows])
+        storages = rows[0].storages(program, rows[0].g)
+        self.step = backend.prepare(program, storages, [row.row(program) for row in rows])
 
     def gradients(self) -> Gradients:
         """The gradients, laid out as the kernel wants them, and their addresses.
 
         Raises ChangedError, or what torch raises for a tensor without address or strides, if the rows are not as they
-        were when the launch was made.
+        were when the step was prepared.
         """
         if list(map(_address, self._addressed)) != self._addresses or list(map(_bytes, self._storages)) != self._sizes:
             raise ChangedError
-        gradients = list(map(_gradient, self.parameters))
+        gradients = list(map(gradient_of, self.parameters))
         places = list(map(_address, gradients))
         if places != self._places:
             self._check_memory(gradients)
@@ -105,21 +94,21 @@ class Kernel:
         """Take one step."""
         tensors, places = gradients
         maximize, threads = group["maximize"], torch.get_num_threads()
-        refused = self.launch.run(places, group, maximize, threads)
+        refused = self.step.run(places, group, maximize, threads)
         if refused == NO_MEMORY:
             raise no_memory("a gradient")
         if refused == OVERLAP:
             tensors = [laid_out_as(g, p) for g, p in zip(tensors, self.parameters, strict=True)]
-            self.launch.run(list(map(_address, tensors)), group, maximize, threads)
-        _increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
+            self.step.run(list(map(_address, tensors)), group, maximize, threads)
+        increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
 
 
 class Plan:
-    """The kernels of a group, the parameters that no kernel may walk, those of sparse gradients and of none."""
+    """The batches of a group, the parameters that no kernel may walk, those of sparse gradients and of none."""
 
     def __init__(self, program: Program, group: Group) -> None:
         self.program = program
-        self.kernels: list[Kernel] = []
+        self.batches: list[Batch] = []
         self.rows: list[Entry] = []
         self.unfused: list[Entry] = []
         self.sparse: list[Entry] = []
@@ -137,20 +126,20 @@ class Plan:
         if not self._fits(group):
             return None
         try:
-            return [kernel.gradients() for kernel in self.kernels]
+            return [batch.gradients() for batch in self.batches]
         except (ChangedError, RuntimeError, TypeError):  # a tensor without address or strides, or no gradient
             return None
 
     @property
-    def is_one_kernel(self) -> bool:
+    def is_one_batch(self) -> bool:
         """Whether nothing else is stepped: one kernel looks at its own gradients."""
-        return len(self.kernels) == 1 and not self.unfused and not self.sparse
+        return len(self.batches) == 1 and not self.unfused and not self.sparse
 
     def apart(
         self, gradients: list[Gradients], dense: list[Dense], slices: list[Dense]
     ) -> tuple[list[Gradients], list[Dense], list[Dense]]:
         """The gradients, copied where another part of this step would write to them before they are read."""
-        if not dense and not slices and not self._kernels_refuse(gradients):
+        if not dense and not slices and not self._batches_refuse(gradients):
             return gradients, dense, slices
         written = Written(self.program, [*self.rows, *(entry for entry, _ in (*dense, *slices))])
         kernels = [list(map(written.copied_from, tensors)) for tensors, _ in gradients]
@@ -162,9 +151,9 @@ class Plan:
         same_numbers = self._are_numbers and self._switches(group) == self._switched  # a tensor may change in place
         return same_numbers or choices(self.program.rule, group) == self._choices
 
-    def _kernels_refuse(self, gradients: list[Gradients]) -> bool:
-        found = zip(self.kernels, gradients, strict=True)
-        return any(kernel.launch.refuses(places) for kernel, (_, places) in found)
+    def _batches_refuse(self, gradients: list[Gradients]) -> bool:
+        found = zip(self.batches, gradients, strict=True)
+        return any(batch.step.refuses(places) for batch, (_, places) in found)
 
     def _fits(self, group: Group) -> bool:
         parameters = group["params"]
@@ -201,30 +190,33 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[Stat
     ]
     for entry in walkable:
         for name in program.state:
-            if not has_kernel(entry.state[name]) or not same_layout(entry.state[name], entry.p):
+            if not is_walked_like(entry.state[name], entry.p):
                 entry.state[name] = laid_out_as(entry.state[name], entry.p)
     together = writing_together(program, entries)
     fused = {id(entry): entry for entry in walkable if id(entry) not in together}
     plan.unfused += [entry for entry in entries if id(entry) not in fused and not is_sparse(entry.g)]
     plan.rows += fused.values()
-    for rows in _by_dtype(program, list(fused.values())):
-        plan.kernels += [Kernel(program, rows[i : i + MOST_ROWS]) for i in range(0, len(rows), MOST_ROWS)]
-    _beside_each_other([kernel.launch for kernel in plan.kernels])
+    for device, rows in _by_storage(program, list(fused.values())):
+        backend = backend_of(device)
+        assert backend is not None, "has_kernel asks for it"
+        most = backend.most_rows
+        plan.batches += [Batch(backend, program, rows[i : i + most]) for i in range(0, len(rows), most)]
+    _beside_each_other([batch.step for batch in plan.batches])
     return plan
 
 
-def _beside_each_other(launches: Sequence[Launch]) -> None:
-    """Have each kernel refuse gradients in memory that another writes, before any of them runs."""
-    if len(launches) < 2:
+def _beside_each_other(steps: Sequence[PreparedStep]) -> None:
+    """Have each step refuse gradients in memory that another writes, before any of them runs."""
+    if len(steps) < 2:
         return
-    written = np.concatenate([launch.written for launch in launches])
+    written = np.concatenate([step.written for step in steps])
     written = written[np.argsort(written[:, 0])]
-    for launch in launches:
-        launch.write_beside(written)
+    for step in steps:
+        step.write_beside(written)
 
 
 def _is_walkable(entry: Entry) -> bool:
-    return has_kernel(entry.p) and entry.g.dtype in KERNEL_DTYPES and type(entry.g) is Tensor
+    return has_kernel(entry.p) and entry.g.dtype in STORAGE_OF_DTYPE and type(entry.g) is Tensor
 
 
 def _kind(g: Tensor) -> tuple[Any, ...]:
@@ -240,9 +232,9 @@ def _conform(g: Tensor, p: Tensor) -> Tensor:
     return laid_out_as(g, p)
 
 
-def _by_dtype(program: Program, rows: Sequence[Entry]) -> list[list[Entry]]:
-    kinds: dict[tuple[torch.dtype, ...], list[Entry]] = {}
+def _by_storage(program: Program, rows: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+    """The rows that one kernel can take: of one device, each array kept in the same way."""
+    kinds: dict[tuple[str, ...], list[Entry]] = {}
     for row in rows:
-        kind = row.p.dtype, row.g.dtype, *(row.state[name].dtype for name in program.state)
-        kinds.setdefault(kind, []).append(row)
-    return list(kinds.values())
+        kinds.setdefault((row.p.device.type, *row.storages(program, row.g)), []).append(row)
+    return [(device, rows) for (device, *_), rows in kinds.items()]

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from steepest.torch.internals import values_of
+
 _TAKEN: "WeakKeyDictionary[Optimizer, int]" = WeakKeyDictionary()
 """Steps of torch's own optimizers since the first scheduler of ours watches them."""
 
@@ -28,7 +30,7 @@ def _is_finite(g: Tensor) -> bool:
     if g.is_meta:
         return True
     try:
-        return bool((g._values() if g.layout is torch.sparse_coo else g).isfinite().all())
+        return bool((values_of(g) if g.layout is torch.sparse_coo else g).isfinite().all())
     except NotImplementedError:
         return True
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import increment_version
 
-from steepest.kernels.launch import Launch
-from steepest.kernels.table import NO_MEMORY, OVERLAP
-from steepest.program import Program
+from steepest.compiler.program import Program
+from steepest.kernels.backend import NO_MEMORY, OVERLAP, backend_of
 from steepest.torch.entry import Entry
-from steepest.torch.layout import KERNEL_DTYPES, cell_size, cells, has_kernel, laid_out_as
+from steepest.torch.internals import increment_version, indices_of, values_of
+from steepest.torch.layout import cells, has_kernel, laid_out_as
 from steepest.torch.state import check_memory, no_memory
 from steepest.torch.tensors import step_in_place
 
@@ -36,9 +35,9 @@ def checked(gradient: Tensor) -> Tensor:
 
     Raises RuntimeError.
     """
-    for part in (gradient._indices(), gradient._values()):
+    for part in (indices_of(gradient), values_of(gradient)):
         check_memory(part, "a sparse gradient")
-    indices, sizes = gradient._indices(), gradient.shape[: gradient.sparse_dim()]
+    indices, sizes = indices_of(gradient), gradient.shape[: gradient.sparse_dim()]
     if indices.numel():
         low, high = indices.amin(1).tolist(), indices.amax(1).tolist()
         if min(low) < 0 or any(i >= n for i, n in zip(high, sizes, strict=True)):
@@ -58,14 +57,15 @@ def _slice_numbers(gradient: Tensor) -> Tensor:
 
 def _step_in_kernel(program: Program, entry: Entry, slices: Tensor, values: Tensor, group: Mapping[str, Any]) -> None:
     slices = slices.contiguous()
-    tensors = [entry.p, values, *entry.arrays(program)[1:]]
+    backend = backend_of(entry.p.device.type)
+    assert backend is not None, "has_kernel asks for it"
     row = entry.row(program)
     row = row.of_slices(slices.data_ptr(), len(slices) if values.numel() else 0, size=max(1, cells(values[:1])))
-    launch = Launch(program, tuple(KERNEL_DTYPES[t.dtype] for t in tensors), [cell_size(t) for t in tensors], [row])
-    refused = launch.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
+    prepared = backend.prepare(program, entry.storages(program, values), [row])
+    refused = prepared.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
     if refused == OVERLAP:
         values = laid_out_as(values, values)
-        launch.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
+        prepared.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
     if refused == NO_MEMORY:
         raise no_memory("a gradient")
     increment_version([entry.p])

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.lines import numbers
-from steepest.program import Program, program
-from steepest.rule import Rule
-from steepest.torch.layout import PLAIN, lies_in_its_storage
+from steepest.compiler.branches import numbers
+from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule
+from steepest.torch.internals import is_zero_tensor
+from steepest.torch.layout import PLAIN, lies_in_its_storage, parts
 
 State = dict[str, Any]
 
@@ -68,14 +69,15 @@ def _is_expanded(tensor: Tensor) -> bool:
 
 def check_memory(tensor: Tensor, what: str) -> None:
     """Refuse a tensor whose storage was freed under it: torch's own operations would read address 0."""
-    if (
-        tensor.layout is torch.strided
-        and tensor.device.type == "cpu"
-        and type(tensor) in PLAIN
-        and not tensor._is_zerotensor()
-        and not lies_in_its_storage(tensor)
-    ):
-        raise no_memory(what)
+    for part in parts(tensor):
+        if (
+            part.layout is torch.strided
+            and part.device.type == "cpu"
+            and type(part) in PLAIN
+            and not is_zero_tensor(part)
+            and not lies_in_its_storage(part)
+        ):
+            raise no_memory(what)
 
 
 def no_memory(what: str) -> RuntimeError:
@@ -84,6 +86,11 @@ def no_memory(what: str) -> RuntimeError:
         f"The storage of {what} was freed or made smaller under it, so a step would read other memory. "
         "Do not resize storages between backward() and step()."
     )
+
+
+def new_array(p: Tensor) -> Tensor:
+    """An array of state before the first step: zeros, kept as the parameter is."""
+    return torch.zeros_like(p, memory_format=torch.preserve_format)
 
 
 def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
@@ -95,7 +102,7 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
         state["step"] = number(state.get("step", 0.0), "the step count of a parameter")
     missing = [name for name in program.kept if state.get(name) is None]
     for name in missing:
-        state[name] = 0.0 if name in program.numbers else torch.zeros_like(p, memory_format=torch.preserve_format)
+        state[name] = 0.0 if name in program.numbers else new_array(p)
     for name in program.numbers:
         state[name] = number(state[name], f"the state {name!r} of a parameter")
     for name in program.state:

@@ -57,7 +57,7 @@ def package_stub() -> str:
         + "".join(f"from torch.optim import {name} as {name}\n" for name in theirs)
         + "\n"
         + "".join(f"from steepest import {name} as {name}\n" for name in modules)
-        + "from steepest.rule import RuleError as RuleError\n"
+        + "from steepest.compiler.rule import RuleError as RuleError\n"
         + "".join(f"from steepest.torch import {name} as {name}\n" for name in ours)
         + f"\n__all__ = {_quoted(steepest.__all__)}\n__version__: str\n"
     )

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steepest.compiler.branches import deciding, numbers
+from steepest.compiler.rule import Rule
 from steepest.kernels import reference
-from steepest.lines import deciding, numbers
-from steepest.rule import Rule
 from steepest.torch.state import State, number_dtype
 
 

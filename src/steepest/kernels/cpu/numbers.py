@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steepest.kernels.memory import over_memory
+from steepest.kernels.cpu.memory import over_memory
 
 PLACES, ROWS, COUNT, VALUES = range(4)
 """Entries of the arguments: addresses of (address, whether float64) and of the values; how many rows and columns."""

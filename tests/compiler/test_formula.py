@@ -3,9 +3,9 @@
 import pytest
 
 from steepest import rules
-from steepest.formula import formula, symbol
-from steepest.program import program
-from steepest.rule import read
+from steepest.compiler.formula import formula, symbol
+from steepest.compiler.program import program
+from steepest.compiler.rule import read
 
 
 def test_adam_reads_like_the_paper() -> None:

@@ -8,10 +8,10 @@ import torch
 
 import steepest
 from steepest import rules
+from steepest.compiler.program import program
+from steepest.compiler.rule import RuleError, read
 from steepest.ops import sqrt, where
-from steepest.program import program
 from steepest.ranges import ranges
-from steepest.rule import RuleError, read
 
 
 def test_the_signature_is_the_specification() -> None:

@@ -1,10 +1,10 @@
-"""How an array is stored: for each dtype, how a kernel reads one element of it and writes one.
+"""How a kernel reads one element of an array and writes one, for each way of keeping arrays.
 
 Each pair is a Numba intrinsic, a few LLVM instructions long, so that loops over it vectorise.  bfloat16 is the upper
 half of a float32, rounded to nearest even; float16 uses the processor's own conversions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,16 @@ Convert = Callable[[ir.IRBuilder, Any], Any]
 
 
 @dataclass(frozen=True)
-class Storage:
-    """One dtype in memory: its LLVM type, and its conversions from and to float32 or float64."""
+class Codec:
+    """One storage: the LLVM type of a cell of each part, and how cells become a number and the reverse.
 
-    cell: ir.Type
-    decode: Convert
-    encode: Convert
+    decode: (builder, cell of each part) -> number.  encode: (builder, number) -> the cells, one after the other.
+    value: the type of the number, float32 or float64.
+    """
+
+    cells: tuple[ir.Type, ...]
+    decode: Callable[..., Any]
+    encode: Callable[[ir.IRBuilder, Any], Sequence[Any]]
     value: ir.Type
 
 
@@ -43,52 +47,72 @@ def _float_to_bfloat16(builder: ir.IRBuilder, value: Any) -> Any:
     return builder.trunc(upper, I16)
 
 
+def _one_cell(cell: ir.Type, decode: Convert, encode: Convert, value: ir.Type) -> Codec:
+    return Codec((cell,), decode, lambda builder, number: [encode(builder, number)], value)
+
+
 def _same(_: ir.IRBuilder, value: Any) -> Any:
     return value
 
 
-STORAGE = {
-    "float64": Storage(DOUBLE, _same, _same, DOUBLE),
-    "float32": Storage(FLOAT, _same, _same, FLOAT),
-    "bfloat16": Storage(I16, _bfloat16_to_float, _float_to_bfloat16, FLOAT),
-    "float16": Storage(
+CODECS = {
+    "float64": _one_cell(DOUBLE, _same, _same, DOUBLE),
+    "float32": _one_cell(FLOAT, _same, _same, FLOAT),
+    "bfloat16": _one_cell(I16, _bfloat16_to_float, _float_to_bfloat16, FLOAT),
+    "float16": _one_cell(
         HALF,
         lambda builder, cell: builder.fpext(cell, FLOAT),
         lambda builder, value: builder.fptrunc(value, HALF),
         FLOAT,
     ),
 }
+"""How this backend reads and writes each of `kernels.storage.STORAGES`."""
 
 
-def loader(dtype: str, real: str) -> Any:
-    """Intrinsic `(address, index) -> value`: element `index` of an array of this dtype, as `real`."""
-    storage = STORAGE[dtype]
+def loader(storage: str, real: str) -> Any:
+    """Intrinsic `(address, index) -> value`: element `index` of an array so kept, as `real`; several parts, several
+    addresses in a tuple.
+    """
+    codec = CODECS[storage]
 
     @intrinsic
-    def load(_context, _address, _index):
+    def load(_context, _addresses, _index):
         def generate(_codegen, builder, _signature, arguments):
-            cell = builder.load(_pointer(builder, storage.cell, *arguments), align=_size(storage.cell))
-            return _cast(builder, storage.decode(builder, cell), LLVM[real])
+            pointers = _pointers(builder, codec, *arguments)
+            cells = [builder.load(at, align=_size(cell)) for at, cell in zip(pointers, codec.cells, strict=True)]
+            return _cast(builder, codec.decode(builder, *cells), LLVM[real])
 
-        return NUMBA[real](types.int64, types.int64), generate
+        return NUMBA[real](_type_of_addresses(codec), types.int64), generate
 
     return load
 
 
-def storer(dtype: str, real: str) -> Any:
+def storer(storage: str, real: str) -> Any:
     """Intrinsic `(address, index, value)`: writes `real` value into element `index`, rounded to nearest even."""
-    storage = STORAGE[dtype]
+    codec = CODECS[storage]
 
     @intrinsic
-    def store(_context, _address, _index, _value):
+    def store(_context, _addresses, _index, _value):
         def generate(codegen, builder, _signature, arguments):
-            cell = storage.encode(builder, _cast(builder, arguments[2], storage.value))
-            builder.store(cell, _pointer(builder, storage.cell, *arguments[:2]), align=_size(storage.cell))
+            *place, value = arguments
+            found = codec.encode(builder, _cast(builder, value, codec.value))
+            for pointer, cell, written in zip(_pointers(builder, codec, *place), codec.cells, found, strict=True):
+                builder.store(written, pointer, align=_size(cell))
             return codegen.get_dummy_value()
 
-        return types.void(types.int64, types.int64, NUMBA[real]), generate
+        return types.void(_type_of_addresses(codec), types.int64, NUMBA[real]), generate
 
     return store
+
+
+def _type_of_addresses(codec: Codec) -> Any:
+    return types.int64 if len(codec.cells) == 1 else types.UniTuple(types.int64, len(codec.cells))
+
+
+def _pointers(builder: ir.IRBuilder, codec: Codec, addresses: Any, index: Any) -> list[Any]:
+    several = len(codec.cells) > 1
+    found = [builder.extract_value(addresses, part) for part in range(len(codec.cells))] if several else [addresses]
+    return [_pointer(builder, cell, address, index) for cell, address in zip(codec.cells, found, strict=True)]
 
 
 def square_root(real: str) -> Any:

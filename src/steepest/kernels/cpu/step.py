@@ -2,16 +2,18 @@
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from steepest.kernels import cpu, openmp
-from steepest.kernels.numbers import Numbers
-from steepest.kernels.table import NO_MEMORY, OVERLAP, STEPS_DIFFER, check, prepare
-from steepest.kernels.workers import WORKERS, wait_until
-from steepest.program import Program
+from steepest.compiler.host import scalars
+from steepest.compiler.program import Program
+from steepest.kernels.backend import NO_MEMORY, OVERLAP, TAKEN, PreparedStep, Row, written
+from steepest.kernels.cpu import codegen, entries, openmp
+from steepest.kernels.cpu.before_step import STEPS_DIFFER, check, prepare
+from steepest.kernels.cpu.numbers import Numbers
+from steepest.kernels.cpu.workers import WORKERS, wait_until
+from steepest.kernels.storage import STORAGES
 
 PARALLEL_FROM = 128 * 1024
 """Elements from which other threads are called in: that costs 3 to 15 us, an element about 0.5 ns."""
@@ -24,81 +26,40 @@ ENOUGH_CHUNKS = 128
 _NOTHING_FRESH: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Row:
-    """One tensor of a table: how many elements, and where they and its step count lie in memory.
+class CPUStep(PreparedStep):
+    """A compiled kernel and its table."""
 
-    step: address of the step count, 0 for none; step_is_double: whether it is a float64, else a float32.
-    fresh: the states that this step makes.
-    numbers: for each state that is one number, its address and whether it is a float64.
-    index: address of the numbers of the slices that a sparse gradient has, 0 for a dense one; elements counts them.
-    slice: elements of each.  extent: elements of the parameter.
-    """
-
-    elements: int
-    parameter: int
-    states: tuple[int, ...]
-    step: int
-    step_is_double: bool
-    fresh: frozenset[str]
-    numbers: tuple[tuple[int, bool], ...] = ()
-    index: int = 0
-    slice: int = 1
-    extent: int = 0
-
-    def of_slices(self, index: int, count: int, size: int) -> "Row":
-        """The same parameter, stepped in these slices only."""
-        return replace(self, index=index, elements=count, slice=size, extent=self.elements)
-
-
-class Launch:
-    """A compiled kernel and its table.  The caller answers for every address, and keeps what lies there alive.
-
-    dtypes: of p, g and each state of the program.
-    sizes: bytes of one element of each.
-    rows: all dense, or one that is sparse.
-    """
-
-    def __init__(self, program: Program, dtypes: tuple[str, ...], sizes: Sequence[int], rows: Sequence[Row]) -> None:
-        self._compute, self._slots = program.scalars, len(program.slots)
+    def __init__(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> None:
+        self._compute, self._slots = scalars(program), len(program.slots)
         indexed = bool(rows[0].index)
-        self._kernel = cpu.kernel(program, dtypes, indexed=indexed)
+        self._kernel = codegen.kernel(program, storages, indexed=indexed)
         self._entry = ctypes.cast(self._kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
         self._prepare = prepare()
-        self._real = ctypes.c_double if cpu.arithmetic(dtypes) == "float64" else ctypes.c_float
+        self._real = ctypes.c_double if codegen.arithmetic(storages) == "float64" else ctypes.c_float
         self._fresh = [row.fresh for row in rows] if any(row.fresh for row in rows) else None
         elements = sum(row.elements * row.slice for row in rows)
         self._worth_sharing = elements >= PARALLEL_FROM
         self._chunk = max(1, _chunk_size(elements) // rows[0].slice)
         *first_chunks, self._chunks = np.cumsum([0, *(-(-row.elements // self._chunk) for row in rows)]).tolist()
         self._table = _table(rows, first_chunks, indexed=indexed)
-        self.written = _written(rows, sizes)
+        self.written = written(storages, rows)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
         self._numbers = Numbers([row.numbers for row in rows]) if program.numbers else None
         self._one_row = self._scalar_rows(1)
         self._rows_are_one = True
-        self._arguments = self._constant_arguments(gradient_size=sizes[1] * rows[0].slice)
+        self._arguments = self._constant_arguments(gradient_size=STORAGES[storages[1]].sizes[0] * rows[0].slice)
         self._address = ctypes.addressof(self._arguments)
 
     def write_beside(self, written: np.ndarray) -> None:
-        """Refuse gradients that lie in any of these ranges, which other kernels of the same step write.
-
-        written: [begin, end) by address, in order, one after the other; `self.written` among them.
-        """
         self.written = written
-        self._arguments[cpu.WRITTEN], self._arguments[cpu.WRITTEN_COUNT] = written.ctypes.data, len(written)
+        self._arguments[entries.WRITTEN], self._arguments[entries.WRITTEN_COUNT] = written.ctypes.data, len(written)
 
     def refuses(self, gradients: Sequence[int]) -> bool:
-        """Whether `run` would not take a step along these."""
         self._gradients[:] = gradients
-        return check()(self._address) != 0
+        return check()(self._address) != TAKEN
 
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
-        """Take one step; 0 if it was taken, else OVERLAP or NO_MEMORY, with nothing changed (see `table.prepare`).
-
-        gradients: address of each row's gradient, laid out as its parameter.  threads: how many may work.
-        """
         self._gradients[:] = gradients
         flags = self._prepare(self._address)
         if flags & (OVERLAP | NO_MEMORY):
@@ -108,17 +69,17 @@ class Launch:
         except BaseException:  # a hyperparameter that is no number: this step was not taken
             self._count_back()
             raise
-        self._arguments[cpu.SCALARS] = ctypes.addressof(scalars)
+        self._arguments[entries.SCALARS] = ctypes.addressof(scalars)
         if threads > 1 and self._worth_sharing:
             self._run_with(threads)
         else:
-            self._arguments[cpu.NEXT_CHUNK] = 0
+            self._arguments[entries.NEXT_CHUNK] = 0
             self._kernel(self._address)
         self._fresh = None
-        return 0
+        return TAKEN
 
     def _count_back(self) -> None:
-        for address, is_double in self._table[:, [cpu.STEP, cpu.STEP_IS_DOUBLE]].tolist():
+        for address, is_double in self._table[:, [entries.STEP, entries.STEP_IS_DOUBLE]].tolist():
             if address:
                 (ctypes.c_double if is_double else ctypes.c_float).from_address(address).value -= 1
 
@@ -127,12 +88,12 @@ class Launch:
         if team is None:
             self._run_with_workers(min(threads, self._chunks) - 1)
         else:
-            self._arguments[cpu.NEXT_CHUNK] = 0
+            self._arguments[entries.NEXT_CHUNK] = 0
             team(self._entry, self._address, threads)
 
     def _run_with_workers(self, helpers: int) -> None:
         arguments = type(self._arguments)(*self._arguments)  # a worker that wakes late finds its own, finished counters
-        arguments[cpu.NEXT_CHUNK] = arguments[cpu.DONE] = 0
+        arguments[entries.NEXT_CHUNK] = arguments[entries.DONE] = 0
         address = ctypes.addressof(arguments)
 
         def job(_alive: object = (self, arguments)) -> None:
@@ -142,7 +103,7 @@ class Launch:
         try:
             self._kernel(address)
         finally:  # nobody may touch the tensors while a worker still writes, not even after Ctrl-C
-            wait_until(lambda: arguments[cpu.DONE] >= self._chunks)
+            wait_until(lambda: arguments[entries.DONE] >= self._chunks)
 
     def _scalars(self, hyperparameters: Mapping[str, Any], sign: float, *, differ: bool) -> Any:
         """The numbers of this step: one row of slots, or one for each kind of row where they differ."""
@@ -150,7 +111,7 @@ class Launch:
             differ = self._numbers.fetch() or differ
         if not differ and self._fresh is None:
             if not self._rows_are_one:
-                self._table[:, cpu.SCALAR_ROW] = 0
+                self._table[:, entries.SCALAR_ROW] = 0
                 self._rows_are_one = True
             self._one_row[:] = (sign, *self._values(hyperparameters, self._steps[0], _NOTHING_FRESH))
             scalars = self._one_row
@@ -168,7 +129,7 @@ class Launch:
             numbers = tuple(self._numbers.values[row]) if self._numbers else ()
             kinds.setdefault((step, fresh, numbers), []).append(row)
         for position, rows in enumerate(kinds.values()):
-            self._table[rows, cpu.SCALAR_ROW] = position
+            self._table[rows, entries.SCALAR_ROW] = position
         scalars = self._scalar_rows(len(kinds))
         scalars[:] = [
             value
@@ -191,15 +152,15 @@ class Launch:
         return (self._real * (rows * (1 + self._slots)))()
 
     def _constant_arguments(self, gradient_size: int) -> Any:
-        values = (ctypes.c_int64 * cpu.ARGUMENTS)()
-        values[cpu.TABLE], (values[cpu.ROWS], values[cpu.COLUMNS]) = (
+        values = (ctypes.c_int64 * entries.ARGUMENTS)()
+        values[entries.TABLE], (values[entries.ROWS], values[entries.COLUMNS]) = (
             self._table.ctypes.data,
             self._table.shape,
         )
-        values[cpu.GRADIENTS], values[cpu.GRADIENT_SIZE] = ctypes.addressof(self._gradients), gradient_size
-        values[cpu.WRITTEN], values[cpu.WRITTEN_COUNT] = self.written.ctypes.data, len(self.written)
-        values[cpu.STEPS], values[cpu.CHUNKS] = ctypes.addressof(self._steps), self._chunks
-        values[cpu.CHUNK] = self._chunk
+        values[entries.GRADIENTS], values[entries.GRADIENT_SIZE] = ctypes.addressof(self._gradients), gradient_size
+        values[entries.WRITTEN], values[entries.WRITTEN_COUNT] = self.written.ctypes.data, len(self.written)
+        values[entries.STEPS], values[entries.CHUNKS] = ctypes.addressof(self._steps), self._chunks
+        values[entries.CHUNK] = self._chunk
         return values
 
 
@@ -219,16 +180,3 @@ def _table(rows: Sequence[Row], first_chunks: Sequence[int], *, indexed: bool) -
         ],
         dtype=np.int64,
     )
-
-
-def _written(rows: Sequence[Row], sizes: Sequence[int]) -> np.ndarray:
-    """[begin, end) of every range that a step writes, by address."""
-    ranges = [
-        (address, address + (row.extent if row.index else row.elements) * size)
-        for row in rows
-        for address, size in zip((row.parameter, *row.states), (sizes[0], *sizes[2:]), strict=True)
-        if row.elements
-    ]
-    counts = [place for row in rows for place in ((row.step, row.step_is_double), *row.numbers) if place[0]]
-    ranges += [(address, address + (8 if is_double else 4)) for address, is_double in counts]
-    return np.array(sorted(ranges), dtype=np.int64).reshape(-1, 2)

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from steepest.kernels import cpu, launch, native, openmp
+from steepest.kernels import backend
+from steepest.kernels.cpu import entries, native, openmp
+from steepest.kernels.cpu import step as cpu_step
 from steepest.torch import layout, plan
 from support import checked
 from support.configurations import TABLE, Configuration
@@ -74,7 +76,7 @@ def test_sparse_gradients(name, dtype):
 def test_chunks_that_threads_share(count, own_threads, threads, monkeypatch):
     threads(count)
     for name, value in {"SMALLEST_CHUNK": CHUNK, "LARGEST_CHUNK": CHUNK, "PARALLEL_FROM": 0}.items():
-        monkeypatch.setattr(launch, name, value)
+        monkeypatch.setattr(cpu_step, name, value)
     if own_threads:
         monkeypatch.setattr(openmp, "team", lambda: None)
     sizes = [(n,) for n in (1, CHUNK - 1, 0, CHUNK, CHUNK + 1, 5 * CHUNK + 3)]
@@ -102,18 +104,18 @@ def test_rows_whose_steps_differ():
 FAULTS = {
     "one element too many": ("range(begin_, end_)", "range(begin_, end_ + 1)"),
     "one element too early": ("range(begin_, end_)", "range(begin_ - 1, end_)"),
-    "no end of a row": (f"min(begin_ + size_, load_int64_(row_, {cpu.ELEMENTS}))", "begin_ + size_"),
-    "one row too many": (f"load_int64_(arguments_, {cpu.ROWS}) - 1", f"load_int64_(arguments_, {cpu.ROWS})"),
+    "no end of a row": (f"min(begin_ + size_, load_int64_(row_, {entries.ELEMENTS}))", "begin_ + size_"),
+    "one row too many": (f"load_int64_(arguments_, {entries.ROWS}) - 1", f"load_int64_(arguments_, {entries.ROWS})"),
     "a table too wide": ("row_ = table_ + first_ * ", "row_ = table_ + 8 + first_ * "),
     "a slot that is not there": ("load_scalar_(scalars_, 1)", "load_scalar_(scalars_, 100)"),
-    "another row of scalars": (f"load_int64_(row_, {cpu.SCALAR_ROW}) *", "9 *"),
+    "another row of scalars": (f"load_int64_(row_, {entries.SCALAR_ROW}) *", "9 *"),
     "a gradient for a state": ("load_exp_avg_(exp_avg_at_, i_)", "load_exp_avg_(g_at_, i_)"),
     "a gradient written to": ("store_p_(p_at_, i_, p)", "store_p_(g_at_, i_, p)"),
-    "two states exchanged": (f"exp_avg_at_ = load_int64_(row_, {cpu.STATE})", "exp_avg_at_ = load_int64_(row_, 7)"),
+    "two states exchanged": (f"exp_avg_at_ = load_int64_(row_, {entries.STATE})", "exp_avg_at_ = load_int64_(row_, 7)"),
     "a counter that is none": ("chunk_ = fetch_add_(arguments_ + ", "chunk_ = fetch_add_(arguments_ + 999 + "),
     "a step count too many": ("range(rows):\n        address", "range(rows + 1):\n        address"),
-    "a step count of float64": (f"if load_int64(table + row * width, {cpu.STEP_IS_DOUBLE}):", "if True:"),
-    "a range too far": (f"last = load_int64(arguments, {cpu.WRITTEN_COUNT})\n", "last = 99\n"),
+    "a step count of float64": (f"if load_int64(table + row * width, {entries.STEP_IS_DOUBLE}):", "if True:"),
+    "a range too far": (f"last = load_int64(arguments, {entries.WRITTEN_COUNT})\n", "last = 99\n"),
 }
 
 
@@ -134,21 +136,21 @@ def test_without_a_fault_the_same_step_passes():
         train(ADAM, params, [[values(p.shape, p.dtype) for p in params]])
 
 
-def test_a_launch_over_one_element_too_many_is_caught(monkeypatch):
+def test_a_step_over_one_element_too_many_is_caught(monkeypatch):
     monkeypatch.setattr(
-        "steepest.torch.entry.Row", lambda **fields: launch.Row(**{**fields, "elements": fields["elements"] + 1})
+        "steepest.torch.entry.Row", lambda **fields: backend.Row(**{**fields, "elements": fields["elements"] + 1})
     )
     with checked.build(), pytest.raises(checked.OutOfBoundsError, match="load_p_ of a float32"):
         train(ADAM, [P(torch.ones(5))], [[torch.ones(5)]])
 
 
-def test_a_launch_over_tensors_of_another_dtype_is_caught(monkeypatch):
-    monkeypatch.setitem(layout.KERNEL_DTYPES, torch.float32, "float64")
+def test_a_step_over_tensors_of_another_dtype_is_caught(monkeypatch):
+    monkeypatch.setitem(layout.STORAGE_OF_DTYPE, torch.float32, "float64")
     with checked.build(), pytest.raises(checked.OutOfBoundsError, match="float64"):
         train(ADAM, [P(torch.ones(6))], [[torch.ones(6)]])
 
 
-def test_a_launch_over_holes_is_caught(monkeypatch):
+def test_a_step_over_holes_is_caught(monkeypatch):
     monkeypatch.setattr(plan, "has_kernel", lambda _: True)
     p = Guarded(torch.ones(5, 3), (5, 1)).tensor
     with checked.build(), pytest.raises(checked.OutOfBoundsError, match="load_p_"):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from steepest.kernels.native import Native, load
+from steepest.kernels.cpu.native import Native, load
 
 
 @functools.cache
@@ -18,7 +18,7 @@ def over_memory(name: str, source: str) -> Native:
 
 
 def _names() -> Mapping[str, Any]:
-    from steepest.kernels import precision
+    from steepest.kernels.cpu import precision
 
     return {
         "load_int64": precision.load_int64,

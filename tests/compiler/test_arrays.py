@@ -5,12 +5,12 @@ import pytest
 import torch
 
 import steepest
+from steepest.compiler.arrays import chosen, traced
+from steepest.compiler.branches import deciding
+from steepest.compiler.program import program
+from steepest.compiler.rule import read
 from steepest.kernels import reference
-from steepest.lines import deciding
-from steepest.program import program
-from steepest.rule import read
 from steepest.rules import rmsprop, sgd
-from steepest.traced import chosen, traced
 
 
 def a_second_name_taken_back(p, g, m, *, lr=0.1, betas=(0.9, 0.5)):

@@ -9,10 +9,11 @@ import torch
 from torch.nn import Parameter
 
 import steepest
-from steepest.kernels import cpu
-from steepest.kernels.launch import Launch, Row
-from steepest.program import program
-from steepest.rule import read
+from steepest.compiler.program import program
+from steepest.compiler.rule import read
+from steepest.kernels.backend import Row
+from steepest.kernels.cpu import entries
+from steepest.kernels.cpu.step import CPUStep
 
 ELEMENTS = 2**31 + 5
 
@@ -29,15 +30,15 @@ def test_the_last_chunks_of_a_dense_tensor():
     g[-5:] = 1.0
     rule = read(steepest.rules.sgd)
     row = Row(ELEMENTS, p.data_ptr(), (), 0, False, frozenset())
-    launch = Launch(program(rule, rule.hyperparameters), ("bfloat16", "bfloat16"), [2, 2], [row])
-    arguments = launch._arguments
-    chunks, size = arguments[cpu.CHUNKS], arguments[cpu.CHUNK]
+    prepared = CPUStep(program(rule, rule.hyperparameters), ("bfloat16", "bfloat16"), [row])
+    arguments = prepared._arguments
+    chunks, size = arguments[entries.CHUNKS], arguments[entries.CHUNK]
     assert (chunks - 1) * size < ELEMENTS <= chunks * size
-    launch._gradients[:] = [g.data_ptr()]
-    scalars = launch._scalars(rule.hyperparameters | {"lr": 0.5}, 1.0, differ=False)
-    arguments[cpu.SCALARS] = torch.frombuffer(scalars, dtype=torch.uint8).data_ptr()
-    arguments[cpu.NEXT_CHUNK] = chunks - 1
-    launch._kernel(launch._address)
+    prepared._gradients[:] = [g.data_ptr()]
+    scalars = prepared._scalars(rule.hyperparameters | {"lr": 0.5}, 1.0, differ=False)
+    arguments[entries.SCALARS] = torch.frombuffer(scalars, dtype=torch.uint8).data_ptr()
+    arguments[entries.NEXT_CHUNK] = chunks - 1
+    prepared._kernel(prepared._address)
     assert p[-5:].tolist() == [-0.5] * 5
     assert p[(chunks - 1) * size : -5].count_nonzero() == 0
     assert p[:100].count_nonzero() == 0

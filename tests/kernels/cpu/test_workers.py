@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import steepest
-from steepest.kernels import openmp
-from steepest.kernels.launch import PARALLEL_FROM
+from steepest.kernels.cpu import openmp
+from steepest.kernels.cpu.step import PARALLEL_FROM
 
 SIZE = 3 * PARALLEL_FROM + 5
 RULES = {
@@ -223,7 +223,7 @@ print("done")
 
 INTERRUPTED = """
 import gc, signal, torch, steepest
-from steepest.kernels import openmp
+from steepest.kernels.cpu import openmp
 if "ours" in __file__:
     openmp.team = lambda: None
 torch.set_num_threads(2)

@@ -5,44 +5,45 @@ Both are loops over tensors, in machine code because they would cost Python a mi
 
 import functools
 
-from steepest.kernels import cpu
-from steepest.kernels.memory import over_memory
-from steepest.kernels.native import Native
+from steepest.kernels.backend import NO_MEMORY, OVERLAP
+from steepest.kernels.cpu import entries
+from steepest.kernels.cpu.memory import over_memory
+from steepest.kernels.cpu.native import Native
 
 STEPS_DIFFER = 1
-OVERLAP = 2
-NO_MEMORY = 4
+"""Beside OVERLAP and NO_MEMORY, which say that no step was taken."""
 
 _CHECK = f"""\
-    table = load_int64(arguments, {cpu.TABLE})
-    rows = load_int64(arguments, {cpu.ROWS})
-    width = 8 * load_int64(arguments, {cpu.COLUMNS})
-    written = load_int64(arguments, {cpu.WRITTEN})
+    table = load_int64(arguments, {entries.TABLE})
+    rows = load_int64(arguments, {entries.ROWS})
+    width = 8 * load_int64(arguments, {entries.COLUMNS})
+    written = load_int64(arguments, {entries.WRITTEN})
     for row in range(rows):
-        begin = load_int64(load_int64(arguments, {cpu.GRADIENTS}), row)
-        if begin == 0 and load_int64(table + row * width, {cpu.ELEMENTS}) > 0:
+        begin = load_int64(load_int64(arguments, {entries.GRADIENTS}), row)
+        if begin == 0 and load_int64(table + row * width, {entries.ELEMENTS}) > 0:
             return {NO_MEMORY}
-        end = begin + load_int64(table + row * width, {cpu.ELEMENTS}) * load_int64(arguments, {cpu.GRADIENT_SIZE})
+        elements = load_int64(table + row * width, {entries.ELEMENTS})
+        end = begin + elements * load_int64(arguments, {entries.GRADIENT_SIZE})
         first = 0
-        last = load_int64(arguments, {cpu.WRITTEN_COUNT})
+        last = load_int64(arguments, {entries.WRITTEN_COUNT})
         while first < last:  # the first written range that ends behind the gradient's begin
             middle = (first + last) // 2
             if load_int64(written, 2 * middle + 1) > begin:
                 last = middle
             else:
                 first = middle + 1
-        if first < load_int64(arguments, {cpu.WRITTEN_COUNT}) and load_int64(written, 2 * first) < end:
+        if first < load_int64(arguments, {entries.WRITTEN_COUNT}) and load_int64(written, 2 * first) < end:
             return {OVERLAP}
 """
 
 _COUNT = f"""\
-    steps = load_int64(arguments, {cpu.STEPS})
+    steps = load_int64(arguments, {entries.STEPS})
     flags = 0
     for row in range(rows):
-        address = load_int64(table + row * width, {cpu.STEP})
+        address = load_int64(table + row * width, {entries.STEP})
         if address == 0:
             continue
-        if load_int64(table + row * width, {cpu.STEP_IS_DOUBLE}):
+        if load_int64(table + row * width, {entries.STEP_IS_DOUBLE}):
             step = load_double(address, 0) + 1.0
             store_double(address, 0, step)
         else:

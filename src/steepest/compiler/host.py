@@ -1,0 +1,51 @@
+"""The numbers of a step, computed once on the host: a Python function made from the program."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from steepest import ops
+from steepest.compiler.expression import Expression, Name, names_in
+from steepest.compiler.program import Program
+from steepest.compiler.python import assignment, text
+
+Scalars = Callable[..., tuple[float, ...]]
+
+
+@functools.cache
+def scalars(program: Program) -> Scalars:
+    """`scalars(hyperparameters, step, fresh, numbers=())`: the slots for the step-th step, then the new numbers.
+
+    step: the number of the step, from 1.  fresh: names of the states that do not exist yet.  All in float64.
+    """
+    scope: dict[str, Any] = {name: getattr(ops, name) for name in ops.__all__} | {"several": several}
+    exec(source(program), scope)
+    return scope[f"{program.rule.name}_scalars"]
+
+
+def source(program: Program) -> str:
+    """That function as text: it is run at every step, where walking through expressions would cost some 10 us."""
+    lines = [f"{name} = {_CONVERSION[type(default)]}(h[{name!r}])" for name, default in used(program).items()]
+    lines += [f"{', '.join(program.numbers)}, = numbers"] if program.numbers else []
+    lines += [assignment(line) for line in program.host]
+    lines.append(f"return {_tuple([*program.slots, *program.results])}")
+    head = f"def {program.rule.name}_scalars(h, step, fresh, numbers=()):\n"
+    return head + "".join(f"    {line}\n" for line in lines)
+
+
+def used(program: Program) -> dict[str, Any]:
+    """The hyperparameters that the numbers of a step are computed from, with their defaults."""
+    read = {name for one in (*(line.value for line in program.host), *program.slots) for name in names_in(one)}
+    return {name: default for name, default in program.rule.hyperparameters.items() if name in read}
+
+
+def _tuple(values: Sequence[Expression | Name]) -> str:
+    return f"({''.join(f'{text(value)}, ' for value in values)})"
+
+
+def several(values: Any) -> tuple[float, ...]:
+    """The values of a hyperparameter of several numbers, tensors included."""
+    return tuple(map(float, values))
+
+
+_CONVERSION: dict[type, str] = {float: "float", int: "float", bool: "bool", tuple: "several"}

@@ -1,0 +1,128 @@
+"""What a backend is: which arrays it walks, and how a program becomes a step over rows of them.
+
+Addresses in, nothing out: a backend knows no tensors.  Who calls it keeps the memory alive, and has made sure that it
+holds what is said of it.
+"""
+
+import functools
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from steepest.compiler.program import Program
+from steepest.kernels.storage import STORAGES
+
+TAKEN, OVERLAP, NO_MEMORY = 0, 2, 4
+"""What became of a step.  OVERLAP: a gradient lies in memory that the step writes; NO_MEMORY: one has none.  In both
+cases nothing was changed.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tensor of a step: how many elements, and where they and its step count lie in memory.
+
+    parameter: address.  states: addresses of every part of every array of state, in the program's order.
+    step: address of the step count, 0 for none; step_is_double: whether it is a float64, else a float32.
+    fresh: the states that this step makes.
+    numbers: for each state that is one number, its address and whether it is a float64.
+    index: address of the numbers of the slices that a sparse gradient has, 0 for a dense one; elements counts them.
+    slice: elements of each.  extent: elements of the parameter.
+    """
+
+    elements: int
+    parameter: int
+    states: tuple[int, ...]
+    step: int
+    step_is_double: bool
+    fresh: frozenset[str]
+    numbers: tuple[tuple[int, bool], ...] = ()
+    index: int = 0
+    slice: int = 1
+    extent: int = 0
+
+    def of_slices(self, index: int, count: int, size: int) -> "Row":
+        """The same parameter, stepped in these slices only."""
+        return replace(self, index=index, elements=count, slice=size, extent=self.elements)
+
+
+class PreparedStep(ABC):
+    """A program over rows: everything about a step that is the same from step to step.
+
+    written: [begin, end) of every range that it writes, by address, in order.
+    """
+
+    written: np.ndarray
+
+    @abstractmethod
+    def write_beside(self, written: np.ndarray) -> None:
+        """Refuse gradients that lie in any of these ranges, which other parts of the same step write.
+
+        written: as `self.written`, those ranges among them.
+        """
+
+    @abstractmethod
+    def refuses(self, gradients: Sequence[int]) -> bool:
+        """Whether `run` would not take a step along the gradients at these addresses."""
+
+    @abstractmethod
+    def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
+        """Take one step: TAKEN, OVERLAP or NO_MEMORY.
+
+        gradients: address of each row's gradient, laid out as its parameter.
+        threads: how many of the processor's may work.
+        """
+
+
+class Backend(ABC):
+    """One kind of memory and what steps over it.
+
+    storages: the ways of keeping an array that it reads and writes.
+    most_rows: how many rows one prepared step may have.
+    """
+
+    storages: Collection[str]
+    most_rows: int
+
+    @abstractmethod
+    def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:
+        """The step of a program over these rows.
+
+        storages: how p, g and each state of the program are kept.  rows: all dense, or one that is sparse.
+        """
+
+
+BACKENDS: dict[str, "str | Backend"] = {
+    "cpu": "steepest.kernels.cpu.backend:CPU",
+}
+"""The device whose memory it walks, as torch calls it -> a backend, or where it is: a new one is one line here."""
+
+
+def backend_of(device: str) -> Backend | None:
+    """The backend for a device, None where there is none."""
+    found = BACKENDS.get(device)
+    return _imported(found) if isinstance(found, str) else found
+
+
+@functools.cache
+def _imported(place: str) -> Backend:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def written(storages: Sequence[str], rows: Sequence[Row]) -> np.ndarray:
+    """[begin, end) of every range that a step over these rows writes, by address."""
+    sizes = [size for name in (storages[0], *storages[2:]) for size in STORAGES[name].sizes]
+    ranges = [
+        (address, address + (row.extent if row.index else row.elements) * size)
+        for row in rows
+        for address, size in zip((row.parameter, *row.states), sizes, strict=True)
+        if row.elements
+    ]
+    counts = [place for row in rows for place in ((row.step, row.step_is_double), *row.numbers) if place[0]]
+    ranges += [(address, address + (8 if is_double else 4)) for address, is_double in counts]
+    return np.array(sorted(ranges), dtype=np.int64).reshape(-1, 2)

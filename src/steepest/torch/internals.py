@@ -1,0 +1,292 @@
+"""Every private name of torch that this library uses, each with a way to do without it.
+
+A private name may be renamed or removed by the next release of torch.  Then a function of `fallbacks` takes its place:
+slower, with the same results.  Names are looked up once, when this file is imported, since a step of a small model has
+no time for it.  `tests/torch/test_internals.py` takes away each name in turn.
+"""
+
+import contextlib
+import functools
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import graph
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from steepest.torch import fallbacks
+
+hooks_behind = fallbacks.hooks_behind
+
+
+def _find(path: str, otherwise: Any = None) -> Any:
+    """What this dotted path of torch leads to, or the other value."""
+    found: Any = torch
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return otherwise if found is None else found
+
+
+# Tensors
+
+increment_version: Callable[[Sequence[Tensor]], None] = _find("_C._increment_version", graph.increment_version)
+"""Tell autograd that these tensors were written to; the public name checks first whether it was given one or many."""
+
+
+def _gradient_getter() -> Callable[[Tensor], Any]:
+    """`p.grad` as a function, without the search through the classes of p: half the time."""
+    descriptor = vars(_find("_C.TensorBase", object)).get("grad")
+    return attrgetter("grad") if descriptor is None else descriptor.__get__
+
+
+gradient_of = _gradient_getter()
+
+is_zero_tensor: Callable[[Tensor], bool] = _find("Tensor._is_zerotensor", fallbacks.is_zero_tensor)
+"""Whether a strided tensor is zeros that have no memory."""
+
+indices_of: Callable[[Tensor], Tensor] = _find("Tensor._indices", fallbacks.indices_of)
+"""The indices of a sparse tensor as they are stored: an index may occur twice, or lie outside."""
+
+values_of: Callable[[Tensor], Tensor] = _find("Tensor._values", fallbacks.values_of)
+"""The values that belong to them."""
+
+_STORAGES_HAVE_NUMBERS = hasattr(torch.UntypedStorage, "_cdata")
+_guards = _find("_C._dynamo.guards.TensorGuards")
+
+
+def is_itself(tensor: Tensor) -> bool:
+    """Whether memory holds the values that are shown: neither negated nor conjugated, nor zeros that have no memory."""
+    return not tensor.is_neg() and not tensor.is_conj() and not is_zero_tensor(tensor)
+
+
+def storage_of(tensor: Tensor) -> int:
+    """The same for two strided tensors that lie in one storage, and for no others but those without memory."""
+    return tensor.untyped_storage()._cdata if _STORAGES_HAVE_NUMBERS else fallbacks.storage_of(tensor)
+
+
+def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
+    """`check(*tensors)`: whether each still has the type, dtype, device, shape and strides it has now.
+
+    torch.compile guards its compiled code by the same question, so torch has an answer in C++: 0.1 us a tensor, where
+    asking each attribute from Python costs 0.4 us.
+    """
+    if _guards is None:
+        return unchanged_in_python(tensors)
+    sizes, strides = [list(t.shape) for t in tensors], [list(t.stride()) for t in tensors]
+    return _guards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+
+
+def unchanged_in_python(tensors: Sequence[Tensor]) -> Callable[..., bool]:
+    """The same question, asked in Python."""
+    return fallbacks.unchanged(tensors, is_itself)
+
+
+# torch.compile
+
+_COMPILER = "torch._dynamo"
+_has_compiler = importlib.util.find_spec(_COMPILER) is not None
+
+COMPILED = "_orig_mod."
+"""What torch.compile puts before the names of a module's parameters; files hold it, so it stays what it is."""
+
+
+def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that torch.compile runs as it is; where nothing was compiled yet, its module need not be imported."""
+    return torch.compiler.disable(function) if _COMPILER in sys.modules or not _has_compiler else function
+
+
+def never_traced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that torch.compile leaves alone, since it works with addresses or with values that it reads.
+
+    It is what torch.compiler.disable says of a function, without importing the compiler: 0.9 s here.
+    """
+    if not _has_compiler:
+        return torch.compiler.disable(function)
+    function._torchdynamo_disable = True  # type: ignore[attr-defined]
+    return function
+
+
+# Trees of tensors
+
+_TREES = "torch.utils._pytree"
+_trees: Any = importlib.import_module(_TREES) if importlib.util.find_spec(_TREES) else None
+
+
+def map_tree(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
+    """The function of each leaf of a tree of dictionaries, lists and tuples, and of what others have at that place.
+
+    Raises ValueError where another has no such place.
+    """
+    if _trees is None:
+        return fallbacks.map_tree(function, tree, *others)
+    leaves, structure = _trees.tree_flatten(tree)
+    at_places = zip(leaves, *map(structure.flatten_up_to, others), strict=True)
+    return _trees.tree_unflatten([function(*parts) for parts in at_places], structure)
+
+
+# Optimizers
+
+
+def _undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of torch's without the wrapper that imports its compiler at the first call; else with it."""
+    plain = getattr(method, "__wrapped__", method)
+
+    @functools.wraps(plain)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return plain(*args, **kwargs)
+
+    return never_traced(call)
+
+
+class QuickOptimizer(Optimizer):
+    """torch's base class for optimizers, without what costs a second at the first call."""
+
+    # Found where torch does not keep its hooks under these names: then `hooked` takes the longer way at every step.
+    _optimizer_step_pre_hooks = _optimizer_step_post_hooks = ("somewhere else",)  # type: ignore[assignment]
+
+    add_param_group = _undisturbed(Optimizer.add_param_group)
+    zero_grad = _undisturbed(Optimizer.zero_grad)
+    state_dict = _undisturbed(Optimizer.state_dict)
+    load_state_dict = _undisturbed(Optimizer.load_state_dict)
+
+
+_BEFORE_ALL, _AFTER_ALL = fallbacks.BEFORE_ALL, fallbacks.AFTER_ALL
+_with_hooks = getattr(Optimizer, "profile_hook_step", fallbacks.with_hooks)
+_is_profiling = _find("autograd._profiler_enabled", lambda: True)
+
+
+def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The method `step` of an optimizer, made of the step alone.
+
+    torch's own wrapper calls hooks and tells the profiler; it costs 7 us, so it is used when somebody listens.  torch
+    wraps the `step` of a subclass itself, so its hooks are not called here a second time.
+    """
+    with_hooks = _with_hooks(step)
+
+    def quick(self: Any, closure: Callable[[], Any] | None = None) -> Any:
+        if (
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _BEFORE_ALL
+            or _AFTER_ALL
+            or _is_profiling()
+        ) and type(self).step is quick:
+            return with_hooks(self, closure)
+        return step(self, closure)
+
+    quick.__doc__, quick.__name__, quick.__module__ = step.__doc__, "step", step.__module__
+    quick.__qualname__ = f"{step.__qualname__.rpartition('.')[0]}.step"
+    quick.hooked = True  # type: ignore[attr-defined] - so that torch does not wrap it once more
+    return never_traced(quick)
+
+
+# Schedulers
+
+SCHEDULER_FLAGS = ("_step_count", "_is_initial", "_get_lr_called_within_step")
+"""What torch's schedulers keep beside what they are made of."""
+
+
+class Scheduler(LRScheduler):
+    """torch's base class of schedulers, which calls `begin` when one is made and `move` when one is stepped.
+
+    torch's names for these two are private; a release that has others calls `step` at both, as its first ones did.
+    """
+
+    def begin(self) -> None:
+        """Set the rates of the first epoch."""
+        raise NotImplementedError
+
+    def move(self, epoch: Any = None) -> None:
+        """Set the rates of the next epoch, or of this one."""
+        raise NotImplementedError
+
+    def rates_at_present(self) -> list[Any]:
+        """The rates of the epoch that it is at."""
+        raise NotImplementedError
+
+    def _initial_step(self) -> None:
+        self.begin()
+
+    def _update_lr(self, epoch: Any = None) -> None:
+        self.move(epoch)
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        return self.rates_at_present()
+
+    def set_flags(self) -> None:
+        """Say what torch's constructor says of a scheduler that has begun."""
+        self._step_count = 1
+        self._is_initial = self._get_lr_called_within_step = False
+
+    def count(self) -> None:
+        """Say that it was stepped."""
+        self._step_count += 1
+
+    def is_stepped_too_early(self) -> bool:
+        """Whether its first step comes before the optimizer's, as far as torch says."""
+        return self._step_count == 1 and not getattr(self.optimizer, "_opt_called", True)
+
+    @contextlib.contextmanager
+    def asked_by_step(self) -> Iterator[None]:
+        """Within it, `get_lr` is called by a step."""
+        self._get_lr_called_within_step = True
+        try:
+            yield
+        finally:
+            self._get_lr_called_within_step = False
+
+    def is_asked_by_step(self) -> bool:
+        """Whether `get_lr` is called by a step; where torch says nothing of that, yes."""
+        return getattr(self, "_get_lr_called_within_step", True)
+
+    def step_as_torch(self, epoch: Any = None) -> None:
+        """Count, warn of what is done in the wrong order, and move."""
+        _step(self, epoch)
+
+    def move_as_torch(self, epoch: Any = None) -> None:
+        """Set the rates that `get_lr` gives, for a class that has one of its own."""
+        _move(self, epoch)
+
+    def get_last_lr(self) -> list[Any]:
+        """The rates that were set last."""
+        return self._last_lr
+
+    def set_last_lr(self, rates: list[Any]) -> None:
+        """Keep the rates that were set, under the name that checkpoints have."""
+        self._last_lr = rates
+
+
+_move: Any = getattr(LRScheduler, "_update_lr", fallbacks.move)
+_step: Any = fallbacks.step if _move is fallbacks.move else LRScheduler.step
+
+
+def is_beginning(scheduler: LRScheduler) -> bool:
+    """Whether torch's constructor, not the user, calls `step`; where it does not say so, never."""
+    return getattr(scheduler, "_is_initial", False)
+
+
+def schedulers_in(scheduler: LRScheduler, given: Sequence[Any]) -> Sequence[Any]:
+    """What a ChainedScheduler or SequentialLR is made of.  given: what its constructor was given."""
+    return vars(scheduler).get("_schedulers", given)
+
+
+def milestones_of(scheduler: LRScheduler, given: Sequence[int]) -> Sequence[int]:
+    """The epochs at which the schedulers of a SequentialLR begin; a checkpoint may have changed them."""
+    return vars(scheduler).get("_milestones", given)
+
+
+def phases_of(scheduler: Any, given: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The lines or half cosines of a OneCycleLR.  given: the arguments of its constructor."""
+    found = vars(scheduler).get("_schedule_phases")
+    return found or fallbacks.phases(given["pct_start"], scheduler.total_steps, three=given["three_phase"])
+
+
+def has_cosines(scheduler: Any, given: Mapping[str, Any]) -> bool:
+    """Whether they are half cosines."""
+    return (vars(scheduler).get("_anneal_func_type") or given["anneal_strategy"]) == "cos"
