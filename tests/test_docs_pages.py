@@ -5,10 +5,7 @@ Nothing of the generator is imported: these are the words and numbers that a rea
 
 import inspect
 import re
-import subprocess
-import sys
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,8 @@ import torch
 import steepest
 from steepest import rules, schedules
 from support.lion import Lion
+from support.page import Page
 
-ROOT = Path(__file__).parents[1]
 NAMES = [*sorted(name for name in steepest.__all__ if hasattr(getattr(steepest, name), "rule")), "LBFGS"]
 SHARED = {"params", "maximize", "foreach", "fused", "capturable", "differentiable"}
 THEIRS = {name: Lion if name == "Lion" else getattr(torch.optim, name) for name in NAMES}
@@ -47,58 +44,6 @@ BYTES = {
 }
 SPARSE = {"SGD", "Adagrad", "SparseAdam", "LBFGS"}
 REAL_ONLY = {"SparseAdam", "Adafactor", "Muon"}
-
-
-class Page(HTMLParser):
-    """The parts of a page under their headings: tables as rows of cells, the rest as text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.heading = ""
-        self.tables: dict[str, list[list[str]]] = {}
-        self.text: dict[str, str] = {}
-        self.lines: list[str] = []
-        self.links: list[str] = []
-        self._cell: list[str] | None = None
-        self._in_line = False
-        self.feed(html[html.index("<article") : html.index("</article>")])
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag in ("h1", "h2"):
-            self.heading = given.get("id") or ""
-        elif tag == "tr":
-            self.tables.setdefault(self.heading, []).append([])
-        elif tag in ("td", "th"):
-            self._cell = []
-        elif tag == "a":
-            self.links.append(given.get("href") or "")
-        self._in_line = (tag == "div" and "--depth" in (given.get("style") or "")) or (self._in_line and tag != "div")
-        if tag == "div" and self._in_line:
-            self.lines.append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th") and self._cell is not None:
-            self.tables[self.heading][-1].append(" ".join("".join(self._cell).split()))
-            self._cell = None
-        self._in_line = self._in_line and tag != "div"
-
-    def handle_data(self, data: str) -> None:
-        if self._cell is not None:
-            self._cell.append(data)
-        if self._in_line:
-            self.lines[-1] += data.translate({0x2062: None, 0x2061: None, 0xA0: " "})
-        self.text[self.heading] = self.text.get(self.heading, "") + data
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole documentation, built once, with warnings as errors."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
-    return folder
 
 
 def html(site: Path, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The curve of a schedule as SVG, drawn from the schedule itself; colours are those of `docs/style.css`."""
+"""The curve of a schedule as SVG, drawn from the schedule itself, in the colours of `docs/style.css`."""
 
 import re
 
@@ -8,13 +8,13 @@ from .elements import code, element
 
 WIDTH, HEIGHT = 220.0, 90.0
 STEPS = 100
-"""Steps drawn of a schedule without an end."""
+"""The steps that are drawn of a schedule without an end."""
 
 _MARK = re.compile(r"^\{curves\}\n(.*?)^\{/curves\}$", re.MULTILINE | re.DOTALL)
 
 
 def with_curves(markdown: str) -> str:
-    """A page whose lines between {curves} and {/curves}, one schedule each, are drawn side by side."""
+    """Draw the schedules of a page: those between the lines {curves} and {/curves}, one on each line."""
     return _MARK.sub(lambda found: _gallery(found[1].strip().splitlines()), markdown)
 
 

@@ -1,4 +1,4 @@
-"""The picture of an optimizer's page with what is said below it."""
+"""The picture of an optimizer's page with its caption."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ from .words import PICTURE_NOTES
 
 
 def figure(one: Optimizer, how: str) -> str:
-    """Its paths, where they end, and what becomes of the rates beside theirs.  how: the address of how it is made."""
+    """Its paths, where they end, and where the next smaller and larger rates lead.  how: the link to the method."""
     paths = [path for path, _ in one.paths]
     said = f"The path of {one.name} through Rosenbrock's valley, from the start to {_place(paths[0])}"
     captions = [_caption(number, path, beside) for number, (path, beside) in enumerate(one.paths, 1)]

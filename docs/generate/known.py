@@ -1,4 +1,4 @@
-"""What the page of an optimizer says, found out by reading its rule and by running its class."""
+"""The facts on the page of an optimizer, found by reading its rule and by running its class."""
 
 import functools
 import inspect
@@ -24,7 +24,7 @@ ORDER = (
 """From the simplest on, families together."""
 
 SHARED = ("maximize", "foreach", "fused", "capturable", "differentiable")
-"""The arguments that mean the same to every optimizer."""
+"""The arguments that mean the same for every optimizer."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Argument:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What there is to say of one.
+    """The facts about one optimizer.
 
-    summary: one sentence.  cited: where it comes from.  formula: as HTML.  file, source: the function itself.
-    memories: of the default, then of each choice of options that changes anything.
-    paths: through Rosenbrock's valley, each with those at the rates beside it.
+    summary: one sentence.  cited: its papers.  formula: as HTML.  file, source: the function itself.
+    memories: of the defaults, then of each choice of options that changes them.
+    paths: through Rosenbrock's valley, each with the paths at the next smaller and the next larger rate.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Optimizer:
 
     @property
     def signature(self) -> inspect.Signature:
-        """How it is made."""
+        """The signature of its class."""
         return inspect.signature(getattr(steepest, self.name))
 
     @property
@@ -77,7 +77,7 @@ class Optimizer:
 
     @property
     def shared(self) -> list[str]:
-        """Those of the shared arguments that it takes."""
+        """The shared arguments that it has."""
         return [name for name in SHARED if name in self.signature.parameters]
 
 
@@ -91,7 +91,7 @@ def optimizers() -> tuple[Optimizer, ...]:
 
 
 def described(rule_name: str) -> Optimizer:
-    """What a rule and its class say of themselves."""
+    """The facts about the optimizer of a rule."""
     rule = read(getattr(rules, rule_name))
     name = class_of(rule)
     sentence, _, cited = rule.doc.partition("  ")
@@ -114,12 +114,12 @@ def class_of(rule: Rule) -> str:
 
 
 def file_of(function: Any) -> str:
-    """The file of a function, as the repository has it."""
+    """The path of a function's file in the repository."""
     return f"src/{function.__module__.replace('.', '/')}.py"
 
 
 def source(*functions: Any) -> str:
-    """The functions as they stand in their file, without what is said to the formatter alone."""
+    """The functions as they are in their file, without comments for the formatter."""
     return "\n\n".join(re.sub(r" *# fmt: skip", "", inspect.getsource(function)) for function in functions)
 
 

@@ -1,4 +1,4 @@
-"""L-BFGS, which is no rule: what its page says is written here by hand, but for its arguments, sources and path."""
+"""The page of L-BFGS, which is not a rule: written by hand, except its arguments, its sources and its path."""
 
 import ast
 
@@ -30,11 +30,11 @@ _LINES = (
     (0, "t = lr", "min(1, 1/|g|₁) η at the first step; or as far as the line search says"),
     (0, "p = p + t * d", ""),
 )
-"""How far a line is indented, its mathematics in Python's words, and what is said beside it or alone."""
+"""How far a line is indented, its mathematics as Python, and a remark beside it or alone."""
 
 
 def lbfgs() -> Optimizer:
-    """What there is to say of LBFGS."""
+    """The facts about LBFGS."""
     return Optimizer(
         name="LBFGS",
         rule="lbfgs",
@@ -85,6 +85,6 @@ def _memory() -> Memory:
 
 
 def _path() -> valley.Path:
-    """An iteration a step, with the usual rate."""
+    """One iteration for each step, with the usual rate."""
     options = {"max_iter": 1, "max_eval": 25, "line_search_fn": "strong_wolfe"}
     return valley.path(steepest.LBFGS, 1.0, options, valley.WALKS["LBFGS"])

@@ -1,4 +1,4 @@
-"""What an optimizer keeps and moves, and which gradients it takes: found out by reading its rule and by trying it."""
+"""The state of an optimizer, the bytes that it moves, the gradients that it accepts: found by reading and by trying."""
 
 import functools
 import itertools
@@ -22,10 +22,10 @@ ONE_NUMBER = "one number"
 
 @dataclass(frozen=True)
 class State:
-    """What is kept for a parameter of float32 under one name.
+    """One state of a float32 parameter.
 
-    bytes: for each element of the parameter; nothing for a number of the whole tensor.
-    of: `matrices` or `vectors`, where only those have it.
+    bytes: for each element of the parameter; empty for one number of the whole tensor.
+    of: `matrices` or `vectors`, if only those have it.
     """
 
     name: str
@@ -39,7 +39,8 @@ class State:
 class Memory:
     """What a choice of options costs for each float32 parameter.
 
-    moved: None where more than one kernel runs.  total, short: the bytes of state where they are no sum, or a long one.
+    moved: None if a step is more than one kernel.
+    total: the bytes of state, if they are not the sum of the states'.  short: the same for the table of all optimizers.
     """
 
     options: tuple[str, ...]
@@ -65,7 +66,7 @@ def _total(sizes: list[str]) -> str:
 
 
 def memories(name: str) -> list[Memory]:
-    """What each choice of options costs that changes anything, the default first."""
+    """The costs of each choice of options that changes them, the defaults first."""
     rule: Rule = getattr(steepest, name).rule
     if not rule.elementwise:
         states = _states(name, {})
@@ -93,7 +94,7 @@ def moved(lines: Program) -> int:
 
 
 def _states(name: str, options: Mapping[str, Any]) -> tuple[State, ...]:
-    """What a step on a matrix leaves, and what only a step on a vector does."""
+    """The state after a step of a matrix, and what only a step of a vector adds."""
     matrix, vector = (_kept(name, shape, options) for shape in (MATRIX, VECTOR))
     differ = bool(vector) and matrix.keys() != vector.keys()
     found = [
@@ -114,7 +115,7 @@ def _state(name: str, value: Tensor, shape: tuple[int, ...], of: str) -> State:
 
 
 def _kept(name: str, shape: tuple[int, ...], options: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The state after one step of a float32 parameter of this shape; nothing where such a parameter is refused."""
+    """The state after one step of a float32 parameter of this shape; empty if the optimizer does not accept it."""
     p = torch.ones(shape)
     try:
         optimizer = getattr(steepest, name)([p], **options)
@@ -127,7 +128,7 @@ def _kept(name: str, shape: tuple[int, ...], options: Mapping[str, Any]) -> dict
 
 @functools.cache
 def takes(name: str, kind: str) -> bool:
-    """Whether an optimizer takes `dense`, `sparse` or `complex` gradients, by trying it."""
+    """Whether an optimizer accepts `dense`, `sparse` or `complex` gradients, found by trying it."""
     p = torch.ones(MATRIX, dtype=torch.complex64 if kind == "complex" else torch.float32)
     g = torch.ones_like(p)
     try:
@@ -138,7 +139,7 @@ def takes(name: str, kind: str) -> bool:
 
 
 def _step(optimizer: Any, p: Tensor, g: Tensor) -> None:
-    """One step along a gradient, of an optimizer of any kind."""
+    """One step along a gradient; the closure is there for LBFGS."""
 
     def closure() -> float:
         p.grad = g

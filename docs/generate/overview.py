@@ -10,13 +10,14 @@ from .tables import table
 from .valley import STEPS
 
 _INTRODUCTION = """\
-Every optimizer is one plain function; its page is printed from it. Two numbers say what it costs: the bytes of state
-that it keeps for each float32 parameter, and the bytes that a step moves for it, [which is what a step's time is made
-of](../performance.md#the-limit). All of them take dense gradients, but for SparseAdam; some take others."""
+Every optimizer is one plain function, and its page is made from this function. Two numbers say what it costs for each
+float32 parameter: the bytes of state that it keeps, and the bytes that a step moves, [which decide how long the step
+takes](../performance.md#the-limit). All of them accept dense gradients, except SparseAdam; some also accept sparse or
+complex ones."""
 
 _BELOW = """\
-The larger numbers are those of options: momentum, `centered`, `amsgrad`. Adafactor keeps a row and a column for each
-matrix, LBFGS up to `history_size` pairs of vectors; these two and Muon take more than one pass.
+The larger numbers are with options: momentum, `centered`, `amsgrad`. Adafactor keeps a row and a column of each matrix,
+LBFGS up to `history_size` pairs of vectors; these two and Muon need more than one pass over memory.
 [What all of them share](common.md)."""
 
 
@@ -36,7 +37,7 @@ def _row(one: Optimizer) -> list[str]:
 
 
 def _range(numbers: Sequence[str]) -> str:
-    """The first, and the largest where options add to it."""
+    """The number of the defaults, and the largest if options need more."""
     return numbers[0] if len(numbers) == 1 else f"{numbers[0]}–{numbers[-1]}"
 
 
@@ -44,7 +45,7 @@ def _gallery_text() -> str:
     return (
         f"Rosenbrock's function from the same start (○) toward the same minimum (+): {STEPS} steps each (LBFGS 40), "
         "at the best of the rates 1, 2, 5 × 10ᵏ whose path stays in the picture. "
-        "[How these are made](common.md#the-pictures), and why this is no ranking."
+        "[How they are made](common.md#the-pictures), and why this is not a ranking."
     )
 
 

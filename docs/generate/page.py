@@ -15,7 +15,7 @@ _LETTERS = "*p* is the parameter and *g* its gradient; the other letters stand b
 
 
 def page(one: Optimizer) -> str:
-    """Everything there is to say of an optimizer."""
+    """The whole page of an optimizer."""
     sections = {
         one.name: [_summary(one), _python(_call(one)), figure(one, f"{COMMON}#the-pictures")],
         "Formula": [_LETTERS, one.formula],
@@ -43,7 +43,7 @@ def _source(cited: str) -> str:
 
 
 def _call(one: Optimizer) -> str:
-    """The signature, without the types that it states."""
+    """The signature without its types."""
     written: list[str] = []
     for parameter in one.signature.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in written:
@@ -61,7 +61,7 @@ def _with_default(parameter: inspect.Parameter) -> str:
 
 
 _TOGETHER = "\N{NO-BREAK SPACE}"
-"""Inside a default, where no line may end."""
+"""A space inside a default, where the line must not break."""
 
 
 def _python(text: str, title: str = "") -> str:
@@ -71,10 +71,10 @@ def _python(text: str, title: str = "") -> str:
 
 def _rule(one: Optimizer) -> str:
     if one.name == "LBFGS":
-        return "L-BFGS is plain functions of whole vectors; the class calls them between evaluations of the closure."
-    parts = "[what each part of it says](../writing-a-rule.md#what-the-signature-says)"
+        return "L-BFGS is plain functions of whole vectors, which the class calls between evaluations of the closure."
+    parts = "[what each part of it means](../writing-a-rule.md#what-the-signature-says)"
     if one.memories[0].moved is None:
-        return f"Formula, arguments and state are read from this function, which is run on whole tensors: {parts}."
+        return f"Formula, arguments and state are read from this function, which runs on whole tensors: {parts}."
     return f"Formula, kernel, arguments, state and bytes are read from this function: {parts}."
 
 
@@ -90,8 +90,8 @@ def _gradients(one: Optimizer) -> str:
     refused = [kind for kind in kinds if kind not in taken]
     said = f"{listed(taken).capitalize()} ones."
     if refused:
-        said += f" {listed(refused).capitalize()} ones are refused with a sentence that says what to do instead."
-    return f"{said} [How they are stepped]({COMMON}#gradients)."
+        said += f" {listed(refused).capitalize()} ones are an error that says what to do instead."
+    return f"{said} [How they are used]({COMMON}#gradients)."
 
 
 def _differences(one: Optimizer) -> str:

@@ -14,7 +14,7 @@ CURVE = 36
 
 
 def picture(paths: Sequence[Path], said: str) -> str:
-    """The valley with axes and these paths; `said`: what a reader is told who does not see it."""
+    """The valley with axes and these paths.  said: the description for a reader who cannot see the picture."""
     tracks = (_track(path, f"path-{number}") for number, path in enumerate(paths, 1))
     drawn = [
         element("clipPath", element("rect", width=f"{WIDTH:g}", height=f"{HEIGHT:g}"), id="valley"),
@@ -35,14 +35,14 @@ def thumbnail(path: Path) -> str:
 
 
 def shared() -> str:
-    """What all thumbnails of a page refer to."""
+    """The contour lines that all thumbnails of a page refer to."""
     return element(
         "svg", element("g", *_contours(levels=LEVELS[::2]), id="contours"), width="0", height="0", class_="valley"
     )
 
 
 def _place(point: Point) -> tuple[float, float]:
-    """Where a point is drawn."""
+    """The place of a point in the picture."""
     x, y = point
     return (x - X[0]) / (X[1] - X[0]) * WIDTH, (Y[1] - y) / (Y[1] - Y[0]) * HEIGHT
 
@@ -52,7 +52,7 @@ def _line(points: Iterable[Point], then: str = "") -> str:
 
 
 def _contours(levels: Sequence[float] = LEVELS) -> list[str]:
-    """Highest first: each is filled with the same faint colour, so the valley is darkest at its bottom."""
+    """Highest first: each is filled with the same faint colour, so the valley is darkest where it is lowest."""
     return [element("path", d=_line(_contour(level), "Z"), class_="contour") for level in reversed(levels)]
 
 
@@ -66,7 +66,7 @@ def _contour(level: float) -> list[Point]:
 
 
 def _track(path: Path, name: str) -> str:
-    """The line, and a dot for each step: one of no length with round ends."""
+    """The line, and a dot for each step, drawn as a line of no length with round ends."""
     dots = "".join("M{:.1f} {:.1f}h0".format(*_place(point)) for point in path.points[1:])
     parts = element("path", d=_line(path.points), class_="way"), element("path", d=dots, class_="steps")
     x, y = path.points[-1]

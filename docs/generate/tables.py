@@ -23,13 +23,13 @@ def arguments(one: Optimizer) -> str:
 
 
 def _named(name: str, one: Optimizer) -> str:
-    """A name as the program has it, and its letters in the formula."""
+    """A name as in the program, and its letters in the formula."""
     letters = (el.math(el.symbol(letter)) for letter in symbols.letters(name, one.rule))
     return f"`{name}` {', '.join(letters)}".rstrip()
 
 
 def states(one: Optimizer) -> str:
-    """What is kept for a parameter, and with which options."""
+    """The state of a parameter, and the options that need it."""
     kept: dict[str, tuple[State, Memory]] = {}
     for memory in one.memories:
         for state in memory.states:
@@ -55,12 +55,12 @@ def _options(memory: Memory) -> str:
 
 
 def bytes_moved(one: Optimizer) -> str:
-    """What a step reads and writes, and how options change it."""
+    """What a step reads and writes, and how options change this."""
     usual = one.memories[0]
     if usual.moved is None:
         return (
             f"It keeps {usual.bytes} bytes for each float32 parameter. A step is several operations on whole tensors, "
-            "not one pass over memory, so there is no number of bytes that it moves."
+            "not one pass over memory, so the bytes that it moves are not one number."
         )
     arrays = [f"`{state.name}`" for state in usual.states if state.shape != ONE_NUMBER]
     reads, writes = listed(["the parameter", "its gradient", *arrays]), listed(["the parameter", *arrays])

@@ -1,7 +1,7 @@
 """Paths of the optimizers through Rosenbrock's valley, and the search for the rate of each.
 
-The rate is one of 1, 2, 5 times a power of ten: of those whose path never leaves the picture, the one that ends lowest.
-Every optimizer has the same start, the same number of steps and, the rate apart, its default arguments.
+The rate is 1, 2 or 5 times a power of ten: the one with the lowest end among those whose path never leaves the picture.
+Every optimizer has the same start, the same number of steps and, except for the rate, its default arguments.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,9 +24,9 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Path:
-    """Where an optimizer goes.
+    """The path of an optimizer.
 
-    points: from the start on; they end where a step leaves the picture.
+    points: from the start on, up to the first step that leaves the picture.
     """
 
     lr: float
@@ -55,7 +55,7 @@ def slope(x: float, y: float) -> Point:
 
 
 def is_in_picture(point: Point) -> bool:
-    """Whether a point is where the picture shows it; a point that is no number is not."""
+    """Whether a point is in the picture; NaN is not."""
     return X[0] <= point[0] <= X[1] and Y[0] <= point[1] <= Y[1]
 
 
@@ -81,7 +81,7 @@ def search(optimizer: Callable[..., Any], options: Mapping[str, Any], walk: "Wal
 
 @dataclass(frozen=True)
 class Walk:
-    """How an optimizer is given the function.
+    """How the function is given to an optimizer.
 
     shape: of the parameter that holds x and y.
     step: steps an optimizer of this parameter once.
@@ -121,11 +121,11 @@ WALKS = {
     "Muon": Walk((1, 2), _dense),
     "LBFGS": Walk((2,), _closure, steps=40),
 }
-"""Of the optimizers that cannot be given a vector and its gradient."""
+"""For the optimizers that do not accept a vector and its gradient."""
 
 
 MORE: dict[str, tuple[dict[str, Any], ...]] = {"SGD": ({"momentum": 0.9},)}
-"""Options with which there is more to see than with the default."""
+"""Options whose path is drawn beside that of the defaults."""
 
 
 def searched(name: str) -> tuple[tuple[Path, list[Path]], ...]:

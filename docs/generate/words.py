@@ -1,64 +1,64 @@
-"""What no program can find out about an optimizer: what its arguments mean, where it comes from, where torch differs.
+"""What a program cannot find out about an optimizer: what its arguments mean, where it comes from, where torch differs.
 
-Each text stands here once.  A key `rule.name` goes before the key `name` where a rule means something else by it.
+A key `rule.name` is used before the key `name`, for a rule in which the argument means something else.
 """
 
-_DECOUPLED = "Takes lr times this share off the parameter, apart from its gradient."
+_DECOUPLED = "The parameter is multiplied by 1 − lr · weight_decay; the gradient is not changed."
 
 MEANINGS = {
-    "lr": "The learning rate: how far a step goes.",
-    "adadelta.lr": "Scales the step, whose length Adadelta finds by itself.",
-    "adafactor.lr": "The largest relative step; from step 1/lr² on it is 1/√t.",
+    "lr": "The learning rate: the size of a step.",
+    "adadelta.lr": "A factor of the step; Adadelta finds the length of a step by itself.",
+    "adafactor.lr": "The largest relative step; from step 1/lr² on, the relative step is 1/√t.",
     "muon.lr": "The learning rate: the size of every singular value of a step.",
-    "lion.lr": "The learning rate: how far every element goes, whatever its gradient. A third to a tenth of AdamW's.",
-    "rprop.lr": "The first step of every element; each finds its own from there.",
-    "lbfgs.lr": "The length of a step in units of its direction; with a line search, the first length that is tried.",
-    "momentum": "The share of the running sum that is kept from step to step.",
-    "muon.momentum": "The share of the running average that is kept from step to step.",
-    "dampening": "The share of a gradient that is kept out of the momentum from the second step on.",
-    "nesterov": "Look ahead along the momentum: step by the gradient plus the momentum that it will have.",
+    "lion.lr": "The learning rate: how far every element moves, whatever its gradient. A third to a tenth of AdamW's.",
+    "rprop.lr": "The first step size of every element; from then on each element has its own.",
+    "lbfgs.lr": "The length of a step, in units of its direction; with a line search, the first length that it tries.",
+    "momentum": "The fraction of the running sum that is kept from step to step.",
+    "muon.momentum": "The fraction of the running average that is kept from step to step.",
+    "dampening": "The fraction of each gradient that does not enter the momentum, from the second step on.",
+    "nesterov": "Look ahead along the momentum: step by the gradient plus the momentum after it.",
     "sgd.nesterov": "Look ahead along the momentum. Needs `momentum` > 0 and `dampening` 0.",
     "weight_decay": "Adds this much of the parameter to its gradient.",
     "adamw.weight_decay": _DECOUPLED,
     "lion.weight_decay": _DECOUPLED,
     "adafactor.weight_decay": _DECOUPLED,
     "muon.weight_decay": _DECOUPLED,
-    "decoupled_weight_decay": "Let the decay shrink the parameter itself, as in AdamW, and not enter the gradient.",
-    "betas": "How much of the averages of the gradient and of its square is kept from step to step.",
-    "adamax.betas": "How much of the average gradient, and of the largest one, is kept from step to step.",
-    "lion.betas": "The share of the average in a step, and how much of the average is kept from step to step.",
-    "alpha": "How much of the average square is kept from step to step.",
-    "asgd.alpha": "The power with which the rate falls.",
-    "rho": "How much of the average squares is kept from step to step.",
+    "decoupled_weight_decay": "The decay shrinks the parameter itself, as in AdamW, and does not enter the gradient.",
+    "betas": "The fractions of the averages of the gradient and of its square that are kept from step to step.",
+    "adamax.betas": "The fractions of the average and of the largest gradient that are kept from step to step.",
+    "lion.betas": "The weight of the average in a step, and the fraction of it that is kept from step to step.",
+    "alpha": "The fraction of the average square that is kept from step to step.",
+    "asgd.alpha": "The exponent with which the rate falls.",
+    "rho": "The fraction of both average squares that is kept from step to step.",
     "eps": "Added to the divisor, so that it is never zero.",
-    "adadelta.eps": "Added to both averages under their roots. It sets how small the first steps are.",
+    "adadelta.eps": "Added to both averages under their roots. It decides how small the first steps are.",
     "adamax.eps": "Added to the gradient's magnitude, so that the divisor is never zero.",
-    "adafactor.eps": "The smallest divisor, the dtype's own epsilon if `None`; the smallest root mean square of a "
-    "parameter that a step is relative to.",
-    "muon.eps": "The smallest norm that is divided by.",
-    "amsgrad": "Divide by the largest average square so far instead of the present one.",
-    "centered": "Take the squared average off the average square: divide by the gradient's deviation.",
-    "momentum_decay": "How slowly the momentum grows to its full value.",
+    "adafactor.eps": "The smallest divisor (the epsilon of the dtype if `None`), and the smallest root mean square of "
+    "the parameter, to which a step is relative.",
+    "muon.eps": "The smallest norm in a division.",
+    "amsgrad": "Divide by the largest average square so far, instead of the present one.",
+    "centered": "Subtract the squared average from the average square, to divide by the gradient's standard deviation.",
+    "momentum_decay": "How fast the momentum grows to its full value: at step t it is β₁ (1 − 0.96^(t ψ) / 2).",
     "lr_decay": "How fast the rate falls with the steps.",
-    "initial_accumulator_value": "Where the sum of squares starts.",
+    "initial_accumulator_value": "The value at which the sum of squares starts.",
     "lambd": "How fast the rate falls and the parameter shrinks.",
     "t0": "The step from which the average begins.",
-    "etas": "What a step is multiplied by after its gradient has turned, and after it has not.",
-    "step_sizes": "The smallest and the largest step of an element.",
-    "beta2_decay": "The power of the step count by which the average square forgets.",
-    "d": "The largest root mean square that an update may have; longer ones are scaled down.",
+    "etas": "The factors of a step size after the gradient changed its sign, and after it did not.",
+    "step_sizes": "The smallest and the largest step size of an element.",
+    "beta2_decay": "The exponent of the step count in the rate at which the average square forgets.",
+    "d": "The largest root mean square of an update; larger updates are scaled down.",
     "ns_coefficients": "The polynomial of an iteration: a X + b (XXᵀ) X + c (XXᵀ)² X.",
-    "ns_steps": "How many iterations make the singular values equal.",
-    "adjust_lr_fn": "How the rate follows the shape: √max(1, rows/columns) (`None` means this one as well), or "
-    "0.2 √max(rows, columns), with which rates found for AdamW can be used.",
-    "beyond_matrices": "How tensors of more than two dimensions are seen: all but the first as one, as for "
-    "convolutions; or the last two as matrices, the others as their number. `None` refuses them.",
+    "ns_steps": "The number of iterations that make the singular values nearly equal.",
+    "adjust_lr_fn": "How the rate depends on the shape: a factor √max(1, rows/columns) (also for `None`), or "
+    "0.2 √max(rows, columns), with which you can use the rates of AdamW.",
+    "beyond_matrices": "How a tensor of more than two dimensions becomes matrices: all dimensions but the first are "
+    "joined, as for convolutions; or the last two are a matrix, and the others count matrices. `None`: an error.",
     "max_iter": "The most iterations in one call of `step`.",
     "max_eval": "The most evaluations of the closure in one call of `step`; 5/4 of `max_iter` if `None`.",
-    "tolerance_grad": "Enough when no element of the gradient is larger.",
-    "tolerance_change": "Enough when neither the loss nor an element of the parameters changes by more.",
-    "history_size": "How many past steps the direction remembers.",
-    "line_search_fn": "Look along the direction for a point that is lower and flatter, instead of one step of `lr`.",
+    "tolerance_grad": "Stop when no element of the gradient is larger than this.",
+    "tolerance_change": "Stop when neither the loss nor an element of the parameters changes by more than this.",
+    "history_size": "The number of past steps that the direction is computed from.",
+    "line_search_fn": "Search along the direction for a point that is lower and flatter, instead of one step of `lr`.",
 }
 
 RANGES_IN_WORDS = {
@@ -72,7 +72,7 @@ RANGES_IN_WORDS = {
     "max_eval": "`None` or ≥ 0",
     "history_size": "≥ 1, whole",
 }
-"""Where `steepest.ranges` has no interval."""
+"""For hyperparameters of which `steepest.ranges` has no interval."""
 
 SOURCES = {
     "Chen et al., 2023": ("Symbolic Discovery of Optimization Algorithms", "https://arxiv.org/abs/2302.06675"),
@@ -123,43 +123,44 @@ SOURCES = {
 """Title and address of what a docstring cites."""
 
 _ROUNDED_LATE = (
-    "{} used in float64 and rounded to float32 only when stored; torch rounds before it uses them, "
+    "{} used in float64, and rounded to float32 only to be stored; torch rounds before it uses them: "
     "a relative difference of up to 6e-8."
 )
 
 DIFFERENCES = {
-    "SGD": "With momentum and sparse gradients the momentum buffer is dense, and torch's is sparse; results are equal.",
-    "Adagrad": "Complex sparse gradients are stepped by real and imaginary part, as dense ones are; torch squares them "
-    "as complex numbers.",
-    "RMSprop": "`centered=True`: the variance is held at or above zero; rounding can bring torch's below it, to NaN.",
+    "SGD": "With momentum and sparse gradients the momentum buffer is dense; torch's is sparse. The results are equal.",
+    "Adagrad": "A complex sparse gradient is treated as its real and its imaginary part, like a dense one; torch "
+    "squares it as complex numbers.",
+    "RMSprop": "`centered=True`: the variance is never below zero; in torch rounding can make it negative, and the "
+    "result NaN.",
     "NAdam": _ROUNDED_LATE.format("`mu_product` is"),
     "ASGD": _ROUNDED_LATE.format("`eta` and `mu` are"),
     "Lion": "Not in torch.optim.",
-    "Muon": "Takes tensors of more than two dimensions when asked: `beyond_matrices` is ours alone.",
+    "Muon": "Accepts tensors of more than two dimensions if `beyond_matrices` is given; torch has no such argument.",
 }
-"""Beside what holds for all of them."""
+"""Of one optimizer alone; what holds for all of them is on the page of what they share."""
 
 PICTURE_NOTES = {
-    "SGD": "Without momentum the steep walls bound the rate, and the flat floor is walked in steps as small.",
-    "Adagrad": "The first step goes as far as lr in both coordinates. The sum of squares only grows, and steps shrink.",
-    "RMSprop": "The average begins at zero, so the first step is lr / √(1 − alpha), ten times as long as later ones.",
-    "Adadelta": "The average of past steps begins at zero, so the first are tiny; the default of 1 is too small here.",
-    "Adam": "The first step goes as far as lr in both coordinates, whatever the gradient.",
-    "AdamW": "The weight decay pulls toward (0, 0): the path would come to rest beside the minimum, not in it.",
-    "RAdam": "The first five steps are not divided by anything, so the steep walls bound the rate as they do SGD's; "
-    "divided steps at such a rate are short.",
-    "SparseAdam": "x and y are two rows, and the sparse gradient has both at every step: this is Adam's path.",
-    "ASGD": "Averaging begins at step `t0`, a million; until then this is SGD with a slowly falling rate.",
-    "Rprop": "Each coordinate finds its own length of step by the signs of its gradient; its start matters little.",
-    "Lion": "Every step goes as far as any other, in both coordinates: it cannot come to rest.",
-    "Adafactor": "x and y are one vector; a step is relative to its root mean square and falls with 1/√t.",
+    "SGD": "Without momentum the steep walls limit the rate, and the steps on the flat floor are just as small.",
+    "Adagrad": "The first step moves both coordinates by lr. The sum of squares only grows, so the steps shrink.",
+    "RMSprop": "The average starts at zero, so the first step is lr / √(1 − alpha), ten times as long as later ones.",
+    "Adadelta": "The average of past steps starts at zero, so the first steps are tiny; an lr of 1 is too small here.",
+    "Adam": "The first step moves both coordinates by lr, whatever the gradient is.",
+    "AdamW": "The weight decay pulls toward (0, 0), so the path would come to rest beside the minimum, not at it.",
+    "RAdam": "The first five steps are not divided by anything, so the steep walls limit the rate, as for SGD; at such "
+    "a rate the later, divided steps are short.",
+    "SparseAdam": "x and y are two rows, and the sparse gradient contains both at every step: this is Adam's path.",
+    "ASGD": "Averaging begins at step `t0`, one million; before that, this is SGD with a slowly falling rate.",
+    "Rprop": "Each coordinate adapts its step size by the sign of its gradient; the first step size matters little.",
+    "Lion": "Every step moves both coordinates by lr, so the path cannot come to rest.",
+    "Adafactor": "x and y are one vector; a step is relative to its root mean square, and falls as 1/√t.",
     "Muon": "x and y are one 1 × 2 matrix, whose only singular value is made nearly 1: all steps are about as long. "
     "The weight decay pulls toward (0, 0).",
-    "LBFGS": "Each point is one iteration with the strong Wolfe line search and the default lr: nothing was searched.",
+    "LBFGS": "Each point is one iteration with the strong Wolfe line search and the default lr; no rate was searched.",
 }
-"""What to see in a picture."""
+"""What a picture shows."""
 
 
 def about(words: dict[str, str], rule: str, name: str) -> str:
-    """What is said of a rule's argument, or nothing."""
+    """The text about an argument of a rule; empty if there is none."""
     return words.get(f"{rule}.{name}", words.get(name, ""))

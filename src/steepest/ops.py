@@ -1,8 +1,9 @@
 """The operations a rule may use, on Python numbers, NumPy arrays and tensors alike.
 
-A rule imports its operations from here and from nowhere else.  Each picks the library of its first array argument, so
+A rule imports its operations from here and from nowhere else.  Each uses the library of its first array argument, so
 that the same line runs on a number (the scalar lines of a step), on NumPy (the reference) and on tensors (the
-differentiable path).  Kernels do not call these: they translate them, see `kernels/cpu.py`.
+differentiable path).  All of them work element by element, on arrays of any shape.  Kernels do not call these: they
+translate them.
 """
 
 import math
@@ -14,7 +15,7 @@ __all__ = ["abs", "exp", "full_like", "log", "maximum", "minimum", "sign", "sqrt
 
 
 def sqrt(x: Any) -> Any:
-    """Square root; NaN below zero, as in C."""
+    """Square root; NaN for a negative number."""
     if isinstance(x, (int, float)):
         return math.sqrt(x) if x >= 0 else math.nan
     return _library(x).sqrt(x)
@@ -31,12 +32,12 @@ def log(x: Any) -> Any:
 
 
 def abs(x: Any) -> Any:
-    """Magnitude."""
+    """Absolute value."""
     return x.__abs__()
 
 
 def sign(x: Any) -> Any:
-    """-1, 0 or 1; zero for NaN, as torch has it; JAX and Keras keep NaN."""
+    """-1, 0 or 1; for NaN zero, as in torch, and NaN on JAX and Keras."""
     if isinstance(x, (int, float)):
         return float(x > 0) - float(x < 0)
     if _library(x).__name__ not in ("torch", "numpy"):
@@ -45,34 +46,34 @@ def sign(x: Any) -> Any:
 
 
 def full_like(x: Any, value: Any) -> Any:
-    """An array like x that holds this number everywhere; `value` may be a tensor with a gradient."""
+    """An array like `x` with `value` in every element; `value` may be a tensor with a gradient."""
     return zeros_like(x) + value
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition holds, y elsewhere; not both numbers, which have no dtype to give an array."""
+    """`x` where the condition holds, `y` elsewhere; one of the two is an array, whose dtype the result has."""
     if isinstance(condition, bool):
         return x if condition else y
     return _library(condition).where(condition, x, y)
 
 
 def maximum(x: Any, y: Any) -> Any:
-    """The larger of two; NaN if either is."""
+    """The larger of two; NaN if one of them is NaN."""
     return where((x >= y) | (x != x), x, y)  # noqa: PLR0124 - only NaN differs from itself
 
 
 def minimum(x: Any, y: Any) -> Any:
-    """The smaller of two; NaN if either is."""
+    """The smaller of two; NaN if one of them is NaN."""
     return where((x <= y) | (x != x), x, y)  # noqa: PLR0124
 
 
 def zeros_like(x: Any) -> Any:
-    """Where state starts, unless its rule says otherwise; no operation of rules."""
+    """Zeros, the start of a state whose rule says nothing else; not an operation of rules."""
     return 0.0 if isinstance(x, (int, float)) else _library(x).zeros_like(x)
 
 
 def one_minus_power(base: Any, exponent: Any) -> Any:
-    """1 - base ** exponent, without the loss of digits where the power is near 1; no operation of rules.
+    """1 - base ** exponent, without the loss of digits where the power is near 1; not an operation of rules.
 
     In float32 1 - 0.999 has four right digits; -expm1(log(0.999)) has seven.
     """

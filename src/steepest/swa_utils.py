@@ -1,4 +1,4 @@
-"""torch.optim.swa_utils, with a schedule that knows of steps that were left out."""
+"""torch.optim.swa_utils, with an SWALR that does not count the steps that GradScaler skips."""
 
 from typing import Any
 
@@ -22,13 +22,14 @@ __all__ = [
 
 
 class SWALR(torchs.SWALR):
-    """From whatever the rate is at its first step to swa_lr, in anneal_epochs epochs.  Izmailov et al., 2018.
+    """From the rate at its first step to swa_lr, in anneal_epochs epochs.  Izmailov et al., 2018.
 
-    Where it begins is no function of the epoch, so this is torch's; beside other schedules what it does is a factor.
+    The rate at its first step is not a function of the epoch, so this is torch's class.  Together with other schedulers
+    its change of the rate is a factor.
     """
 
     def step(self, epoch: Any = None) -> None:
-        """Go on to the next epoch; not where GradScaler left the optimizer's step out."""
+        """Go to the next epoch, unless GradScaler skipped the step of the optimizer."""
         if "_steps" not in vars(self) or is_beginning(self):
             self._steps = skips.Steps(self.optimizer)
             super().step(epoch)
@@ -36,5 +37,5 @@ class SWALR(torchs.SWALR):
             super().step(epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """As torch's writes it."""
+        """The state as torch's class writes it."""
         return {name: value for name, value in super().state_dict().items() if name != "_steps"}

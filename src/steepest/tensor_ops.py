@@ -1,6 +1,7 @@
-"""Operations on whole tensors, for rules that no kernel of single elements can say: those of norms, means and matrices.
+"""Operations on whole tensors: norms, means, matrices; a kernel, which sees one element at a time, cannot compute them.
 
-Such a rule is marked with `whole`.  It runs as it is, on NumPy arrays or tensors; its state is None at first.
+A rule that uses them is marked with `whole`.  It runs as it is, on NumPy arrays or tensors; its state is None at the
+first step.
 """
 
 from collections.abc import Callable
@@ -23,33 +24,37 @@ __all__ = [
 
 
 def whole(rule: Callable[..., tuple]) -> Callable[..., tuple]:
-    """Mark a rule as one of whole tensors."""
+    """Mark a rule as a rule of whole tensors, which has no kernel; use it as a decorator.
+
+    Args:
+        rule: `f(p, g, *state, step, *, hyperparameters)`.  Each state is None at the first step.
+    """
     rule.whole = True  # type: ignore[attr-defined]
     return rule
 
 
 def epsilon(x: Any) -> float:
-    """The difference between 1 and the next number of the dtype of x."""
+    """The difference between 1 and the next larger number in the dtype of `x`."""
     return float(_library(x).finfo(x.dtype).eps)
 
 
 def mean(x: Any, axis: int) -> Any:
-    """Mean along one axis, which is kept with size 1."""
+    """The mean along one axis, which is kept with size 1."""
     return x.mean(axis, keepdims=True)
 
 
 def root_mean_square(x: Any) -> Any:
-    """Square root of the mean of all squares."""
+    """The square root of the mean of all squares, a single number."""
     return sqrt((x * x).mean())
 
 
 def transpose(x: Any) -> Any:
-    """The last two axes exchanged."""
+    """`x` with its last two axes exchanged."""
     return _library(x).swapaxes(x, -1, -2)
 
 
 def add_product(x: Any, a: Any, b: Any, beta: float, alpha: float) -> Any:
-    """beta * x + alpha * a @ b, without an array for the product where the library can."""
+    """`beta * x + alpha * a @ b`; in torch one operation, without an array for the product."""
     library = _library(x)
     if library.__name__ != "torch":
         return beta * x + alpha * (a @ b)
@@ -58,24 +63,24 @@ def add_product(x: Any, a: Any, b: Any, beta: float, alpha: float) -> Any:
 
 
 def mix(x: Any, y: Any, weight: float) -> Any:
-    """x + weight * (y - x), in one pass where the library can."""
+    """`x + weight * (y - x)`; in torch one pass over memory."""
     library = _library(x)
     return library.lerp(x, y, weight) if library.__name__ == "torch" else x + weight * (y - x)
 
 
 def scaled_sum(x: Any, y: Any, a: float, b: float) -> Any:
-    """a * x + b * y, in the dtype of x."""
+    """`a * x + b * y`, in the dtype of `x`."""
     library = _library(x)
     return library.add(a * x, y, alpha=b) if library.__name__ == "torch" else a * x + b * y
 
 
 def norm(x: Any) -> Any:
-    """Frobenius norm of the last two axes, which are kept with size 1."""
+    """The Frobenius norm over the last two axes, which are kept with size 1."""
     library = _library(x)
     own = library.norm if library.__name__ == "keras.ops" else library.linalg.norm
     return own(x, axis=(-2, -1), keepdims=True)
 
 
 def to_bfloat16(x: Any) -> Any:
-    """In bfloat16 where the library has it; NumPy keeps what it has."""
+    """`x` in bfloat16 if it is a tensor of torch, else unchanged."""
     return x.bfloat16() if _library(x).__name__ == "torch" else x

@@ -1,7 +1,7 @@
 """The rules as Keras optimizers: `from steepest.keras import Adam` in place of `from keras.optimizers import Adam`.
 
 Arguments, defaults, results and saved state are Keras's, on every backend; on torch's, with tensors of the CPU, the
-step is one kernel.  `optimizer(rule)` makes one of any rule.  Every other name is that of keras.optimizers.
+step is one kernel.  `optimizer(rule)` makes a class from any rule.  Every other name is that of keras.optimizers.
 """
 
 from typing import Any
@@ -52,7 +52,12 @@ if hasattr(_keras.optimizers, "Muon"):  # since Keras 3.10
 
 
 def get(identifier: Any) -> Any:
-    """The optimizer that this stands for, a name, a configuration or an optimizer: ours where it is one of ours."""
+    """Make an optimizer from its name or configuration, as `keras.optimizers.get` does; ours where we have one.
+
+    Args:
+        identifier: A name such as "adam", a configuration such as `{"class_name": "Adam", "config": {...}}`, or an
+            optimizer, which is returned as it is.
+    """
     config = {"class_name": identifier, "config": {}} if isinstance(identifier, str) else identifier
     ours = {name.lower(): globals()[name] for name in (*__all__, "Muon") if isinstance(globals().get(name), type)}
     if isinstance(config, dict) and str(config.get("class_name")).lower() in ours:

@@ -12,25 +12,31 @@ from steepest.keras.base import RuleOptimizer
 
 @functools.cache
 def optimizer(rule: Callable[..., Any]) -> type[Any]:
-    """The Keras optimizer class of a rule.
+    """Make the Keras optimizer class of a rule.
 
-    rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own; `lr`, or `learning_rate`,
-    is what Keras sets and schedules.
-    Arguments of the class: `learning_rate`, the other hyperparameters, and those of every Keras optimizer.
     To load a model that was compiled with it, make the class first, or give it to `load_model` in `custom_objects`.
-    Raises RuleError for what is no rule, a rule of whole tensors, or the second rule of its name in its module: models
-    are saved with that name.
+
+    Args:
+        rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own.  Its `lr`, or
+            `learning_rate`, is the rate that Keras sets and schedules.
+
+    Returns:
+        A class whose arguments are `learning_rate`, the other hyperparameters, and those of every Keras optimizer.
+
+    Raises:
+        RuleError: The function is not a rule, is a rule of whole tensors, or is the second rule of its name in its
+            module: models are saved with that name.
     """
     return made(rule, "".join(part.capitalize() for part in read(rule).name.split("_")), rule.__module__)
 
 
 def _documentation(rule: Rule, called: Mapping[str, str]) -> str:
     kept = ", ".join(called.get(name, name) for name in rule.state) or "none"
-    return f"{rule.doc}\n\nArguments as in its signature; variables for each of the model's: {kept}."
+    return f"{rule.doc}\n\nArguments as in its signature; variables for each weight of the model: {kept}."
 
 
 def made(rule: Callable[..., Any], name: str, module: str, **contents: Any) -> type[Any]:
-    """The same under another name.  contents: of the class; `defaults` are other defaults of Keras's own arguments."""
+    """Make the class under another name.  contents: of the class; `defaults` are those of Keras's own arguments."""
     stated = read(rule)
     if not stated.elementwise:
         raise RuleError(

@@ -1,4 +1,4 @@
-"""A schedule of steepest as Keras's LearningRateSchedule, and where one is taken."""
+"""A schedule of steepest as Keras's LearningRateSchedule, and the base of the optimizers that take one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,18 +13,28 @@ _RATE: Any = keras.optimizers.Optimizer.learning_rate
 
 @keras.saving.register_keras_serializable(package="steepest")
 class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
-    """What a schedule says, as a tensor; it is saved as the text that describes it.
+    """A schedule of steepest as Keras's LearningRateSchedule; it is saved as the text that describes it.
 
-    >>> from steepest import schedules
-    >>> Scheduled(schedules.cosine(0.1, steps=100)).get_config()
-    {'schedule': 'cosine(0.1, 100)'}
+    Our Keras optimizers take schedules as they are; this class is for the others.
+
+    Args:
+        schedule: A schedule of `steepest.schedules`, or its text.
+
+    Examples:
+        >>> from steepest import schedules
+        >>> Scheduled(schedules.cosine(0.1, steps=100)).get_config()
+        {'schedule': 'cosine(0.1, 100)'}
     """
 
     def __init__(self, schedule: Schedule | str) -> None:
         self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
 
     def __call__(self, step: Any) -> Any:
-        """The value at a step, from 0."""
+        """Compute the value at a step.
+
+        Args:
+            step: The number of the step, from 0.
+        """
         return ops.cast(self.schedule(ops.convert_to_tensor(step)), keras.backend.floatx())
 
     def get_config(self) -> dict[str, Any]:

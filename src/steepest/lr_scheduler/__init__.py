@@ -1,7 +1,8 @@
 """torch.optim.lr_scheduler's classes as functions of the epoch: right in every composition, and after every resume.
 
-`LRScheduler`, to derive one's own from, and `ReduceLROnPlateau`, which answers to a metric and so has a state, are
-torch's.
+Arguments, defaults and errors are torch's.  In the formulas, epoch is the number of calls of `step()`, and base is the
+rate that a group had when its first scheduler was made.  `LRScheduler`, the base of your own classes, and
+`ReduceLROnPlateau`, which depends on a metric, are torch's own.
 """
 
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau

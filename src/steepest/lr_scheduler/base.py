@@ -1,4 +1,4 @@
-"""What the schedulers have in common: rates are functions of the epoch, written by all of them together."""
+"""What the schedulers share: rates are functions of the epoch, and all schedulers of an optimizer set them together."""
 
 import warnings
 from typing import Any
@@ -17,22 +17,22 @@ _OWN = ("_owned", "_steps", "_products", "_given")
 class PureScheduler(Scheduler):
     """Base of a scheduler whose rate is a function of the epoch, mixed into torch's class of the same name.
 
-    torch's class checks and keeps the arguments.  Its `get_lr` makes the next rate from the last; here `value` says
-    what the rate is.
+    torch's class checks and stores the arguments.  Its `get_lr` computes each rate from the previous one; here `value`
+    computes it from the epoch.
     """
 
     sets_rates = False
-    """Whether its rates are what it is given, whatever the optimizer had."""
+    """Whether its rates come from its arguments alone, not from the optimizer's initial rates."""
 
     _owned = False
-    """Whether it speaks through another scheduler, which steps it."""
+    """Whether it is a part of another scheduler, which steps it and sets the rates."""
 
     def value(self, epoch: float, place: int) -> float:
-        """The rate of the group at this place, were there nothing but this scheduler."""
+        """The rate of the group at this place, if this were the only scheduler."""
         raise NotImplementedError
 
     def parts(self, epoch: float) -> list[Part]:
-        """The values of all groups, each with the rate that it starts from."""
+        """The value for each group, with the initial rate of the group."""
         if len(self.base_lrs) != len(self.optimizer.param_groups):
             raise ValueError(
                 f"{type(self).__name__} was made for {len(self.base_lrs)} parameter groups, but the optimizer has "
@@ -41,11 +41,11 @@ class PureScheduler(Scheduler):
         return [(self.value(epoch, place), float(base)) for place, base in enumerate(self.base_lrs)]
 
     def go_to(self, epoch: float) -> None:
-        """Take this epoch for the present one."""
+        """Make this the present epoch."""
         self.last_epoch = epoch  # type: ignore[assignment]
 
     def get_lr(self) -> list[Any]:
-        """The rates of the present epoch, were there nothing but this scheduler."""
+        """The rates of the present epoch, if this were the only scheduler."""
         if not self.is_asked_by_step():
             warnings.warn(
                 "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", stacklevel=2
@@ -72,7 +72,7 @@ class PureScheduler(Scheduler):
         self.write()
 
     def _go_on(self) -> None:
-        """Be a part of a run that was stopped."""
+        """Continue a run that was stopped."""
         if self.sets_rates:
             rates_of(self.optimizer).forget_hand()
         elif not self._owned:
@@ -89,9 +89,10 @@ class PureScheduler(Scheduler):
         self.set_flags()
 
     def step(self, epoch: Any = None) -> None:
-        """Go on to the next epoch; not where GradScaler left the optimizer's step out, which is no step of a schedule.
+        """Go to the next epoch, unless GradScaler skipped the step of the optimizer.
 
-        epoch: the one to go to, for code of before 2018.
+        Args:
+            epoch: The epoch to go to instead; torch takes it too, and calls it deprecated.
         """
         if not hasattr(self, "_steps"):  # torch's constructor
             self.begin()
@@ -117,22 +118,22 @@ class PureScheduler(Scheduler):
         self.set_last_lr(current(self.optimizer))
 
     def state_dict(self) -> dict[str, Any]:
-        """As torch's class of the same name writes it."""
+        """The state as torch's class of the same name writes it."""
         return {name: value for name, value in super().state_dict().items() if name not in _OWN}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where this or torch's scheduler was, and set the optimizer's rates as they were there."""
+        """Continue from a state of this class or of torch's, and set the optimizer's rates to those of that time."""
         super().load_state_dict(state_dict)
         self.go_to(self._present())
         if not self._owned:
             self._go_on()
 
     def _present(self) -> float:
-        """The epoch that it is at, fractions included."""
+        """The present epoch, fractions included."""
         return self.last_epoch
 
 
 def current(optimizer: Optimizer) -> list[Any]:
-    """The rates of the groups, tensors copied."""
+    """The present rates of the groups; tensors are copied."""
     rates = [group["lr"] for group in optimizer.param_groups]
     return [rate.clone() if isinstance(rate, Tensor) else rate for rate in rates]

@@ -1,4 +1,4 @@
-"""Schedulers of schedulers: one after the other, or all at once."""
+"""Schedulers that are made from schedulers: one after the other, or all at the same time."""
 
 import math
 from bisect import bisect_right
@@ -14,7 +14,7 @@ from steepest.torch.internals import SCHEDULER_FLAGS, milestones_of, schedulers_
 
 
 class _Composed(PureScheduler):
-    """One that speaks for the schedulers it is made of."""
+    """Base of a scheduler that sets the rates for the schedulers it is made from."""
 
     _given: tuple[Sequence[Any], Sequence[int]]
     """The schedulers and milestones that it was made of."""
@@ -25,7 +25,7 @@ class _Composed(PureScheduler):
 
     @property
     def base_lrs(self) -> list[Any]:  # type: ignore[override] # pyright: ignore
-        """Where the first of them starts from."""
+        """The initial rates of the first of them."""
         return self._its_schedulers[0].base_lrs
 
     def state_dict(self) -> dict[str, Any]:
@@ -33,7 +33,7 @@ class _Composed(PureScheduler):
         return {name: value for name, value in super().state_dict().items() if name not in SCHEDULER_FLAGS}
 
     def _take_over(self, epoch: float, *, goes_on: bool) -> None:
-        """Speak for all of them from now on, beginning with this epoch.  goes_on: in a run that was stopped."""
+        """Set the rates for all of them from now on, beginning with this epoch.  goes_on: whether a run is resumed."""
         for scheduler in self._its_schedulers:
             scheduler._owned = True
             rates_of(self.optimizer).remove(scheduler)
@@ -45,7 +45,7 @@ class _Composed(PureScheduler):
 
 
 def _refuse_others(name: str, schedulers: Sequence[Any]) -> None:
-    """torch's own edit the rate in place, so that their order matters and nobody can ask them for an epoch."""
+    """Raise TypeError for torch's own schedulers: they change the rate in place, and have no value at a given epoch."""
     for scheduler in schedulers:
         is_torchs = isinstance(scheduler, torchs.LRScheduler) and not isinstance(scheduler, PureScheduler)
         if is_torchs and not isinstance(scheduler, torchs.ReduceLROnPlateau):  # which torch refuses itself
@@ -57,9 +57,16 @@ def _refuse_others(name: str, schedulers: Sequence[Any]) -> None:
 
 
 class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """One scheduler after the other, each counting from its own 0; they may be sequences and chains themselves.
+    """One scheduler after the other, each counting from its own 0.
 
-    milestones: the epochs at which the second, third, ... begin.
+    Args:
+        optimizer: Whose rates are set.
+        schedulers: Schedulers of `steepest.lr_scheduler`; they may be sequences and chains themselves.
+        milestones: The epochs at which the second, third, ... begin.
+        last_epoch: The epoch before the first one; -1 for a new run.
+
+    Raises:
+        TypeError: A scheduler is torch's own, which has no value at a given epoch.
     """
 
     def __init__(
@@ -75,7 +82,7 @@ class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportInc
         self._take_over(last_epoch + 1, goes_on=last_epoch >= 0)
 
     def recursive_undo(self, sched: Any = None) -> None:
-        """Nothing: no scheduler of a sequence has gone anywhere yet."""
+        """Do nothing: torch's method takes back a first step, which our schedulers have not made."""
 
     def parts(self, epoch: float) -> list[Part]:
         scheduler, since = self._active(epoch)
@@ -98,7 +105,15 @@ class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportInc
 
 
 class ChainedScheduler(_Composed, torchs.ChainedScheduler):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """All schedulers at once: their factors multiply, in any order."""
+    """All schedulers at the same time: the product of their factors; their order does not matter.
+
+    Args:
+        schedulers: Schedulers of `steepest.lr_scheduler`, all for the same optimizer.
+        optimizer: That optimizer; taken from the first scheduler if None.
+
+    Raises:
+        TypeError: A scheduler is torch's own, which has no value at a given epoch.
+    """
 
     def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None) -> None:
         _refuse_others("ChainedScheduler", schedulers)
@@ -109,7 +124,7 @@ class ChainedScheduler(_Composed, torchs.ChainedScheduler):  # pyright: ignore[r
 
     @property
     def last_epoch(self) -> int:  # type: ignore[override]
-        """That of the first of them."""
+        """The epoch of the first of them."""
         return self._its_schedulers[0].last_epoch
 
     def parts(self, epoch: float) -> list[Part]:
@@ -135,7 +150,7 @@ def _multiplied(parts: Sequence[Part]) -> Part:
 
 
 class _silent:  # noqa: N801 - used like a function
-    """Within it, these schedulers say nothing of the rates."""
+    """A context in which these schedulers do not set the rates."""
 
     def __init__(self, schedulers: Sequence[Any]) -> None:
         self._pure = [s for s in schedulers if isinstance(s, PureScheduler)]

@@ -1,4 +1,4 @@
-"""The schedulers that go up and down, two of them with the momentum the other way."""
+"""The schedulers that go up and down; two of them move the momentum in the opposite direction."""
 
 import functools
 import inspect
@@ -18,7 +18,10 @@ _cyclic = functools.lru_cache(maxsize=256)(schedules.cyclic)
 
 
 class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmRestarts):
-    """Half cosines from base to eta_min, the first in T_0 epochs, each T_mult times as long as the one before."""
+    """Half cosines from base to `eta_min`: the first in `T_0` epochs, each `T_mult` times as long as the one before.
+
+    `step(epoch + batch / batches)` goes to a fraction of an epoch.
+    """
 
     def value(self, epoch: Any, place: int) -> float:
         return self._curve(float(self.base_lrs[place]))(epoch)
@@ -27,7 +30,7 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         return _warm_restarts(base, self.T_0, self.T_mult, self.eta_min)
 
     def go_to(self, epoch: float) -> None:
-        """Take this epoch, which may be a fraction, for the present one."""
+        """Make this the present epoch; it may be a fraction."""
         begin, steps = self._curve(1.0)._cycle(max(epoch, 0), Python)
         self.T_cur, self.T_i = epoch - begin, steps
         super().go_to(epoch)
@@ -40,9 +43,13 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         self.last_epoch = int(self.last_epoch)
 
     def step(self, epoch: Any = None) -> None:
-        """Go on to the next epoch, or to the one that is given: `step(epoch + batch / batches)`.
+        """Go to the next epoch, or to a given one, as in `step(epoch + batch / batches)`.
 
-        Raises ValueError for a negative one.
+        Args:
+            epoch: The epoch, which may be a fraction; the next one if None.
+
+        Raises:
+            ValueError: The epoch is negative.
         """
         if epoch is not None and epoch < 0:
             raise ValueError(f"Expected non-negative epoch, but got {epoch}")
@@ -54,12 +61,12 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
 
 
 class _Cycling(PureScheduler):
-    """Those that move the momentum, or beta1, as far down as they move the rate up."""
+    """Base of the schedulers that lower the momentum, or beta1, while they raise the rate."""
 
     sets_rates = True
 
     def momentum(self, epoch: float, place: int) -> Any:
-        """Of the group at this place."""
+        """The momentum of the group at this place."""
         raise NotImplementedError
 
     def write(self) -> None:
@@ -80,7 +87,7 @@ class _Cycling(PureScheduler):
 
 
 class CyclicLR(_Cycling, torchs.CyclicLR):
-    """Straight up and down between base_lr and max_lr, the momentum the other way."""
+    """Straight lines up and down between `base_lr` and `max_lr`; the momentum in the opposite direction."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,7 +108,7 @@ class CyclicLR(_Cycling, torchs.CyclicLR):
 
 
 class OneCycleLR(_Cycling, torchs.OneCycleLR):
-    """Up to max_lr, down, and far below where it began; the momentum the other way."""
+    """Up to `max_lr`, then down, far below the first rate; the momentum in the opposite direction."""
 
     @functools.wraps(torchs.OneCycleLR.__init__)
     def __init__(self, *args: Any, **kwargs: Any) -> None:

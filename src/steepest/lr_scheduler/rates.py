@@ -1,6 +1,6 @@
-"""The rates that all schedulers of one optimizer make together: a product, so that their order does not matter.
+"""The rates that all schedulers of one optimizer set together: a product, so that their order does not matter.
 
-rate = initial rate * what was changed by hand * every scheduler's value over its own initial rate
+rate = initial rate * changes by hand * (value / initial rate) of every scheduler
 """
 
 import math
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 Part = tuple[float, float]
-"""The value of a scheduler for a group, and the rate that it starts from."""
+"""The value of a scheduler for a group, and the initial rate of the group."""
 
 _PLACE = "_steepest_rates"  # on the optimizer: it lives as long, and is neither saved nor copied with it
 
@@ -24,7 +24,7 @@ def rates_of(optimizer: Optimizer) -> "Rates":
 
 
 class Rates:
-    """Of one optimizer; whoever else writes to its groups, by hand or another scheduler, is taken for a factor."""
+    """The rates of one optimizer; a change by hand, or by a scheduler that is not ours, counts as a factor."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         groups = optimizer.param_groups
@@ -34,7 +34,7 @@ class Rates:
         self._loaded: list[float] | None = self._written  # until a step: what the optimizer had before any scheduler
 
     def begin(self, optimizer: Optimizer) -> None:
-        """See what was done to the rates since they were written; called before a scheduler says anything new."""
+        """Find what changed the rates since they were written; called before a scheduler sets new ones."""
         rates = _current(optimizer)
         self._by_hand += [1.0] * (len(rates) - len(self._by_hand))
         self._written += rates[len(self._written) :]
@@ -49,20 +49,20 @@ class Rates:
                 self._by_hand[place] *= now / written
 
     def step(self, optimizer: Optimizer) -> None:
-        """The same, before a scheduler goes on to its next epoch."""
+        """The same, before a scheduler goes to its next epoch."""
         self.begin(optimizer)
         self._loaded = None
 
     def forget_hand(self) -> None:
-        """The rates are what schedulers say, whatever they were."""
+        """Forget changes by hand: from now on the schedulers alone set the rates."""
         self._by_hand = [1.0] * len(self._by_hand)
         self._loaded = None
 
     def go_on(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
-        """Take up a scheduler of a run that goes on.
+        """Add a scheduler of a run that is resumed.
 
-        The rates of an optimizer that was loaded are as they should be, so what the schedulers do not say was done by
-        hand.  One that was not has its initial rates still, and gets those of the schedulers.
+        If the optimizer was loaded, its rates are right, so a difference from the schedulers was made by hand.  If it
+        was not loaded, it still has its initial rates, and gets those of the schedulers.
         """
         self._parts[scheduler] = list(parts)
         for place, now in enumerate(_current(optimizer)):
@@ -80,18 +80,18 @@ class Rates:
         return scheduler in self._parts
 
     def adopt(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
-        """Explain the rates as they are by a scheduler that was copied together with its optimizer."""
+        """Add a scheduler that was copied together with its optimizer; the rates stay as they are."""
         self._parts[scheduler] = list(parts)
         self._by_hand = [1.0] * len(parts)
         self._by_hand = [_over(now, self._rate(place)) for place, now in enumerate(_current(optimizer))]
         self._written = _current(optimizer)
 
     def remove(self, scheduler: Any) -> None:
-        """This one speaks through another from now on."""
+        """Remove a scheduler that became a part of another one."""
         self._parts.pop(scheduler, None)
 
     def write(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
-        """Set the rates, with what one scheduler says now."""
+        """Set the rates, with new values of one scheduler."""
         self._parts[scheduler] = list(parts)
         for place, group in enumerate(optimizer.param_groups):
             _set(group, self._rate(place))
@@ -111,7 +111,7 @@ def _current(optimizer: Optimizer) -> list[float]:
 
 
 def restore(optimizer: Optimizer, rates: Sequence[Any]) -> None:
-    """Set the rates of the groups to these."""
+    """Set the rates of the groups to these values."""
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         _set(group, rate)
 

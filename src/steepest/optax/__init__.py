@@ -1,7 +1,8 @@
 """The rules as optax transformations: `from steepest import optax` in place of `import optax`.
 
 optax's optimizers have optax's arguments, results and state, so that `chain`, `inject_hyperparams`, `multi_transform`
-and checkpoints work as before; `transformation(rule)` makes one of any rule.  Every other name is optax's own.
+and checkpoints work as before; optax's documentation says what the arguments mean.  `transformation(rule)` makes a
+transformation from any rule.  Every other name is optax's own.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""optax's optimizers: its chains, with our rules in them.  Arguments and defaults are optax's, of version 0.2.8."""
+"""optax's optimizers: its chains, with our rules in them.  Arguments and defaults are those of optax 0.2.8."""
 
 import functools
 from typing import Any
@@ -24,7 +24,7 @@ from steepest.optax.by_rule import (
 def sgd(
     learning_rate: Any, momentum: Any = None, nesterov: bool = False, accumulator_dtype: Any = None
 ) -> GradientTransformationExtraArgs:
-    """Stochastic gradient descent; with momentum unless that is None."""
+    """Stochastic gradient descent; with momentum, a running sum of gradients, unless `momentum` is None."""
     summed = optax.identity() if momentum is None else trace(momentum, nesterov, accumulator_dtype)
     return chain(summed, scale_by_learning_rate(learning_rate))
 
@@ -40,7 +40,7 @@ def rmsprop(
     nesterov: bool = False,
     bias_correction: bool = False,
 ) -> GradientTransformationExtraArgs:
-    """RMSprop, whose momentum sums steps, with the rate that each had."""
+    """RMSprop; its momentum is a sum of steps, each with the rate that it had.  Hinton, 2012, lecture 6e."""
     scaled = scale_by_stddev if centered else scale_by_rms
     summed = optax.identity() if momentum is None else trace(momentum, nesterov)
     return chain(
@@ -51,7 +51,7 @@ def rmsprop(
 def adagrad(
     learning_rate: Any, initial_accumulator_value: Any = 0.1, eps: Any = 1e-7
 ) -> GradientTransformationExtraArgs:
-    """Adagrad, with epsilon under the root."""
+    """Adagrad, with epsilon under the root.  Duchi et al., 2011."""
     return chain(scale_by_rss(initial_accumulator_value, eps), scale_by_learning_rate(learning_rate))
 
 
@@ -62,7 +62,7 @@ def adadelta(
     weight_decay: Any = 0.0,
     weight_decay_mask: Any = None,
 ) -> GradientTransformationExtraArgs:
-    """Adadelta; its weight decay enters the gradient."""
+    """Adadelta; its weight decay enters the gradient.  Zeiler, 2012."""
     return chain(
         add_decayed_weights(weight_decay, mask=weight_decay_mask),
         scale_by_adadelta(rho, eps),
@@ -80,7 +80,7 @@ def adam(
     *,
     nesterov: bool = False,
 ) -> GradientTransformationExtraArgs:
-    """Adam."""
+    """Adam; with `nesterov`, Nadam.  Kingma and Ba, 2015."""
     return chain(
         scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov), scale_by_learning_rate(learning_rate)
     )
@@ -98,7 +98,7 @@ def adamw(
     *,
     nesterov: bool = False,
 ) -> GradientTransformationExtraArgs:
-    """Adam with weight decay on the parameters that the mask has."""
+    """Adam with decoupled weight decay on the parameters that `mask` selects.  Loshchilov and Hutter, 2019."""
     return chain(
         scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov),
         add_decayed_weights(weight_decay, mask),
@@ -120,7 +120,7 @@ def amsgrad(
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
 ) -> GradientTransformationExtraArgs:
-    """Adam with the largest mean square so far, of those that were corrected."""
+    """Adam that divides by the largest corrected mean square so far.  Reddi et al., 2018."""
     return chain(
         scale_by_amsgrad(b1, b2, eps, eps_root, mu_dtype, bias_correction_mu, bias_correction_nu),
         scale_by_learning_rate(learning_rate),
@@ -128,14 +128,14 @@ def amsgrad(
 
 
 def adamax(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> GradientTransformationExtraArgs:
-    """Adamax."""
+    """Adamax: Adam with the largest gradient, slowly forgotten, as the divisor.  Kingma and Ba, 2015."""
     return chain(scale_by_adamax(b1, b2, eps), scale_by_learning_rate(learning_rate))
 
 
 def adamaxw(
     learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, weight_decay: Any = 1e-4, mask: Any = None
 ) -> GradientTransformationExtraArgs:
-    """Adamax with weight decay on the parameters that the mask has."""
+    """Adamax with decoupled weight decay on the parameters that `mask` selects."""
     return chain(
         scale_by_adamax(b1, b2, eps), add_decayed_weights(weight_decay, mask), scale_by_learning_rate(learning_rate)
     )
@@ -151,7 +151,7 @@ def radam(
     *,
     nesterov: bool = False,
 ) -> GradientTransformationExtraArgs:
-    """Adam that steps by the mean gradient alone until its mean square is worth dividing by."""
+    """Adam that does not divide until its mean square has averaged enough steps.  Liu et al., 2020."""
     return chain(
         scale_by_radam(b1, b2, eps, eps_root, threshold, nesterov=nesterov), scale_by_learning_rate(learning_rate)
     )
@@ -165,7 +165,7 @@ def lion(
     weight_decay: Any = 1e-3,
     mask: Any = None,
 ) -> GradientTransformationExtraArgs:
-    """Lion, with weight decay on the parameters that the mask has."""
+    """Lion, with weight decay on the parameters that `mask` selects.  Chen et al., 2023."""
     return chain(
         scale_by_lion(b1, b2, mu_dtype), add_decayed_weights(weight_decay, mask), scale_by_learning_rate(learning_rate)
     )
@@ -178,8 +178,9 @@ def rprop(
     min_step_size: Any = 1e-6,
     max_step_size: Any = 50.0,
 ) -> GradientTransformationExtraArgs:
-    """Rprop along the gradient of now; optax 0.2.8 steps along the one before (its pull request 1725).
+    """Rprop along the present gradient; optax 0.2.8 steps along the previous one (its pull request 1725).
 
-    The state has optax's form, but `prev_updates` are gradients here: a run cannot go on with the other library.
+    The state has optax's form, but `prev_updates` are gradients here: a run cannot continue with the other library.
+    Riedmiller and Braun, 1993.
     """
     return chain(scale_by_rprop(learning_rate, eta_minus, eta_plus, min_step_size, max_step_size), optax.scale(-1.0))

@@ -1,4 +1,4 @@
-"""A transformation of anybody's rule."""
+"""The optax transformation of any rule."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,27 +20,41 @@ Hyperparameters = Mapping[str, Any]
 
 
 class RuleState(NamedTuple):
-    """What a rule keeps: the number of steps taken, and for each of its states a tree like the parameters."""
+    """The state of a rule's transformation.
+
+    Attributes:
+        count: The number of steps taken.
+        state: For each state of the rule a tree like that of the parameters.
+    """
 
     count: Any
     state: dict[str, Any]
 
 
 def transformation(rule: Callable[..., Any]) -> Callable[..., optax.GradientTransformationExtraArgs]:
-    """The function that makes a rule's transformation, with the rule's hyperparameters as its arguments.
+    """Make the optax function of a rule, as `optax.adam` is one of Adam.
 
-    rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own.
     A hyperparameter may be a number, an array, or a function of the count of steps from 0, as schedules are.  The
     parameters must be given to `update`.
-    Raises RuleError for what is no rule; what is made, TypeError and ValueError for arguments that cannot work.
 
-    >>> import jax.numpy as jnp
-    >>> from steepest import optax, rules
-    >>> adam = optax.transformation(rules.adam)(lr=0.1)
-    >>> params = jnp.ones(3)
-    >>> updates, state = adam.update(jnp.ones(3), adam.init(params), params)
-    >>> [round(float(x), 4) for x in optax.apply_updates(params, updates)]
-    [0.9, 0.9, 0.9]
+    Args:
+        rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own.
+
+    Returns:
+        A function of the rule's hyperparameters.  It makes the transformation, and raises TypeError or ValueError for
+        values that cannot work.
+
+    Raises:
+        RuleError: The function is not a rule.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> from steepest import optax, rules
+        >>> adam = optax.transformation(rules.adam)(lr=0.1)
+        >>> params = jnp.ones(3)
+        >>> updates, state = adam.update(jnp.ones(3), adam.init(params), params)
+        >>> [round(float(x), 4) for x in optax.apply_updates(params, updates)]
+        [0.9, 0.9, 0.9]
     """
     stated = read(rule)
     keyword = inspect.Parameter.KEYWORD_ONLY

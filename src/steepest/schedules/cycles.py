@@ -1,4 +1,4 @@
-"""The shapes that go up and down again."""
+"""The shapes that go up and down."""
 
 import math
 from bisect import bisect_left
@@ -17,9 +17,13 @@ _ANNEALING = ("cosine", "linear")
 
 @dataclass(frozen=True, repr=False)
 class warm_restarts(Schedule):  # noqa: N801
-    """Half cosines from peak to end, one after the other.  SGDR: Loshchilov and Hutter, 2017.
+    """Half cosines from peak to end, one after the other, without an end.  SGDR: Loshchilov and Hutter, 2017.
 
-    steps: of the first.  factor: each takes so many times the steps of the one before.
+    Args:
+        peak: The value at the beginning of each cosine.
+        steps: The length of the first cosine.
+        factor: The length of each cosine over that of the one before; a whole number.
+        end: The value that each cosine falls to.
     """
 
     peak: float
@@ -63,10 +67,16 @@ class warm_restarts(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class cyclic(Schedule):  # noqa: N801
-    """Straight up and down again between two values.  Smith, 2017.
+    """Straight lines up and down between two values, without an end.  Smith, 2017.
 
-    up, down: steps of either way; down is as up unless it is given.
-    mode: "triangular"; "triangular2" halves the height at each cycle; "exp_range" takes it times factor at each step.
+    Args:
+        low: The value at the beginning of each cycle.
+        high: The largest value of the first cycle.
+        up: The number of steps from low to high.
+        down: The number of steps from high to low; as `up` if None.
+        mode: "triangular"; "triangular2" halves the height at each cycle; "exp_range" multiplies the height by
+            `factor` at each step.
+        factor: For "exp_range".
     """
 
     low: float
@@ -90,7 +100,7 @@ class cyclic(Schedule):  # noqa: N801
         return self.low + (self.high - self.low) * height * self._scale(cycle, step)
 
     def position(self, step: Any, lib: Any) -> tuple[Any, Any]:
-        """The number of the cycle, from 1, and how high it is there, from 0 to 1."""
+        """The number of the cycle, from 1, and the height in it, from 0 to 1."""
         total = self.up + (self.up if self.down is None else self.down)
         cycle = lib.floor(1 + step / total)
         within, rising = 1.0 + step / total - cycle, self.up / total
@@ -104,10 +114,16 @@ class cyclic(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class one_cycle(Schedule):  # noqa: N801
-    """Up to the peak, down, and far below the start.  Smith and Topin, 2018.
+    """Up from `peak / div_factor` to the peak, then down, far below the start.  Smith and Topin, 2018.
 
-    start = peak / div_factor, end = start / final_div_factor.  up: part of the steps that goes up.
-    shape: of each way: "cosine" or "linear".  three_phase: down to the start in as many steps as up, then to the end.
+    Args:
+        peak: The largest value.
+        steps: The length.
+        up: The fraction of the steps that goes up: 0 to 1, with three phases 0 to 0.5.
+        shape: Of each phase: "cosine" or "linear".
+        div_factor: The peak over the first value.
+        final_div_factor: The first value over the last one.
+        three_phase: Go down to the first value in as many steps as up, and only then to the last value.
     """
 
     peak: float
@@ -133,7 +149,7 @@ class one_cycle(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int:
-        """Its steps but one: at the last it is at its end."""
+        """One less than its steps: at the last step it has its last value."""
         return self.steps - 1
 
     def _at(self, step: Any, lib: Any) -> Any:
@@ -145,13 +161,13 @@ class one_cycle(Schedule):  # noqa: N801
         return [(start, self.peak), *([(self.peak, start), (start, end)] if self.three_phase else [(self.peak, end)])]
 
     def _find_ends(self) -> list[float]:
-        """The steps at which the ways end."""
+        """The steps at which the phases end."""
         first = self.up * self.steps - 1
         return [first, 2 * self.up * self.steps - 2, self.steps - 1] if self.three_phase else [first, self.steps - 1]
 
 
 def between(step: Any, ends: list[float], ways: list[tuple[float, float]], shape: str, lib: Any) -> Any:
-    """Along ways from one value to another, one after the other."""
+    """The value at a step of several phases, each from one value to another, one after the other."""
     if lib is Python:
         place = min(bisect_left(ends, step), len(ways) - 1)
         return _way(step, place, ends, ways, shape, lib)

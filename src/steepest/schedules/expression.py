@@ -1,7 +1,7 @@
 """Schedules as text: `warmup(100) then cosine(3e-4, 10_000)`.
 
-Python's own parser reads it, and what it read is looked at piece by piece: names of schedules, numbers, words, `*`,
-`then` and the methods of a schedule.  Nothing else is understood, and nothing is ever run.
+Python's own parser reads the text.  Its parts may be names of schedules, numbers, words, `*`, `then` and the methods of
+a schedule; anything else is an error.  The text is never run as a program.
 """
 
 import ast
@@ -25,9 +25,15 @@ _METHODS = ("then", "scale", "shift", "clip", "warmup")
 
 
 def parse(text: str) -> Schedule:
-    """The schedule that this text describes.
+    """Read a schedule from text, such as `warmup(100) then cosine(3e-4, 10_000)`.
 
-    Raises ValueError with the place that cannot be understood, or what a schedule says against its arguments.
+    `a then b` means `a.then(b)`; otherwise the text is what one writes in a program.
+
+    Args:
+        text: The description; it is read, and never run.
+
+    Raises:
+        ValueError: The text does not describe a schedule; the message has the part that cannot be understood.
     """
     try:
         tree = ast.parse(_with_operators(text), mode="eval").body
@@ -42,7 +48,7 @@ def parse(text: str) -> Schedule:
 
 
 def _with_operators(text: str) -> str:
-    """`a then b` as `a >> b`, which binds less than `*`; `.then(` stays."""
+    """The text with `a >> b` for `a then b`: it binds less tightly than `*`.  `.then(` stays."""
     tokens = list(tokenize.generate_tokens(io.StringIO(text.strip()).readline))
     words = [token.string for token in tokens]
     joined = [

@@ -19,24 +19,35 @@ __all__ = ["Schedule", "linear", "product", "sequence", "warmup"]
 class Schedule:
     """A plain value that says what a hyperparameter is at each step: `schedule(step)`.
 
-    It has no state, so it can be drawn, compared, pickled, nested, and resumed from a number.  Steps count from 0;
-    before that it is what it is at 0.  One that is over after some steps says so (`length`), and stays as it is then.
+    It has no state, so it can be drawn, compared, pickled, nested, and resumed from a number.  Steps count from 0; a
+    negative step has the value of step 0.  A schedule that ends has a `length`, and keeps its last value from then on.
 
-    >>> from steepest import schedules
-    >>> rate = schedules.cosine(3e-4, steps=1000).warmup(100)
-    >>> rate
-    linear(0.0, 0.0003, 100).then(cosine(0.0003, 1000))
-    >>> [round(rate(step), 6) for step in (50, 100, 600, 1100)]
-    [0.00015, 0.0003, 0.00015, 0.0]
+    Examples:
+        >>> from steepest import schedules
+        >>> rate = schedules.cosine(3e-4, steps=1000).warmup(100)
+        >>> rate
+        linear(0.0, 0.0003, 100).then(cosine(0.0003, 1000))
+        >>> [round(rate(step), 6) for step in (50, 100, 600, 1100)]
+        [0.00015, 0.0003, 0.00015, 0.0]
     """
 
     @property
     def length(self) -> int | None:
-        """Steps after which it stays as it is; None if it never does."""
+        """The number of steps after which the value stays the same; None if it never does."""
         return None
 
     def __call__(self, step: Any) -> Any:
-        """The value at a step: a number, or an array of steps of NumPy, torch or JAX."""
+        """Compute the value at a step.
+
+        Args:
+            step: A number, or an array of numbers of NumPy, torch, JAX or TensorFlow, of any shape.
+
+        Returns:
+            A number, or an array of the same shape.
+
+        Raises:
+            TypeError: The step is not a number.
+        """
         if type(step) is int:
             return self._at(step if step > 0 else 0, Python)
         library, steps = library_of(step)
@@ -46,9 +57,14 @@ class Schedule:
         raise NotImplementedError
 
     def then(self, following: "Schedule", at: int | None = None) -> "Schedule":
-        """This one up to a step, from there on the following, which counts from its own 0.
+        """Follow this schedule by another one, which counts its steps from its own 0.
 
-        at: that step; where this one ends, unless it is given.
+        Args:
+            following: The schedule that comes after this one.
+            at: The step at which it begins; the end of this schedule if None.
+
+        Raises:
+            ValueError: This schedule never ends, and `at` is None.
         """
         end = self.length if at is None else at
         if end is None:
@@ -63,21 +79,23 @@ class Schedule:
     __rmul__ = __mul__
 
     def scale(self, factor: float) -> "Schedule":
-        """Everywhere so many times as much."""
+        """Multiply every value by `factor`."""
         return self * factor
 
     def shift(self, steps: int) -> "Schedule":
-        """The same so many steps later, earlier if negative."""
+        """Run everything `steps` steps later; earlier if negative."""
         return shifted(self, steps)
 
     def clip(self, low: float = -math.inf, high: float = math.inf) -> "Schedule":
-        """Never below low, never above high."""
+        """Keep every value between `low` and `high`; raises ValueError if `low` is above `high`."""
         return clipped(self, low, high)
 
     def warmup(self, steps: int, start: float = 0.0) -> "Schedule":
-        """A straight line to its first value, then itself.
+        """Put a straight line to the first value before this schedule.
 
-        start: where the line begins, as a part of that value.
+        Args:
+            steps: The steps of the line.
+            start: Where the line begins, as a fraction of the first value.
         """
         return warmup(steps, start).then(self)
 
@@ -86,7 +104,7 @@ class Schedule:
 
 
 def _arguments(schedule: Any) -> list[str]:
-    """What one would write to make it again: defaults are left out, and what stands behind one has its name."""
+    """The arguments that make the same schedule; defaults are left out, and arguments after one are written by name."""
     written, by_name = [], False
     for field in (one for one in dataclasses.fields(schedule) if one.repr):
         value = getattr(schedule, field.name)
@@ -106,7 +124,9 @@ def _check_schedule(what: str, value: Any) -> None:
 class sequence(Schedule):  # noqa: N801
     """One schedule after the other, each counting from its own 0.
 
-    milestones: the steps at which the second, third, ... begin.
+    Args:
+        schedules: The schedules in their order.
+        milestones: The steps at which the second, third, ... begin.
     """
 
     schedules: Sequence[Schedule]
@@ -129,7 +149,7 @@ class sequence(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int | None:
-        """Where the last one ends."""
+        """The step at which the last schedule ends."""
         last = self.schedules[-1].length
         return None if last is None else last + (self.milestones[-1] if self.milestones else 0)
 
@@ -152,7 +172,11 @@ class sequence(Schedule):  # noqa: N801
 
 
 class product(Schedule):  # noqa: N801
-    """The values of all parts, multiplied; numbers among them are factors."""
+    """The product of several schedules; their order does not matter.
+
+    Args:
+        *parts: Schedules and numbers, at least one schedule among them.
+    """
 
     def __init__(self, *parts: Any) -> None:
         schedules: list[Schedule] = []
@@ -171,7 +195,7 @@ class product(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int | None:
-        """The longest of them."""
+        """The length of the longest part; None if one never ends."""
         lengths = [schedule.length for schedule in self.schedules]
         return max((length for length in lengths if length), default=0) if None not in lengths else None
 
@@ -195,7 +219,7 @@ class product(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class shifted(Schedule):  # noqa: N801
-    """A schedule so many steps later; earlier if negative."""
+    """A schedule that runs some steps later; earlier if negative."""
 
     schedule: Schedule
     steps: int
@@ -206,7 +230,7 @@ class shifted(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int | None:
-        """That of the schedule, as much longer."""
+        """The length of the schedule plus the shift."""
         return None if self.schedule.length is None else max(self.schedule.length + self.steps, 0)
 
     def _at(self, step: Any, lib: Any) -> Any:
@@ -231,7 +255,7 @@ class clipped(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int | None:
-        """That of the schedule."""
+        """The length of the schedule."""
         return self.schedule.length
 
     def _at(self, step: Any, lib: Any) -> Any:
@@ -244,7 +268,13 @@ class clipped(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class linear(Schedule):  # noqa: N801
-    """A straight line: start + (end - start) t / steps."""
+    """A straight line: `start + (end - start) t / steps`.
+
+    Args:
+        start: The value at step 0.
+        end: The value from step `steps` on.
+        steps: The length.
+    """
 
     start: float
     end: float
@@ -257,7 +287,7 @@ class linear(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int:
-        """Its steps."""
+        """The number of its steps."""
         return self.steps
 
     def _at(self, step: Any, lib: Any) -> Any:
@@ -267,9 +297,11 @@ class linear(Schedule):  # noqa: N801
 
 @dataclass(frozen=True)
 class warmup:  # noqa: N801
-    """A straight line to whatever follows: `warmup(100).then(cosine(3e-4, 1000))`.
+    """A straight line to the schedule that follows: `warmup(100).then(cosine(3e-4, 1000))`.
 
-    start: where it begins, as a part of the first value of what follows.
+    Args:
+        steps: The length of the line.
+        start: Where it begins, as a fraction of the first value of the schedule that follows.
     """
 
     steps: int
@@ -280,13 +312,13 @@ class warmup:  # noqa: N801
         checks.number("start", self.start)
 
     def then(self, following: Schedule) -> Schedule:
-        """The line, then the following schedule from its own 0."""
+        """Make the schedule: the line to `following`, and then that, which counts from its own 0."""
         _check_schedule("What follows the warmup", following)
         first = following(0)
         return linear(self.start * first, first, self.steps).then(following)
 
     def __call__(self, step: Any) -> Any:
-        """Nothing: it has no value yet (TypeError)."""
+        """Raise TypeError: a warmup has no values before it is told what follows."""
         raise TypeError(f"{self!r} does not know where it leads. Say it: `warmup({self.steps}).then(constant(1e-3))`.")
 
 

@@ -1,4 +1,4 @@
-"""The plain shapes: from one value to another, or down for ever."""
+"""The plain shapes: from one value to another, or falling without an end."""
 
 import math
 from bisect import bisect_right
@@ -17,9 +17,11 @@ _SHAPES = ("linear", "cosine", "sqrt")
 
 @dataclass(frozen=True, repr=False)
 class constant(Schedule):  # noqa: N801 - all of them are called like functions, and read so in a repr
-    """The same at every step.
+    """The same value at every step.
 
-    steps: after how many something may follow; None for ever.
+    Args:
+        value: The value.
+        steps: The length, after which another schedule may follow; None for a schedule without an end.
     """
 
     value: float
@@ -32,7 +34,7 @@ class constant(Schedule):  # noqa: N801 - all of them are called like functions,
 
     @property
     def length(self) -> int | None:
-        """Its steps."""
+        """The number of its steps."""
         return self.steps
 
     def _at(self, step: Any, lib: Any) -> Any:
@@ -41,7 +43,14 @@ class constant(Schedule):  # noqa: N801 - all of them are called like functions,
 
 @dataclass(frozen=True, repr=False)
 class polynomial(Schedule):  # noqa: N801
-    """A power of what is left: end + (start - end) (1 - t / steps)^power."""
+    """A power of the remaining time: `end + (start - end) (1 - t / steps)^power`.
+
+    Args:
+        start: The value at step 0.
+        end: The value from step `steps` on.
+        steps: The length.
+        power: Above 0; 1 gives a straight line.
+    """
 
     start: float
     end: float
@@ -58,7 +67,7 @@ class polynomial(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int:
-        """Its steps."""
+        """The number of its steps."""
         return self.steps
 
     def _at(self, step: Any, lib: Any) -> Any:
@@ -68,7 +77,13 @@ class polynomial(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class exponential(Schedule):  # noqa: N801
-    """start * factor^(t / every)."""
+    """An exponential decay: `start * factor^(t / every)`.
+
+    Args:
+        start: The value at step 0.
+        factor: What the value is multiplied by in `every` steps; 0 or more.
+        every: A number of steps.
+    """
 
     start: float
     factor: float
@@ -83,7 +98,13 @@ class exponential(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class step(Schedule):  # noqa: N801
-    """start * factor^floor(t / every)."""
+    """A staircase: `start * factor^floor(t / every)`.
+
+    Args:
+        start: The value of the first `every` steps.
+        every: The number of steps between two changes.
+        factor: What the value is multiplied by at each change; 0 or more.
+    """
 
     start: float
     every: int
@@ -98,7 +119,13 @@ class step(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class multi_step(Schedule):  # noqa: N801
-    """start * factor^(how many of the milestones are reached)."""
+    """A staircase with steps of any length: `start * factor^(number of milestones that are reached)`.
+
+    Args:
+        start: The value before the first milestone.
+        milestones: The steps at which the value changes, in increasing order.
+        factor: What the value is multiplied by at each of them; 0 or more.
+    """
 
     start: float
     milestones: Sequence[int]
@@ -123,9 +150,15 @@ class multi_step(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class cosine(Schedule):  # noqa: N801
-    """Half a cosine from peak to end: end + (peak - end) (1 + cos(pi t / steps)) / 2.  Loshchilov and Hutter, 2017.
+    """Half a cosine from peak to end: `end + (peak - end) (1 + cos(pi t / steps)) / 2`.  Loshchilov and Hutter, 2017.
 
-    steps: all of them.  warmup_steps: the first of them, a straight line from 0 to the peak; t counts from its end.
+    With a warmup, t and the steps of the formula count from its end.
+
+    Args:
+        peak: The largest value.
+        steps: The length, the warmup included.
+        end: The value from step `steps` on.
+        warmup_steps: The length of a straight line from 0 to the peak, at the beginning.
     """
 
     peak: float
@@ -142,7 +175,7 @@ class cosine(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int:
-        """Its steps."""
+        """The number of its steps."""
         return self.steps
 
     def _at(self, step: Any, lib: Any) -> Any:
@@ -156,7 +189,12 @@ class cosine(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class inverse_sqrt(Schedule):  # noqa: N801
-    """A straight line to the peak, then peak * sqrt(warmup / t).  Vaswani et al., 2017."""
+    """A straight line to the peak, then `peak * sqrt(warmup_steps / t)`.  Vaswani et al., 2017.
+
+    Args:
+        peak: The largest value.
+        warmup_steps: The length of the line.
+    """
 
     peak: float
     warmup_steps: int
@@ -172,10 +210,15 @@ class inverse_sqrt(Schedule):  # noqa: N801
 
 @dataclass(frozen=True, repr=False)
 class wsd(Schedule):  # noqa: N801
-    """Warm up, stay, decay: a line to the peak, the peak, and down to the end in the last steps.  Hu et al., 2024.
+    """Warmup, stable, decay: a line to the peak, the peak, and down to the end in the last steps.  Hu et al., 2024.
 
-    steps: all of them.  warmup_steps, decay_steps: the first and the last of them.
-    shape: of the decay: "linear", "cosine", or "sqrt" for 1 - sqrt(t) (Haegele et al., 2024).
+    Args:
+        peak: The largest value.
+        steps: The length, the warmup and the decay included.
+        warmup_steps: The length of the line from 0 to the peak.
+        decay_steps: The length of the decay.
+        end: The value from step `steps` on.
+        shape: Of the decay: "linear", "cosine", or "sqrt" for `1 - sqrt(t)` (Haegele et al., 2024).
     """
 
     peak: float
@@ -196,7 +239,7 @@ class wsd(Schedule):  # noqa: N801
 
     @property
     def length(self) -> int:
-        """Its steps."""
+        """The number of its steps."""
         return self.steps
 
     def _at(self, step: Any, lib: Any) -> Any:

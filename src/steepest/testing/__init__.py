@@ -3,7 +3,8 @@
     def test_my_rule():
         check_rule(my_rule)
 
-Or law by law, `law.check(my_rule)` for each of `laws()`.  No test runner is needed: a broken law is an AssertionError.
+Or try the laws one by one: `law.check(my_rule)` for each of `laws()`.  No test runner is needed: a broken law raises
+an AssertionError.
 """
 
 import difflib
@@ -40,18 +41,26 @@ _LAWS = (
 
 
 def laws() -> tuple[Law, ...]:
-    """Every law: `law.name`, `law.statement`, `law.check(rule, **hyperparameters)`."""
+    """List every law, in the order in which `check_rule` tries them."""
     return _LAWS
 
 
 def check_rule(rule: Callable[..., Any], /, *, without: Iterable[str] = (), **hyperparameters: Any) -> dict[str, str]:
-    """Try every law on a rule; say of each whether it holds or why it was left out.
+    """Try every law on a rule.
 
-    rule: `f(p, g, *state, step, *, hyperparameters)`, as `steepest.optimizer` takes it.
-    without: names of laws that are not meant for this rule; "goes down" where a step need not go downhill.
-    hyperparameters: other values than the rule's defaults.
-    Raises RuleError for a function that is no rule; BrokenLawError, once, with all the laws that it breaks; TypeError
-    and ValueError for a hyperparameter that the optimizer would refuse, and ValueError for a law that there is not.
+    Args:
+        rule: `f(p, g, *state, step, *, hyperparameters)`, as `steepest.optimizer` takes it.
+        without: Names of laws that are not meant for this rule, such as "goes down" where a step may go uphill.
+        **hyperparameters: Other values than the rule's defaults.
+
+    Returns:
+        For the name of each law "holds", or "left out: " and the reason.
+
+    Raises:
+        RuleError: The function is not a rule.
+        BrokenLawError: The rule breaks laws; the message has all of them.
+        TypeError: The rule has no hyperparameter of this name, or its value has the wrong type.
+        ValueError: A hyperparameter is out of its range, or there is no law of a name in `without`.
     """
     excused = set(without)
     _check_names(excused)

@@ -1,4 +1,4 @@
-"""What a law is, and what is said where one is broken."""
+"""What a law is, and the error for a broken one."""
 
 import contextlib
 import traceback
@@ -17,13 +17,15 @@ from steepest.testing.subject import Subject
 
 @dataclass(frozen=True, eq=False)
 class Law:
-    """One law.
+    """A property that every rule must have, and the test of it.
 
-    name: in plain words.
-    statement: what must be so, in one line.
-    cause: what usually breaks it.
-    of_kernels: whether it speaks of kernels, which rules of whole tensors do not have.
-    option: the argument of the optimizer that it speaks of; some of torch's classes, and so ours, lack a few.
+    Args:
+        name: In plain words.
+        statement: What must be true, in one line.
+        cause: What usually breaks it.
+        of_kernels: Whether it tests kernels, which rules of whole tensors do not have.
+        option: The argument of the optimizer that it tests; some of torch's classes, and so ours, lack a few.
+        body: The test.
     """
 
     name: str
@@ -36,8 +38,14 @@ class Law:
     def check(self, rule: Callable[..., Any], /, **hyperparameters: Any) -> None:
         """Try this law alone.
 
-        rule, hyperparameters: as for `check_rule`, and what is raised.
-        Raises unittest.SkipTest, which pytest knows too, where the law is not for this rule.
+        Args:
+            rule: As for `check_rule`.
+            **hyperparameters: As for `check_rule`.
+
+        Raises:
+            BrokenLawError: The rule breaks this law.
+            unittest.SkipTest: The law does not apply to this rule; pytest reports the test as skipped.
+            RuleError: The function is not a rule.
         """
         subject = Subject.of(rule, hyperparameters)
         if reason := self.not_for(subject):
@@ -46,7 +54,7 @@ class Law:
             raise broken(subject, [found]) from found.error
 
     def not_for(self, subject: Subject) -> str:
-        """Why this law is not for this rule; empty if it is."""
+        """Why this law does not apply to the rule; empty if it does."""
         if self.of_kernels and not subject.rule.elementwise:
             return "a rule of whole tensors has no kernel"
         if self.option and self.option not in subject.options:
@@ -54,7 +62,7 @@ class Law:
         return ""
 
     def find(self, subject: Subject) -> "Finding | None":
-        """How this rule breaks the law, if it does; whatever goes wrong breaks it, but for a RuleError."""
+        """How the rule breaks this law; None if it does not.  Every exception breaks it, except RuleError."""
         try:
             with _undisturbed():
                 self.body(subject)
@@ -72,7 +80,7 @@ class Law:
 
 
 def law(*, cause: str, of_kernels: bool = False, option: str = "") -> Callable[[Callable[[Subject], None]], Law]:
-    """Make a law of a function: its name is the law's, the first line of its docstring the statement."""
+    """Make a law from a function: its name is the law's, the first line of its docstring is the statement."""
 
     def make(body: Callable[[Subject], None]) -> Law:
         statement = (body.__doc__ or "").partition("\n")[0]
@@ -83,7 +91,7 @@ def law(*, cause: str, of_kernels: bool = False, option: str = "") -> Callable[[
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """On the CPU, with gradients, without the warnings of a slow vmap; one thread, as many small steps are fastest."""
+    """Run on the CPU, with gradients, without warnings; on one thread, which is fastest for many small steps."""
     threads = torch.get_num_threads()
     elsewhere = torch.get_default_device().type != "cpu"
     torch.set_num_threads(1)
@@ -100,7 +108,7 @@ def _undisturbed() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken law: what was found, and what usually is behind it."""
+    """A broken law: what was found, and the usual cause."""
 
     law: Law
     found: str
@@ -113,7 +121,7 @@ class Finding:
 
 
 def _told(findings: Sequence[Finding]) -> Iterator[str]:
-    """Each finding once: a rule that raises an error breaks most laws by it."""
+    """Each finding once: one error in a rule breaks most laws."""
     alike: dict[str, list[Finding]] = {}
     for finding in findings:
         alike.setdefault(finding.found, []).append(finding)
@@ -123,7 +131,12 @@ def _told(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 class BrokenLawError(AssertionError):
-    """A rule breaks laws; `laws` has their names."""
+    """A rule breaks laws.
+
+    Args:
+        message: Each broken law with the first number that is wrong, its place, and the usual cause.
+        laws: The names of the broken laws.
+    """
 
     __module__ = "steepest.testing"  # where it is imported from
 
@@ -133,7 +146,7 @@ class BrokenLawError(AssertionError):
 
 
 def broken(subject: Subject, findings: Sequence[Finding]) -> BrokenLawError:
-    """The error that tells all of these."""
+    """The error with all of these findings."""
     code = subject.function.__code__
     count = "a law" if len(findings) == 1 else f"{len(findings)} laws"
     head = f"rule {subject.rule.name!r}, {code.co_filename}:{code.co_firstlineno}, breaks {count}."

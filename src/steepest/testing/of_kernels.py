@@ -39,7 +39,7 @@ MANY = 200_003
     cause="arithmetic on the result of a comparison, which NumPy does in bool or int: choose with `where`.",
 )
 def kernel_equals_rule(subject: Subject) -> None:
-    """A kernel computes what the rule says on NumPy: the same bits, in every dtype and size."""
+    """A kernel computes what the rule computes on NumPy: the same bits, in every dtype and size."""
     for dtype in DTYPES:
         problems = [problem(dtype, (n,)) for n in SIZES]
         inexact = _calls_the_c_library(subject)
@@ -88,7 +88,7 @@ def _without_step(found: Kept) -> Kept:
     cause="nearly equal numbers are subtracted, or a large one is added and taken away again: reorder the line.",
 )
 def near_float64(subject: Subject) -> None:
-    """A kernel in any dtype is as near the rule in float64 as rounding its inputs once would leave it."""
+    """In every dtype, a kernel is as close to the rule in float64 as one rounding of its inputs allows."""
     for dtype in DTYPES:
         start, gradients = problem(dtype, (4097,))
         ours = _without_step(after(by_optimizer(subject, start, gradients)))
@@ -113,7 +113,7 @@ def any_number_of_threads(subject: Subject) -> None:
 
 @law(of_kernels=True, cause="an `if` compares a number, so each side of it is another kernel: say it with arithmetic.")
 def numbers_compile_nothing(subject: Subject) -> None:
-    """Another value of a hyperparameter, as schedules give, takes the same kernel."""
+    """A new value of a hyperparameter, for example from a schedule, uses the same kernel."""
     start, gradients = problem(torch.float32, subject.shape, steps=2)
     lines = program(subject.rule, subject.hyperparameters)
     for name, value in subject.changed().items():

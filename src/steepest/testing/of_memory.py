@@ -25,7 +25,7 @@ may differ."""
 
 @law(cause="the rule writes into an array that it was given, or takes its elements in their order in memory.")
 def any_layout(subject: Subject) -> None:
-    """However parameter, gradient and state lie in memory, a step gives the same, and writes nothing beside them."""
+    """The memory layout of the tensors does not change the result, and a step writes nothing beside them."""
     for shape in subject.shapes:
         start, gradients = problem(torch.float32, shape, steps=3)
         right = after(by_optimizer(subject, start, gradients))
@@ -83,7 +83,7 @@ def _check_expanded(subject: Subject) -> None:
 
 @law(cause="the rule gives the gradient back as its state: return a new array, such as `1.0 * g`.")
 def keeps_no_gradient(subject: Subject) -> None:
-    """A step keeps nothing of the gradient's memory, which `zero_grad(set_to_none=False)` lets backward use again."""
+    """A step keeps no part of the gradient's memory, which backward reuses after `zero_grad(set_to_none=False)`."""
     start, gradients = problem(torch.float32, subject.shape, steps=3)
     for layout in (contiguous, every_second):
         where = f"one gradient used for all steps, parameter {layout.__name__}, shape {subject.shape}, torch.float32"
@@ -104,7 +104,7 @@ def _reusing(subject: Subject, home: Guarded, gradients: Gradients, again: bool)
 
 @law(of_kernels=True, cause="a fault of steepest itself: please report it, with the rule.")
 def complex_as_two_parts(subject: Subject) -> None:
-    """A complex tensor is stepped as its real and imaginary parts are."""
+    """A step of a complex tensor is a step of its real and a step of its imaginary part."""
     start, gradients = problem(torch.float32, (5, 7, 2), steps=3)
     right = after(by_optimizer(subject, start, gradients))
     allowed = bounds(subject, start, gradients, torch.float32)

@@ -11,7 +11,7 @@ from steepest.testing.subject import Subject, by_rule, problem
 
 @law(cause="a line that no kernel can say, under another choice of the switches.")
 def can_be_read(subject: Subject) -> None:
-    """The function is a rule, whichever way its switches are set; else RuleError says which line is not."""
+    """The function is a rule for every choice of its switches; else RuleError names the line."""
     for hyperparameters in subject.choices():
         if subject.rule.elementwise:
             codegen.text(program(subject.rule, hyperparameters))

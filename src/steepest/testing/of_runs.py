@@ -20,7 +20,7 @@ HALF = STEPS // 2
 
 @law(cause="the rule remembers something outside its state.")
 def goes_on_after_saving(subject: Subject) -> None:
-    """Saved in the middle and loaded into a new optimizer, a run goes on as if nothing had happened."""
+    """A run that is saved in the middle and loaded into a new optimizer continues without a difference."""
     p, optimizer, rest, right = _half_a_run(subject)
     p = Parameter(p.detach().clone())
     saved = _through_a_file(optimizer.state_dict())
@@ -51,7 +51,7 @@ def _through_a_file(saved: Any) -> Any:
 
 @law(cause="the rule remembers something outside its state.")
 def copies_go_on_alone(subject: Subject) -> None:
-    """A deep copy of an optimizer, or a pickled one, goes on as the original would, and neither moves the other."""
+    """A deep copy of an optimizer, or a pickled one, continues like the original, and neither changes the other."""
     for what, copied in _ways_to_copy(subject.function).items():
         p, optimizer, rest, right = _half_a_run(subject)
         another = copied(optimizer)
@@ -84,7 +84,7 @@ def maximize_negates_the_gradient(subject: Subject) -> None:
 
 @law(cause="the rule remembers something outside its state, such as a hyperparameter of its first call.")
 def groups_are_apart(subject: Subject) -> None:
-    """Two parameter groups with other hyperparameters are stepped as by two optimizers."""
+    """Two parameter groups with different hyperparameters are stepped as by two optimizers."""
     other = subject.changed()
     problems = [problem(torch.float32, subject.shape, seed=seed) for seed in (0, 1)]
     p, q = (Parameter(start.clone()) for start, _ in problems)

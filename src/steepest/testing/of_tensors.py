@@ -19,7 +19,7 @@ SLOPES = ("slope by p", "slope by gradient")
 
 @law(cause="the rule writes into an array that it was given (`x.add_(...)`, `x[...] = ...`): make a new one.")
 def changes_nothing_given(subject: Subject) -> None:
-    """A step of the functional form leaves the parameter, the gradient and the state that it was given as they were."""
+    """A step of the functional form does not change the parameter, the gradient and the state that it is given."""
     form = subject.functional()
     start, gradients = problem(torch.float64, subject.shape, steps=2)
     p, state = form.update(start.clone(), gradients[0].clone(), form.init(start))
@@ -31,7 +31,7 @@ def changes_nothing_given(subject: Subject) -> None:
 
 @law(cause="the rule remembers something outside its state, or asks what kind of tensor it was given.")
 def functional_equals_optimizer(subject: Subject) -> None:
-    """The functional form and the optimizer agree, state and all."""
+    """The functional form and the optimizer give the same parameters and the same state."""
     start, gradients = problem(torch.float64, subject.shape, steps=STEPS)
     right = after(by_optimizer(subject, start, gradients))
     ours = _run(subject.functional(), start, gradients)
@@ -41,7 +41,7 @@ def functional_equals_optimizer(subject: Subject) -> None:
 
 @law(cause="the rule asks a Python question (`if`, `float()`, `.item()`) of elements, which vmap has many answers to.")
 def works_under_vmap(subject: Subject) -> None:
-    """Under torch.func.vmap each member of a population is stepped as if it were alone."""
+    """Under torch.func.vmap each member of a population is stepped as if it were the only one."""
     form = subject.functional()
     population, gradients = problem(torch.float64, (MEMBERS, *subject.shape), steps=STEPS)
     p, state = population, vmap(form.init)(population) if subject.rule.counts else form.init(population)
@@ -62,7 +62,7 @@ def works_under_vmap(subject: Subject) -> None:
     cause="the rule leaves the graph (`detach`, `.numpy()`, `no_grad`), or asks whether a tensor requires a gradient.",
 )
 def gradients_flow_through_steps(subject: Subject) -> None:
-    """With `differentiable=True` steps have plain values, and gradients flow as through the functional form."""
+    """With `differentiable=True` the values are the same, and gradients flow as through the functional form."""
     start, gradients = problem(torch.float64, subject.shape, steps=STEPS)
     right = after(by_optimizer(subject, start, gradients))
     where = f"differentiable=True, {STEPS} steps, shape {subject.shape}, torch.float64"

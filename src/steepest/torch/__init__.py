@@ -17,9 +17,16 @@ __all__ = ["LBFGS", *sorted(_family), "RuleOptimizer", "functional", "optimizer"
 
 
 def optimizer(rule: Callable[..., Any]) -> type[Any]:
-    """A torch optimizer class of a rule, named after it: fused on CPU, the rule itself on tensors elsewhere.
+    """Make the torch optimizer class of a rule: a fused kernel on CPUs, the rule itself on tensors elsewhere.
 
-    rule: `f(p, g, *state, step, *, hyperparameters)`, see docs/writing-a-rule.md; for one of ours, torch's class of it.
-    Raises RuleError where the function cannot be read as a rule.
+    Args:
+        rule: `f(p, g, *state, step, *, hyperparameters)`, your own or one of `steepest.rules`; see
+            docs/writing-a-rule.md.
+
+    Returns:
+        A subclass of `torch.optim.Optimizer`, named after the rule, with its hyperparameters as arguments.
+
+    Raises:
+        RuleError: The function cannot be read as a rule.
     """
     return _by_rule.get(rule) or make.optimizer(rule)

@@ -32,17 +32,22 @@ class _Stepped:
 class functional:  # noqa: N801 - called like a function, as torch.func's are
     """A rule as two functions of tensors, or of nested dicts, lists and tuples of them.
 
-    rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own.
-    hyperparameters: other values than the rule's defaults; numbers, or tensors that require a gradient.
-    maximize: step up the gradient.
-    Raises TypeError for a hyperparameter that the rule has not, ValueError for one out of its range.
+    Args:
+        rule: `f(p, g, *state, step, *, hyperparameters)`, one of `steepest.rules` or your own.
+        maximize: Step up the gradient.
+        **hyperparameters: Other values than the rule's defaults; numbers, or tensors that require a gradient.
 
-    >>> import torch, steepest
-    >>> adam = steepest.functional(steepest.rules.adam, lr=0.1)
-    >>> p = torch.ones(3)
-    >>> p, state = adam.update(p, torch.ones(3), adam.init(p))
-    >>> p
-    tensor([0.9000, 0.9000, 0.9000])
+    Raises:
+        TypeError: The rule has no hyperparameter of this name.
+        ValueError: A hyperparameter is out of its range.
+
+    Examples:
+        >>> import torch, steepest
+        >>> adam = steepest.functional(steepest.rules.adam, lr=0.1)
+        >>> p = torch.ones(3)
+        >>> p, state = adam.update(p, torch.ones(3), adam.init(p))
+        >>> p
+        tensor([0.9000, 0.9000, 0.9000])
     """
 
     def __init__(self, rule: Callable[..., Any], *, maximize: bool = False, **hyperparameters: Any) -> None:
@@ -51,14 +56,24 @@ class functional:  # noqa: N801 - called like a function, as torch.func's are
         self.hyperparameters = self._with(hyperparameters)
 
     def init(self, params: Any) -> Any:
-        """State before the first step: one dict in place of each tensor; what the first step makes is not there yet."""
+        """Make the state before the first step: a dict in place of each tensor, which the first step fills.
+
+        Args:
+            params: The parameters: tensors, or nested dicts, lists and tuples of them.
+        """
         return map_tree(lambda _: _no_steps(self.rule), params)
 
     def update(self, params: Any, grads: Any, state: Any, **hyperparameters: Any) -> tuple[Any, Any]:
-        """The parameters and the state after one step; nothing that is given is changed.
+        """Compute the parameters and the state after one step; nothing that is given is changed.
 
-        params: tensors.  grads: as params; None for a tensor that is to stay.  state: from `init` or an earlier step.
-        hyperparameters: for this step alone.
+        Args:
+            params: The parameters, as given to `init`.
+            grads: Their gradients, of the same shapes; None for a parameter that is to stay.
+            state: From `init`, or from the step before.
+            **hyperparameters: Values for this step alone.
+
+        Returns:
+            The new parameters and the new state.
         """
         chosen = self._with(hyperparameters) if hyperparameters else self.hyperparameters
 
@@ -83,7 +98,7 @@ class functional:  # noqa: N801 - called like a function, as torch.func's are
 
 
 def _has_tensor(value: Any) -> bool:
-    """Whether its range cannot be asked: under `torch.func.vmap` a tensor has no truth."""
+    """Whether a value has a tensor: under `torch.func.vmap` it cannot be compared with a range."""
     return any(isinstance(one, Tensor) for one in (value if isinstance(value, tuple) else (value,)))
 
 
