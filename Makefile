@@ -40,6 +40,7 @@ check: .venv/developer      ## everything that CI looks at beside the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
+	$(BIN)/pyright --pythonversion 3.14
 	$(BIN)/lint-imports
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -q --doctest-modules src/steepest --doctest-glob='*.md' README.md docs
 	$(BIN)/mkdocs build --quiet --strict
