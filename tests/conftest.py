@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`make test-all`."""
     parser.addoption("--exhaustive", action="store_true", help="laws of structure on all configurations, and long runs")
 
+
 ROOT = Path(__file__).parents[1]
 
 
