@@ -9,7 +9,6 @@ import torch
 
 import steepest
 from steepest import lr_scheduler
-from steepest.torch import stubs
 
 SRC = Path(steepest.__file__).parent
 
@@ -96,33 +95,6 @@ def test_making_an_optimizer_does_not_import_the_compiler_of_torch() -> None:
         "print('torch._dynamo' in sys.modules)"
     )
     assert run(program).strip() == "False"
-
-
-def test_the_stubs_are_what_the_rules_say() -> None:
-    assert (SRC / "torch" / "__init__.pyi").read_text() == stubs.torch_stub()
-    assert (SRC / "rules" / "__init__.pyi").read_text() == stubs.rules_stub()
-    assert (SRC / "__init__.pyi").read_text() == stubs.package_stub()
-
-
-def test_a_file_is_all_that_a_new_rule_takes(tmp_path: Path) -> None:
-    (tmp_path / "heavy_ball.py").write_text(
-        "def heavy_ball(p, g, velocity, *, lr=0.1, friction=0.1):\n"
-        "    velocity = (1 - friction) * velocity - lr * g\n"
-        "    p = p + velocity\n"
-        "    return p, velocity\n"
-    )
-    program = (
-        f"import pkgutil, steepest; pkgutil.extend_path; import importlib.machinery\n"
-        f"import steepest, sys; spec = importlib.util.find_spec('steepest.rules')\n"
-        f"spec.submodule_search_locations.append({str(tmp_path)!r})\n"
-        "module = importlib.util.module_from_spec(spec); sys.modules['steepest.rules'] = module\n"
-        "spec.loader.exec_module(module)\n"
-        "import torch\n"
-        "p = torch.nn.Parameter(torch.ones(3)); p.grad = torch.ones(3)\n"
-        "steepest.HeavyBall([p], lr=0.5).step()\n"
-        "print(p.tolist(), 'heavy_ball' in module.__all__)"
-    )
-    assert run(program).strip() == "[0.5, 0.5, 0.5] True"
 
 
 def test_an_editor_complains_of_a_misspelt_argument(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from steepest import rules
 from steepest.compiler.rule import Rule, read
 from steepest.ranges import ranges
 
-from . import valley
+from . import docstring, valley
 from .definitions import helpers
 from .formula import formula
 from .memory import Memory, memories
-from .words import MEANINGS, RANGES_IN_WORDS, about
+from .words import MEANINGS, RANGES_IN_WORDS, SOURCES, about
 
 ORDER = (
     "SGD", "Adagrad", "RMSprop", "Adadelta", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "SparseAdam", "ASGD",
@@ -50,6 +50,8 @@ class Optimizer:
     rule: str
     summary: str
     cited: tuple[str, ...]
+    sources: dict[str, tuple[str, str]]
+    meanings: dict[str, str]
     formula: str
     file: str
     source: str
@@ -71,9 +73,11 @@ class Optimizer:
         """Its hyperparameters in the order of its signature."""
         own = [p for p in self.signature.parameters.values() if p.name not in ("params", *SHARED)]
         return [
-            Argument(p.name, shown(p.default), _range(self.rule, p.name, p.default), about(MEANINGS, self.rule, p.name))
-            for p in own
+            Argument(p.name, shown(p.default), _range(self.rule, p.name, p.default), self._meaning(p.name)) for p in own
         ]
+
+    def _meaning(self, name: str) -> str:
+        return self.meanings.get(name) or about(MEANINGS, self.rule, name)
 
     @property
     def shared(self) -> list[str]:
@@ -100,6 +104,8 @@ def described(rule_name: str) -> Optimizer:
         rule=rule.name,
         summary=sentence,
         cited=tuple(source.strip() for source in cited.rstrip(".").split(";")),
+        sources=SOURCES | docstring.sources(rule),
+        meanings=docstring.meanings(rule),
         formula=formula(rule),
         file=file_of(rule.function),
         source=source(rule.function, *helpers(rule)),

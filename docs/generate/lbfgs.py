@@ -11,6 +11,7 @@ from .formula import assigned, block, framed
 from .known import Optimizer, file_of, source
 from .mathml import Printer
 from .memory import ONE_NUMBER, Memory, State
+from .words import SOURCES
 
 _SUMMARY = (
     "Step along minus the gradient times an inverse Hessian, that of the last `history_size` changes of the gradient."
@@ -40,6 +41,8 @@ def lbfgs() -> Optimizer:
         rule="lbfgs",
         summary=_SUMMARY,
         cited=("Nocedal and Wright, 2006",),
+        sources=SOURCES,
+        meanings={},
         formula=_formula(),
         file=file_of(functions.direction),
         source=source(functions.remember, functions.direction, functions.strong_wolfe),

@@ -3,11 +3,13 @@
 import inspect
 import textwrap
 
+import torch
+
 from .figure import figure
 from .known import Optimizer, shown
 from .memory import takes
 from .tables import arguments, bytes_moved, listed, states
-from .words import DIFFERENCES, SOURCES
+from .words import DIFFERENCES
 
 COMMON = "common.md"
 """The page of what all of them share."""
@@ -31,14 +33,18 @@ def page(one: Optimizer) -> str:
 
 
 def _summary(one: Optimizer) -> str:
-    return f"{one.summary}\n{{ .lead }}\n\n{' · '.join(map(_source, one.cited))}\n{{ .sources }}"
+    return f"{one.summary}\n{{ .lead }}\n\n{' · '.join(_source(one, cited) for cited in one.cited)}\n{{ .sources }}"
 
 
-def _source(cited: str) -> str:
+def _source(one: Optimizer, cited: str) -> str:
     """What is cited, such as `AMSGrad: Reddi et al., 2018`, with its title."""
-    key = next((key for key in SOURCES if key in cited), None)
-    assert key is not None, f"words.SOURCES has nothing about {cited!r}"
-    title, address = SOURCES[key]
+    key = next((key for key in one.sources if key in cited), None)
+    if key is None:
+        raise LookupError(
+            f"The page of {one.name} cites {cited!r} without a title. Write below the first line of the rule's docstring: "
+            f"`{cited}: title, https://address`."
+        )
+    title, address = one.sources[key]
     return f"{cited}: " + (f"[*{title}*]({address})" if address else f"*{title}*")
 
 
@@ -96,5 +102,5 @@ def _gradients(one: Optimizer) -> str:
 
 def _differences(one: Optimizer) -> str:
     common = f"what [differs for all of them]({COMMON}#what-differs-from-torchoptim)"
-    own = DIFFERENCES.get(one.name)
+    own = DIFFERENCES.get(one.name, "" if hasattr(torch.optim, one.name) else f"{one.name} is not in torch.optim.")
     return f"{own}\n\nOtherwise nothing but {common}." if own else f"Nothing but {common}."

@@ -135,7 +135,6 @@ DIFFERENCES = {
     "result NaN.",
     "NAdam": _ROUNDED_LATE.format("`mu_product` is"),
     "ASGD": _ROUNDED_LATE.format("`eta` and `mu` are"),
-    "Lion": "Not in torch.optim.",
     "Muon": "Accepts tensors of more than two dimensions if `beyond_matrices` is given; torch has no such argument.",
 }
 """Of one optimizer alone; what holds for all of them is on the page of what they share."""
