@@ -41,7 +41,7 @@ def _source(one: Optimizer, cited: str) -> str:
     key = next((key for key in one.sources if key in cited), None)
     if key is None:
         raise LookupError(
-            f"The page of {one.name} cites {cited!r} without a title. Write below the first line of the rule's docstring: "
+            f"The page of {one.name} cites {cited!r} without a title. Write below the first line of its rule: "
             f"`{cited}: title, https://address`."
         )
     title, address = one.sources[key]
