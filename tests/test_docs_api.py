@@ -8,6 +8,8 @@ import pytest
 import steepest
 from support.page import Page
 
+pytestmark = pytest.mark.timeout(900)  # the first test builds the site, a minute on an idle machine
+
 LISTED = (
     "keras", "lr_scheduler", "ops", "optax", "schedules", "swa_utils", "tensor_ops", "testing", "workbench",
 )  # fmt: skip

@@ -17,6 +17,8 @@ from steepest import rules, schedules
 from support.lion import Lion
 from support.page import Page
 
+pytestmark = pytest.mark.timeout(900)  # the first test builds the site, a minute on an idle machine
+
 NAMES = [*sorted(name for name in steepest.__all__ if hasattr(getattr(steepest, name), "rule")), "LBFGS"]
 SHARED = {"params", "maximize", "foreach", "fused", "capturable", "differentiable"}
 THEIRS = {name: getattr(torch.optim, name) for name in NAMES if hasattr(torch.optim, name)} | {"Lion": Lion}
