@@ -28,8 +28,6 @@ class Rule:
     state: names of the state arrays, one element for each element of the parameter.
     counts: whether the rule is given `step`, the number of this step from 1.
     hyperparameters: name -> default.
-    statements: its lines as data; none of a rule of whole tensors, which is only run as it is.
-    source: the text of the function when it was read.
     elementwise: whether each element is stepped by itself, as kernels do; else the rule sees whole tensors.
     """
 
@@ -38,8 +36,6 @@ class Rule:
     state: tuple[str, ...]
     counts: bool
     hyperparameters: dict[str, Any]
-    statements: tuple[Statement, ...]
-    source: str
     elementwise: bool = True
 
     @property
@@ -51,6 +47,18 @@ class Rule:
     def doc(self) -> str:
         """The first line of the docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @functools.cached_property
+    def source(self) -> str:
+        """The text of the function when it was read."""
+        return source(self.function)
+
+    @functools.cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """Its lines as data; none of a rule of whole tensors, which is only run as it is."""
+        if not self.elementwise:
+            return ()
+        return Reader(self.function, self.kinds, returned=("p", *self.state)).statements()  # type: ignore[arg-type]
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -68,16 +76,15 @@ def read(function: Callable[..., tuple]) -> Rule:
     if not isinstance(function, FunctionType):
         raise RuleError(f"{function!r} is not a plain function.\nInstead: write the rule with `def`.")
     state, counts, hyperparameters = _signature(function)
-    if getattr(function, "whole", False):
+    is_whole = getattr(function, "whole", False)
+    rule = Rule(function, function.__name__, state, counts, hyperparameters, elementwise=not is_whole)
+    if is_whole and not rule.is_own:
         syntax(function)  # refuses what has no source
-        return Rule(
-            function, function.__name__, state, counts, hyperparameters, (), source(function), elementwise=False
-        )
-    for name, default in hyperparameters.items():
-        _check_default(function, name, default)
-    reader = Reader(function, _kinds(state, counts, hyperparameters), returned=("p", *state))
-    statements = reader.statements()
-    return Rule(function, function.__name__, state, counts, hyperparameters, statements, source(function))
+    elif not rule.is_own:  # ours are known to be right: reading them all when torch's classes are made takes 0.2 s
+        for name, default in hyperparameters.items():
+            _check_default(function, name, default)
+        _ = rule.source, rule.statements
+    return rule
 
 
 def _kinds(state: tuple[str, ...], counts: bool, hyperparameters: dict[str, Any]) -> dict[str, Kind]:
