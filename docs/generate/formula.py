@@ -1,18 +1,20 @@
 """The formula of a rule: its lines as mathematics, with every `if` it has."""
 
-import ast
+import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
+from steepest.compiler.expression import Expression, Line
+from steepest.compiler.reading import Call, If
 from steepest.compiler.rule import Rule
 
 from . import elements as el
-from .definitions import as_called, body, chosen, definition, delegated, helpers, returned
+from .definitions import Repeat, Result, as_called, body, chosen, delegated, helpers, returned
 from .mathml import Printer
 from .symbols import letter
 
-Line = tuple[int, str]
+Written = tuple[int, str]
 """How far a line is indented, and what it says, in HTML."""
 
 
@@ -43,11 +45,11 @@ def _printer(rule: str, function: Any, defaults: Mapping[str, Any]) -> Printer:
 
 
 def _first(printer: Printer, helper: FunctionType) -> str:
-    name = definition(helper).args.args[0].arg
+    name = next(iter(inspect.signature(helper).parameters))
     return el.math(printer.name(name)) if len(letter(name)) == 1 else f"a {name}"
 
 
-def block(lines: Iterable[Line]) -> str:
+def block(lines: Iterable[Written]) -> str:
     """Lines below each other."""
     written = (el.element("div", said, style=f"--depth:{depth}") for depth, said in lines)
     return el.element("div", *written, class_="lines")
@@ -58,33 +60,37 @@ def framed(*blocks: str) -> str:
     return el.element("section", *blocks, class_="formula", data_search_exclude="")
 
 
-def assigned(printer: Printer, name: str, value: ast.expr) -> str:
+def assigned(printer: Printer, name: str, value: Expression) -> str:
     """What a name is given."""
     return el.math(el.row(printer.name(name), el.operator("←"), printer.expression(value)))
 
 
-def _lines(printer: Printer, statements: Any, depth: int = 0, results: bool = False) -> Iterator[Line]:
+def _lines(printer: Printer, statements: Any, depth: int = 0, results: bool = False) -> Iterator[Written]:
     """results: whether to show what is returned."""
 
-    def inside(lines: Any, depth: int) -> Iterator[Line]:
+    def inside(lines: Any, depth: int) -> Iterator[Written]:
         yield from _lines(printer, lines, depth, results)
 
     for place, statement in enumerate(statements):
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            case Line(targets=(name,), value=value):
                 yield depth, assigned(printer, name, value)
-            case ast.If(test=test, body=then, orelse=other):
-                returns = isinstance(then[-1], ast.Return)  # then all that follows is for the other case
-                otherwise = statements[place + 1 :] if returns else other
+            case Call(targets=targets, function=function, arguments=arguments):
+                names = el.operator(",", separator="true").join(map(printer.name, targets))
+                given = el.call(function.__name__, map(printer.expression, arguments.values()))
+                yield depth, el.math(el.row(names, el.operator("←"), given))
+            case If(test=test, then=then, otherwise=otherwise):
+                returns = bool(then) and isinstance(then[-1], Result)  # then all that follows is for the other case
+                rest = statements[place + 1 :] if returns else otherwise
                 yield depth, el.math(printer.condition(test))
                 yield from inside(then, depth + 1)
-                if otherwise:
+                if rest:
                     yield depth, el.math(el.words("otherwise"))
-                    yield from inside(otherwise, depth + 1)
+                    yield from inside(rest, depth + 1)
                 if returns:
                     return
-            case ast.For(iter=ast.Call(args=[times]), body=repeated):
+            case Repeat(times=times, lines=repeated):
                 yield depth, el.math(el.row(printer.expression(times), el.words(" times")))
                 yield from inside(repeated, depth + 1)
-            case ast.Return(value=ast.expr() as value) if results:
+            case Result(value=value) if results:
                 yield depth, el.math(el.row(el.operator("→", form="prefix"), printer.expression(value)))

@@ -1,8 +1,7 @@
 """The page of L-BFGS, which is not a rule: written by hand, except its arguments, its sources and its path."""
 
-import ast
-
 import steepest
+from steepest.compiler.expression import Expression, Name, Operation
 from steepest.rules import lbfgs as functions
 
 from . import elements as el
@@ -17,21 +16,34 @@ _SUMMARY = (
     "Step along minus the gradient times an inverse Hessian, that of the last `history_size` changes of the gradient."
 )
 
-_LINES = (
-    (0, "step = t * d", "the step before this one"),
-    (0, "change = g - g_before", ""),
-    (0, "", "remember both, unless yᵀs ≤ 1e-10, and at most m pairs"),
-    (0, "q = -g", ""),
-    (0, "", "for every pair, the newest first"),
-    (1, "alpha_i = transpose(s_i) @ q / (transpose(y_i) @ s_i)", ""),
-    (1, "q = q - alpha_i * y_i", ""),
-    (0, "d = transpose(change) @ step / (transpose(change) @ change) * q", "the newest pair's scale"),
-    (0, "", "for every pair, the oldest first"),
-    (1, "d = d + (alpha_i - transpose(y_i) @ d / (transpose(y_i) @ s_i)) * s_i", ""),
-    (0, "t = lr", "min(1, 1/|g|₁) η at the first step; or as far as the line search says"),
-    (0, "p = p + t * d", ""),
+
+def _product(a: Expression, b: Expression) -> Expression:
+    """The scalar product of two vectors."""
+    return Operation("matmul", (Operation("transpose", (a,)), b))
+
+
+def _over(a: Expression, b: Expression) -> Expression:
+    return Operation("truediv", (a, b))
+
+
+(STEP, CHANGE, G, G_BEFORE, Q, D, S_I, Y_I, ALPHA_I, T, LR, P) = map(
+    Name, ("step", "change", "g", "g_before", "q", "d", "s_i", "y_i", "alpha_i", "t", "lr", "p")
 )
-"""How far a line is indented, its mathematics as Python, and a remark beside it or alone."""
+_LINES: tuple[tuple[int, Name | None, Expression, str], ...] = (
+    (0, STEP, T * D, "the step before this one"),
+    (0, CHANGE, G - G_BEFORE, ""),
+    (0, None, G, "remember both, unless yᵀs ≤ 1e-10, and at most m pairs"),
+    (0, Q, -G, ""),
+    (0, None, G, "for every pair, the newest first"),
+    (1, ALPHA_I, _over(_product(S_I, Q), _product(Y_I, S_I)), ""),
+    (1, Q, Q - ALPHA_I * Y_I, ""),
+    (0, D, _over(_product(CHANGE, STEP), _product(CHANGE, CHANGE)) * Q, "the newest pair's scale"),
+    (0, None, G, "for every pair, the oldest first"),
+    (1, D, D + (ALPHA_I - _over(_product(Y_I, D), _product(Y_I, S_I))) * S_I, ""),
+    (0, T, LR, "min(1, 1/|g|₁) η at the first step; or as far as the line search says"),
+    (0, P, P + T * D, ""),
+)
+"""How far a line is indented, what is given which value, and a remark beside it, or alone where nothing is given."""
 
 
 def lbfgs() -> Optimizer:
@@ -53,15 +65,14 @@ def lbfgs() -> Optimizer:
 
 def _formula() -> str:
     printer = Printer("lbfgs")
-    return framed(block((depth, _line(printer, line, said)) for depth, line, said in _LINES))
+    return framed(block((depth, _line(printer, name, value, said)) for depth, name, value, said in _LINES))
 
 
-def _line(printer: Printer, line: str, said: str) -> str:
-    if not line:
+def _line(printer: Printer, name: Name | None, value: Expression, said: str) -> str:
+    if name is None:
         return el.math(el.words(said))
-    name, _, value = line.partition(" = ")
     beside = el.element("span", said, class_="aside") if said else ""
-    return assigned(printer, name, ast.parse(value, mode="eval").body) + beside
+    return assigned(printer, name.name, value) + beside
 
 
 def _memory() -> Memory:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from steepest.compiler.formula import GREEK
+
 _OF_ALL = {
     # hyperparameters
-    "lr": "η", "beta": "β", "eps": "ε", "weight_decay": "λ", "momentum": "μ", "alpha": "α", "rho": "ρ",
-    "dampening": "τ", "lr_decay": "κ", "initial_accumulator_value": "s_0", "momentum_decay": "ψ", "lambd": "δ",
+    **GREEK, "dampening": "τ", "lr_decay": "κ", "initial_accumulator_value": "s_0", "momentum_decay": "ψ", "lambd": "δ",
     "t0": "t_0", "etaminus": "η_−", "etaplus": "η_+", "smallest": "Δ_min", "largest": "Δ_max", "beta2_decay": "γ",
     "d": "d", "ns_steps": "N", "history_size": "m",
     # state

@@ -15,6 +15,11 @@ COMPARISONS: dict[str, type[ast.cmpop]] = {
 }  # fmt: skip
 LOGIC: dict[str, type[ast.boolop]] = {"logical_and": ast.And, "logical_or": ast.Or}
 
+OPERATION_NAMES: dict[type[ast.AST], str] = {
+    operator: name for table in (BINARY, UNARY, COMPARISONS, LOGIC) for name, operator in table.items()
+}
+"""The other way round: what an operator of a syntax tree is called."""
+
 Spellings = Mapping[str, Callable[..., ast.expr]]
 """Operation -> the syntax tree of its arguments' trees."""
 

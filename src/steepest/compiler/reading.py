@@ -11,15 +11,10 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from steepest import ops
 from steepest.compiler.errors import Place, RuleError, source
 from steepest.compiler.expression import Constant, Expression, FirstStep, Kind, Line, Name, Operation
-from steepest.compiler.python import BINARY, COMPARISONS, LOGIC, UNARY
+from steepest.compiler.python import OPERATION_NAMES
 
 OPERATIONS = {getattr(ops, name): name for name in ops.__all__} | {builtins.abs: "abs"}
 """What a rule may call, by the function object that its name stands for."""
-
-_NAMED: dict[type[ast.AST], str] = {
-    operator: name for table in (BINARY, UNARY, COMPARISONS, LOGIC) for name, operator in table.items()
-}
-
 
 S = TypeVar("S")
 
@@ -225,13 +220,13 @@ class Reader:
             case ast.Call():
                 return self._operation_call(node)
             case ast.BoolOp(op=operator, values=values):
-                return self._operation(_NAMED[type(operator)], values, node)
+                return self._operation(OPERATION_NAMES[type(operator)], values, node)
             case ast.UnaryOp(op=operator, operand=operand):
-                return self._operation(_NAMED[type(operator)], [operand], node)
-            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _NAMED:
+                return self._operation(OPERATION_NAMES[type(operator)], [operand], node)
+            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATION_NAMES:
                 self._check_sum(node)
-                return self._operation(_NAMED[type(operator)], [left, right], node)
-            case ast.Compare(ops=operators) if all(type(one) in _NAMED for one in operators):
+                return self._operation(OPERATION_NAMES[type(operator)], [left, right], node)
+            case ast.Compare(ops=operators) if all(type(one) in OPERATION_NAMES for one in operators):
                 return self._comparison(node)
             case ast.BinOp(op=operator):
                 raise self._refusal(node, operator, f"A kernel has no {type(operator).__name__}.")
@@ -267,7 +262,7 @@ class Reader:
     def _comparison(self, node: ast.Compare) -> Operation:
         sides = [node.left, *node.comparators]
         pairs = [
-            self._operation(_NAMED[type(operator)], [left, right], node)
+            self._operation(OPERATION_NAMES[type(operator)], [left, right], node)
             for left, operator, right in zip(sides, node.ops, sides[1:], strict=False)
         ]
         return pairs[0] if len(pairs) == 1 else Operation("logical_and", tuple(pairs), self._place(node))
