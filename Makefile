@@ -39,11 +39,11 @@ $(OTHER)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(OTHER)
 	grep -v '^torch==' constraints.txt > $(OTHER)/constraints.txt
 	$(OTHER)/bin/pip install --quiet --no-cache-dir --constraint $(OTHER)/constraints.txt torch==$(TORCH) \
-	  --editable . pytest pytest-timeout hypothesis expecttest
+	  --editable . pytest pytest-timeout pytest-xdist hypothesis expecttest
 	@touch $@
 
 test-torch: $(OTHER)/ready       ## what depends on torch, with another version: make test-torch TORCH=2.14.1
-	$(OTHER)/bin/python -m pytest tests/torch tests/lr_scheduler tests/schedules tests/kernels
+	$(OTHER)/bin/python -m pytest $(ON_EVERY_CORE) tests/torch tests/lr_scheduler tests/schedules tests/kernels
 
 check: .venv/developer      ## everything that CI looks at beside the tests
 	$(BIN)/ruff format --check .

@@ -396,10 +396,7 @@ def _is_private(name: str) -> bool:
 OF_PYTHON = {"_fields", "_asdict", "_replace", "_make", "_exit", "_at_fork_reinit"}
 """Names that begin so and are documented; the last one is not, and belongs to locks since Python 3.9."""
 
-ALSO_OURS = {
-    "_step": "the step of an optimizer; what torch calls so is a function of its own",
-    "_values": "a function of two mappings",
-}
+ALSO_OURS = {"_step": "the step of an optimizer; torch uses the name for something of its own"}
 
 
 def test_private_names_of_other_libraries_stand_in_one_file_each() -> None:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steepest.torch import overlap, plan, state
-from steepest.torch.seen import States
+from steepest.torch.snapshot import Snapshot
 from support import checked, deeds
 from support.configurations import Configuration
 from support.misuse import DTYPES, FEW_DTYPES, World
@@ -102,7 +102,7 @@ FAULTS: dict[str, tuple[Any, str, Any, list[tuple[deeds.Deed, int, int]]]] = {
     "memory of a parameter": (state, "lies_in_its_storage", lambda _: True, [(deeds.resize_a_storage, 2, 2)]),
     "memory of a gradient": (state, "lies_in_its_storage", lambda _: True, [(deeds.resize_a_storage, 2, 8)]),
     "state is taken for the old": (
-        States, "are", lambda *_: True, [(deeds.replace_a_state, 2, 0)],
+        Snapshot, "is_still", lambda *_: True, [(deeds.replace_a_state, 2, 0)],
     ),
     "layouts are not compared": (plan, "same_layout", lambda *_: True, [(deeds.new_data, 2, 1)]),
     "sharing is not noticed": (

@@ -32,6 +32,8 @@ class RuleOptimizer(Places, TakesSchedules):
     """Where the states start that the first step would make: a number, or the name of an argument."""
     _now: Now | None = None
     """The step that is being taken."""
+    _wrapped: dict[str, Scheduled]
+    """The schedules among the hyperparameters, as Keras knows them, by their text."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         called = type(self).__name__

@@ -11,7 +11,7 @@ from steepest.torch.base import Group, RuleOptimizer
 from steepest.torch.entry import Entry
 from steepest.torch.internals import untraced
 from steepest.torch.plan import Gradients, Plan, make
-from steepest.torch.seen import States
+from steepest.torch.snapshot import Snapshot
 from steepest.torch.state import State, check_gradient, check_saved, complete
 from steepest.torch.tensors import step_in_place
 
@@ -26,7 +26,7 @@ class ElementwiseOptimizer(RuleOptimizer):
     """Whether a sparse gradient steps the slices that it has, as torch does for a few optimizers."""
 
     def _step_groups(self) -> None:
-        if not self._states_seen.are(self.state):
+        if not self._snapshot.is_still(self.state):
             self._plans.clear()
         for index, group in enumerate(self.param_groups):
             self._step_group(index, group)
@@ -78,8 +78,8 @@ class ElementwiseOptimizer(RuleOptimizer):
         plan = make(lines, group, lambda p: self._stateful(lines, p))
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
-        before, self._states_seen = self._states_seen, States(self.state)
-        if not before.ids() <= self._states_seen.ids():  # this plan laid out anew what others write to
+        before, self._snapshot = self._snapshot, Snapshot(self.state)
+        if not before.ids() <= self._snapshot.ids():  # this plan laid out anew what others write to
             self._plans.clear()
         others = [other for other in self._plans.get(index, []) if other.was_run]
         self._plans[index] = [plan, *others[: MOST_PLANS - 1]]
@@ -114,4 +114,4 @@ class ElementwiseOptimizer(RuleOptimizer):
     def _forget(self) -> None:
         super()._forget()
         self._plans: dict[int, list[Plan]] = {}
-        self._states_seen = States({})
+        self._snapshot = Snapshot({})
