@@ -8,6 +8,7 @@ keeps and how they begin.
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 
 import steepest
@@ -154,3 +155,8 @@ STANDS_FOR: dict[str, str] = {
 
 REPRESENTATIVES = [row for row in TABLE if row.id in STANDS_FOR]
 """One or more of each shape in TABLE, and of each optimizer; tests/test_configurations.py holds them to that."""
+
+
+def by_representatives(rows: list[Configuration]) -> list[Any]:
+    """For a law of structure that is crossed with some rows only: those that do not stand for others are exhaustive."""
+    return [row if row in REPRESENTATIVES else pytest.param(row, marks=pytest.mark.exhaustive) for row in rows]

@@ -1,0 +1,103 @@
+"""What a signal raises in a step reaches the caller and leaves the step whole: each program in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+INTERRUPTED = """
+import gc, signal, torch, steepest
+from steepest.kernels.cpu import openmp
+if "our threads" in __file__:
+    openmp.team = lambda: None
+torch.set_num_threads(2)
+p = torch.nn.Parameter(torch.zeros(2_000_000)); p.grad = torch.ones_like(p)
+optimizer = steepest.SGD([p], lr=1.0)
+class Stop(BaseException): pass  # as KeyboardInterrupt is: libraries may catch an Exception and go on
+rung = 0
+def stop(*_):
+    global rung
+    rung += 1
+    raise Stop
+gc.collect(); gc.disable()  # an exception that a signal raises in a destructor is printed, not raised
+optimizer.step()  # the first step is the next program's
+signal.signal(signal.SIGALRM, stop)
+for k in range(100):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-4 + 1e-5 * (k % 40))
+        while rung == k:
+            optimizer.step()
+        raise AssertionError("what the handler raised was lost")
+    except Stop:
+        now = p.detach().clone()
+    assert (now == now[0]).all(), "a step was left half done"
+    assert torch.equal(p, now), "a step went on behind the caller's back"
+print("done")
+"""
+
+INTERRUPTED_AT_FIRST = """
+import gc, os, signal, time, numpy, torch, steepest
+from steepest.kernels.cpu import openmp
+openmp.team = lambda: None
+torch.set_num_threads(2)
+p = torch.nn.Parameter(torch.from_numpy(numpy.zeros(500_000, numpy.float32)))  # torch's loops hang in a child
+p.grad = torch.from_numpy(numpy.ones(500_000, numpy.float32))
+optimizer = steepest.SGD([p], lr=1.0)
+class Stop(Exception): pass  # as a deadline's may be; the standard library suppresses any in importlib.metadata
+rung = False
+def stop(*_):
+    global rung
+    rung = True
+    raise Stop
+def first_step(moment):
+    if moment:
+        signal.signal(signal.SIGALRM, stop)
+    stopped = False
+    try:
+        signal.setitimer(signal.ITIMER_REAL, moment)
+        optimizer.step()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Stop:
+        stopped = True
+    assert stopped == rung, "what the handler raised was lost"
+    before = p.detach().numpy().copy()
+    optimizer.step()
+    assert before.min() == before.max() >= -1.0, "a step was left half done"
+    assert (p.detach().numpy() == before - 1.0).all(), "a step went on behind the caller's back"
+def in_a_child(moment):
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            first_step(moment)
+            code = 0
+        finally:
+            if code:
+                import traceback
+                traceback.print_exc()
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0, f"interrupted after {moment} s"
+gc.collect(); gc.disable()
+in_a_child(0)  # fills the cache
+began = time.monotonic()
+in_a_child(0)
+whole = time.monotonic() - began
+for k in range(1, 61):
+    in_a_child(whole * k / 60)
+print("done")
+"""
+
+
+PROGRAMS = {
+    "torch's threads": INTERRUPTED,
+    "our threads": INTERRUPTED,
+    "the first step": INTERRUPTED_AT_FIRST,
+}
+
+
+@pytest.mark.parametrize(("name", "program"), PROGRAMS.items(), ids=PROGRAMS)
+def test_an_interrupt(name, program, tmp_path):
+    file = tmp_path / f"{name}.py"
+    file.write_text(program)
+    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")
