@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import steepest
 from steepest import cli
+from support.command import run_command
 
 TASK = """
 import torch
@@ -47,12 +48,8 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "my_task.py").write_text(TASK, encoding="utf-8")
 
     def program(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["/some/where/steepest", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        code = ended.value.code
-        out, err = capsys.readouterr()
-        return (code if isinstance(code, int) else 1), out, err
+        done = run_command(monkeypatch, capsys, "/some/where/steepest", *arguments)
+        return done.code, done.out, done.err
 
     return program
 

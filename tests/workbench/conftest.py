@@ -1,8 +1,10 @@
-"""A task that trains in a few milliseconds, and one recorded study that every test of a report reads."""
+"""A task that trains in a few milliseconds, and studies that are made once for all tests that only read them."""
 
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from steepest.workbench import Candidate, Comparison, Task, compare
+from steepest.workbench.analysis.results import Results
+from steepest.workbench.store.record import Record
 from steepest.workbench.task import Shuffled
+from support.command import Done, run_command
 from support.hostile import METRIC, NAMES, TASK
+from support.study import write_task
 
 
 def _data() -> tuple[Tensor, Tensor]:
@@ -66,7 +72,31 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     return compare(make, candidates, "trials=3", 2, out=out, command=["steepest", "compare", "x"])
 
 
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a slow task, and beside it, in `whole`, the study that one process made of it without a break."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("steepest.workbench.study.reports._write", _write_nothing)
+        task = f"{write_task(folder)}:task"
+        compare(task, ["sgd", "adam"], "trials=3", 2, out=folder / "whole", controls=False)
+    return folder
+
+
+@pytest.fixture
+def steepest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """`steepest("compare", ...)`: the command line, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return partial(run_command, monkeypatch, capsys, "steepest")
+
+
+def _write_nothing(results: Results, folder: Path, record: Record | None = None) -> None:
+    """In the place of a report."""
+
+
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write no report, for tests of what is run and stored: drawing takes longer than these runs."""
-    monkeypatch.setattr("steepest.workbench.study.reports._write", lambda results, folder, record=None: None)
+    monkeypatch.setattr("steepest.workbench.study.reports._write", _write_nothing)

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from steepest.workbench import compare
 from steepest.workbench.store.record import Record
-from support.study import PATIENCE, intact, launch, results, runs_in, write_task
+from support.study import PATIENCE, intact, launch, results, runs_in
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for workers in /proc")
 
@@ -26,15 +25,6 @@ IN_A_STUDY = 3
 EXHAUSTIVE = [] if "STEEPEST_KILLS" in os.environ else [pytest.mark.exhaustive]
 STUDIES = [0, *(pytest.param(study, marks=EXHAUSTIVE) for study in range(1, -(-KILLS // IN_A_STUDY)))]
 WORKERS = ("--workers", "2")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A task file, and beside it the folder of a study that one process made without a break."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    file = write_task(folder)
-    compare(f"{file}:task", ["sgd", "adam"], "trials=3", 2, out=folder / "whole", controls=False)
-    return folder
 
 
 def workers_of(pid: int) -> list[int]:

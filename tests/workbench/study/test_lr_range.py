@@ -1,8 +1,8 @@
 """`lr_range`: what it answers, and that nothing of the caller's is changed."""
 
 import random
-import subprocess
-import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from torch import nn
 from steepest.workbench import Task, lr_range
 from steepest.workbench.errors import TaskError, UsageError
 from steepest.workbench.task import Shuffled
+from support.command import Done
 
 
 def test_digits_are_bracketed_around_what_a_full_sweep_finds() -> None:
@@ -99,19 +100,16 @@ def test_what_cannot_work_is_said(arguments, error, said) -> None:
         lr_range(*arguments)
 
 
-def steepest(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "steepest.cli", "lr-range", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_the_command_prints_what_to_paste_and_draws(tmp_path) -> None:
-    done = steepest("digits-mlp", "--optimizers", "adam", "--seeds", "1", "--out", str(tmp_path / "curves.svg"))
-    assert done.returncode == 0, done.stderr
-    assert "steepest.Adam(model.parameters(), lr=" in done.stdout
+def test_the_command_prints_what_to_paste_and_draws(tmp_path: Path, steepest: Callable[..., Done]) -> None:
+    done = steepest(
+        "lr-range", "digits-mlp", "--optimizers", "adam", "--seeds", "1", "--out", str(tmp_path / "curves.svg")
+    )
+    assert done.code == 0, done.err
+    assert "steepest.Adam(model.parameters(), lr=" in done.out
     assert "learning rate" in (tmp_path / "curves.svg").read_text()
 
 
-def test_a_name_that_says_no_format_is_refused_before_anything_is_run() -> None:
-    done = steepest("digits-mlp", "--out", "curves.pdf")
-    assert done.returncode == 2
-    assert "give a file that ends in .png, .svg, .html" in done.stderr
+def test_a_name_that_says_no_format_is_refused_before_anything_is_run(steepest: Callable[..., Done]) -> None:
+    done = steepest("lr-range", "digits-mlp", "--out", "curves.pdf")
+    assert done.code == 2
+    assert "give a file that ends in .png, .svg, .html" in done.err

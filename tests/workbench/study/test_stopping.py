@@ -10,51 +10,42 @@ import pytest
 
 from steepest.workbench import compare
 from steepest.workbench.store.record import Record
-from support.study import OPTIONS, PATIENCE, SLOW, intact, launch, results, wait_for, write_task
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A task file, and beside it the folder of an undisturbed study."""
-    folder = tmp_path_factory.mktemp("slow")
-    write_task(folder)
-    compare(f"{folder / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=folder / "undisturbed", controls=False)
-    return folder
+from support.study import OPTIONS, PATIENCE, SLOW, intact, launch, results, wait_for
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_the_same_command_goes_on(slow: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_saves_and_the_same_command_goes_on(undisturbed: Path, tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "study"
-    process = launch(slow, out)
+    process = launch(undisturbed, out)
     wait_for(process, out, 8)
     process.send_signal(number)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert f"steepest compare {slow / 'slow.py'}:task {' '.join(OPTIONS)} --out {out}" in errors
+    assert f"steepest compare {undisturbed / 'slow.py'}:task {' '.join(OPTIONS)} --out {out}" in errors
     assert "Traceback" not in errors
     assert intact(out)
     with Record(out) as record:
         assert "finalists" not in set(record.runs()["phase"])
         assert record._frame("SELECT phase, optimizer, rate, settings, seed FROM interrupted").height == 1
-    process = launch(slow, out)
+    process = launch(undisturbed, out)
     output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert "report" in output
-    assert results(out).equals(results(slow / "undisturbed"))
+    assert results(out).equals(results(undisturbed / "whole"))
 
 
-def test_a_killed_process_loses_at_most_the_run_under_way(slow: Path, tmp_path: Path) -> None:
+def test_a_killed_process_loses_at_most_the_run_under_way(undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "study"
     for runs in (2, 9):
-        process = launch(slow, out)
+        process = launch(undisturbed, out)
         wait_for(process, out, runs)
         process.kill()
         process.communicate()
         assert intact(out)
         with Record(out) as record:
             assert record.runs().height >= runs
-    compare(f"{slow / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out, controls=False)
-    assert results(out).equals(results(slow / "undisturbed"))
+    compare(f"{undisturbed / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out, controls=False)
+    assert results(out).equals(results(undisturbed / "whole"))
 
 
 def test_the_second_signal_aborts_at_once(tmp_path: Path) -> None:

@@ -1,38 +1,36 @@
 """`steepest new`: what it writes runs, and no file is replaced."""
 
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from support.command import Done
 
-def steepest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "steepest.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+Command = Callable[..., Done]
 
 
-def test_what_it_writes_runs_as_it_is(tmp_path: Path) -> None:
-    done = steepest(tmp_path, "new", "spirals.py")
-    assert done.returncode == 0, done.stderr
+def test_what_it_writes_runs_as_it_is(tmp_path: Path, steepest: Command) -> None:
+    done = steepest("new", "spirals.py")
+    assert done.code == 0, done.err
     assert "steepest compare spirals.py:task" in (tmp_path / "spirals.py").read_text()
-    tried = steepest(tmp_path, "lr-range", "spirals.py:task", "--optimizers", "adam", "--seeds", "1", "--steps", "100")
-    assert tried.returncode == 0, tried.stderr
-    assert "steepest.Adam(model.parameters(), lr=" in tried.stdout
+    tried = steepest("lr-range", "spirals.py:task", "--optimizers", "adam", "--seeds", "1", "--steps", "100")
+    assert tried.code == 0, tried.err
+    assert "steepest.Adam(model.parameters(), lr=" in tried.out
     small = ("--optimizers", "adam", "--budget", "trials=2", "--seeds", "1", "--steps", "20")
-    compared = steepest(tmp_path, "compare", "spirals.py:task", *small)
-    assert compared.returncode == 0, compared.stderr
+    compared = steepest("compare", "spirals.py:task", *small)
+    assert compared.code == 0, compared.err
     assert (tmp_path / "runs" / "spirals-task" / "report.html").is_file()
 
 
-def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path, steepest: Command) -> None:
     (tmp_path / "mine.py").write_text("a year of work")
-    done = steepest(tmp_path, "new", "mine.py")
-    assert done.returncode == 2
-    assert "exists already and is left as it is" in done.stderr
+    done = steepest("new", "mine.py")
+    assert done.code == 2
+    assert "exists already and is left as it is" in done.err
     assert (tmp_path / "mine.py").read_text() == "a year of work"
 
 
-def test_names_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
+def test_names_that_cannot_be_written_are_refused(tmp_path: Path, steepest: Command) -> None:
     for name, said in (("mine.txt", "write mine.py"), ("no/such/folder.py", "in a folder that is there")):
-        done = steepest(tmp_path, "new", name)
-        assert done.returncode == 2
-        assert said in done.stderr
+        done = steepest("new", name)
+        assert done.code == 2
+        assert said in done.err
