@@ -16,8 +16,9 @@ from typing import Any, TypeAlias
 from steepest.compiler.errors import Place
 from steepest.compiler.expression import Constant, Expression, FirstStep, Line, Name, Operation, rebuilt, walk
 from steepest.compiler.python import OPERATION_NAMES
-from steepest.compiler.reading import Call, If, syntax
+from steepest.compiler.reading import syntax
 from steepest.compiler.rule import Rule, read
+from steepest.compiler.statements import Call, If
 
 
 @dataclass(frozen=True)

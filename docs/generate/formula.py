@@ -6,8 +6,8 @@ from types import FunctionType
 from typing import Any
 
 from steepest.compiler.expression import Expression, Line
-from steepest.compiler.reading import Call, If
 from steepest.compiler.rule import Rule
+from steepest.compiler.statements import Call, If
 
 from . import elements as el
 from .definitions import Repeat, Result, as_called, body, chosen, delegated, helpers, returned

@@ -19,8 +19,8 @@ from steepest.compiler.expression import (
     walk,
 )
 from steepest.compiler.inlining import Flat, inlined
-from steepest.compiler.reading import If
 from steepest.compiler.rule import Rule
+from steepest.compiler.statements import If
 
 # --- which hyperparameters decide an `if` -----------------------------------------------------------------------------
 

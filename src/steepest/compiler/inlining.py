@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from steepest.compiler.expression import Line, Name, names_in, renamed
-from steepest.compiler.reading import Call, If, Statement
 from steepest.compiler.rule import Rule, read
+from steepest.compiler.statements import Call, If, Statement
 
 Flat: TypeAlias = "Line | If[Flat]"
 """A statement of a rule without calls."""

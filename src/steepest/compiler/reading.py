@@ -4,47 +4,17 @@ import ast
 import builtins
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import FunctionType
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any
 
 from steepest import ops
 from steepest.compiler.errors import Place, RuleError, source
 from steepest.compiler.expression import Constant, Expression, FirstStep, Kind, Line, Name, Operation
 from steepest.compiler.python import OPERATION_NAMES
+from steepest.compiler.statements import Call, If, Statement
 
 OPERATIONS = {getattr(ops, name): name for name in ops.__all__} | {builtins.abs: "abs"}
 """What a rule may call, by the function object that its name stands for."""
-
-S = TypeVar("S")
-
-
-@dataclass(frozen=True)
-class If(Generic[S]):
-    """Lines for either answer to a question about hyperparameters."""
-
-    test: Expression
-    then: tuple[S, ...]
-    otherwise: tuple[S, ...]
-    place: Place = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Call:
-    """Another rule is stepped: what it returns is given to the targets.
-
-    arguments: what the names of its signature are bound to, in the order in which they are given.
-    is_last: whether the rule that calls returns what is returned.
-    """
-
-    targets: tuple[str, ...]
-    function: FunctionType
-    arguments: Mapping[str, Expression]
-    is_last: bool
-    place: Place = field(compare=False, repr=False)
-
-
-Statement: TypeAlias = "Line | Call | If[Statement]"
 
 
 def syntax(function: FunctionType) -> list[ast.stmt]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from steepest.compiler.errors import RuleError, source
 from steepest.compiler.expression import Kind
-from steepest.compiler.reading import Reader, Statement, is_number_or_numbers, syntax
+from steepest.compiler.reading import Reader, is_number_or_numbers, syntax
+from steepest.compiler.statements import Statement
 
 __all__ = ["Rule", "RuleError", "read"]
 

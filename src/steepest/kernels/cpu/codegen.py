@@ -51,6 +51,7 @@ OPERATIONS = {
     **SPELLINGS,
     "pow": lambda x, _: ast.BinOp(x, ast.Mult(), x),  # of 2 alone: `Program` refuses other powers
     "if_else": lambda slot, first, later: choice(compared(slot, ast.NotEq, _constant(0)), first, later),
+    "abs": lambda x: call("abs", x),
     "full_like": lambda _, value: value,
     "where": choice,
     "sign": _sign,
