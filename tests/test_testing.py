@@ -13,7 +13,7 @@ from steepest.kernels.cpu import codegen, step
 from steepest.ops import abs, exp, log, sign, sqrt, where
 from steepest.tensor_ops import root_mean_square, whole
 from steepest.testing import BrokenLawError, check_rule, laws
-from steepest.torch import entry
+from steepest.torch.stepping import stepped_parameter as entry
 
 LAWS = {law.name: law for law in laws()}
 ARGUMENTS: dict[str, dict[str, Any]] = {"adafactor": {"eps": (1e-8, 1e-3)}}

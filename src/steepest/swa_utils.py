@@ -12,8 +12,8 @@ from torch.optim.swa_utils import (
     update_bn,
 )
 
-from steepest.torch import skips
 from steepest.torch.internals import is_beginning
+from steepest.torch.state import skipped_steps as skips
 
 __all__ = [
     "SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn",

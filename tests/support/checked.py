@@ -27,8 +27,8 @@ from torch import Tensor
 
 from steepest.kernels.cpu import entries, native, precision
 from steepest.kernels.cpu import step as cpu_step
-from steepest.torch import overlap, plan, sparse
-from steepest.torch.base import RuleOptimizer
+from steepest.torch.optimizers.base import RuleOptimizer
+from steepest.torch.stepping import overlap, plan, sparse
 
 Cell = tuple[int, str]
 """Address and dtype of one element in memory."""

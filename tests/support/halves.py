@@ -17,7 +17,8 @@ from torch import Tensor
 from steepest.kernels.cpu import precision
 from steepest.kernels.cpu.precision import FLOAT, I16, I32
 from steepest.kernels.storage import STORAGES, Storage
-from steepest.torch import layout, state
+from steepest.torch import layout
+from steepest.torch.state import arrays as state
 from support import numpy_backend
 
 SIXTEEN = ir.Constant(I32, 16)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from steepest.torch.lbfgs import LBFGS
+from steepest.torch.optimizers.lbfgs import LBFGS
 from support.closures import (
     ROSENBROCK,
     TO_THE_END,
@@ -280,7 +280,7 @@ def test_layouts_that_torch_cannot_flatten():
 def test_a_step_does_not_import_the_compiler():
     """0.9 s at the first step."""
     lines = (
-        "import sys, torch; from steepest.torch.lbfgs import LBFGS; p = torch.nn.Parameter(torch.ones(2))",
+        "import sys, torch; from steepest.torch.optimizers.lbfgs import LBFGS; p = torch.nn.Parameter(torch.ones(2))",
         "o = LBFGS([p]); f = lambda: (o.zero_grad(), (p ** 2).sum().backward(), (p ** 2).sum())[-1]",
         "o.step(f); o.load_state_dict(o.state_dict()); print('torch._dynamo' in sys.modules)",
     )

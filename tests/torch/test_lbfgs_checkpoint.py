@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from steepest.torch.lbfgs import LBFGS
+from steepest.torch.optimizers.lbfgs import LBFGS
 from support.closures import Plain, mixed, mixed_loss, train
 from support.nets import assert_same_run, loss_of, net
 

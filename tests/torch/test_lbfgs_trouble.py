@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from steepest.torch.lbfgs import LBFGS
+from steepest.torch.optimizers.lbfgs import LBFGS
 from support.closures import ROSENBROCK, TO_THE_END, Plain, closure_of, point, rosenbrock, train
 
 

@@ -16,8 +16,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steepest.torch import overlap, plan, state
-from steepest.torch.snapshot import Snapshot
+from steepest.torch.state import arrays as state
+from steepest.torch.state.snapshot import Snapshot
+from steepest.torch.stepping import overlap, plan
 from support import checked, deeds
 from support.configurations import Configuration
 from support.misuse import DTYPES, FEW_DTYPES, World

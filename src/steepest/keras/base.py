@@ -14,8 +14,8 @@ from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
 from steepest.keras.arguments import given, names, rate_name
 from steepest.keras.internals import Places, averages_of, index_of, is_overwritten, steps_together
-from steepest.keras.numbers import REAL, Now, at
 from steepest.keras.scheduled import Scheduled, TakesSchedules, for_keras, refuse_schedules
+from steepest.keras.step_numbers import REAL, StepNumbers, at
 from steepest.schedules import Schedule
 
 IS_TORCH = keras.backend.backend() == "torch"
@@ -30,7 +30,7 @@ class RuleOptimizer(Places, TakesSchedules):
     """What Keras calls the states of the rule."""
     starts: ClassVar[Mapping[str, Any]] = {}
     """Where the states start that the first step would make: a number, or the name of an argument."""
-    _now: Now | None = None
+    _now: StepNumbers | None = None
     """The step that is being taken."""
     _wrapped: dict[str, Scheduled]
     """The schedules among the hyperparameters, as Keras knows them, by their text."""
@@ -119,10 +119,10 @@ class RuleOptimizer(Places, TakesSchedules):
         finally:
             self._end()
 
-    def _begin(self, learning_rate: Any) -> Now:
+    def _begin(self, learning_rate: Any) -> StepNumbers:
         """Compute what is the same for all variables."""
         old = [ops.cast(ops.copy(number), REAL) for number in self._numbers]
-        now = Now(self, self._lines(), learning_rate, old)
+        now = StepNumbers(self, self._lines(), learning_rate, old)
         for number, value in zip(self._numbers, now.numbers(False), strict=True):
             self.assign(number, ops.cast(value, number.dtype))
         object.__setattr__(self, "_now", now)  # Keras would wrap and track it

@@ -11,8 +11,8 @@ from steepest.compiler.rule import read
 from steepest.dialects.keras import adam, muon
 from steepest.keras.arguments import given, signature_of
 from steepest.keras.internals import MuonPlaces
-from steepest.keras.numbers import REAL, cast
 from steepest.keras.scheduled import TakesSchedules, for_keras, refuse_schedules
+from steepest.keras.step_numbers import REAL, cast
 
 
 @keras.saving.register_keras_serializable(package="steepest")

@@ -10,7 +10,7 @@ from torch import Tensor
 from steepest.keras.internals import in_stateless_scope, is_overwritten, tensor_of, variables_of
 from steepest.keras.scheduled import has_schedule
 from steepest.torch.internals import never_traced
-from steepest.torch.make import optimizer as torch_optimizer
+from steepest.torch.optimizers.make import optimizer as torch_optimizer
 
 
 class Fused:

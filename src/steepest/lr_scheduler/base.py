@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.lr_scheduler.rates import Part, rates_of
-from steepest.torch import skips
 from steepest.torch.internals import Scheduler
+from steepest.torch.state import skipped_steps as skips
 
 _OWN = ("_owned", "_steps", "_products", "_given")
 """Attributes that torch's schedulers do not have; they are not saved."""

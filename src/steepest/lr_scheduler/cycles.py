@@ -10,7 +10,7 @@ from torch.optim import lr_scheduler as torchs
 from steepest import schedules
 from steepest.lr_scheduler.base import PureScheduler
 from steepest.schedules.cycles import between
-from steepest.schedules.numbers import Python
+from steepest.schedules.libraries import Python
 from steepest.torch.internals import has_cosines, phases_of
 
 _warm_restarts = functools.lru_cache(maxsize=256)(schedules.warm_restarts)

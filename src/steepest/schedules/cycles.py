@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from steepest.schedules import checks
-from steepest.schedules.numbers import Python
+from steepest.schedules.libraries import Python
 from steepest.schedules.schedule import Schedule
 
 __all__ = ["cyclic", "one_cycle", "warm_restarts"]

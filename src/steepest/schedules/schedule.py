@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest.schedules import checks
-from steepest.schedules.numbers import Python, library_of, part_done
+from steepest.schedules.libraries import Python, library_of, part_done
 
 __all__ = ["Schedule", "linear", "product", "sequence", "warmup"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest.schedules import checks
-from steepest.schedules.numbers import Python, count_reached, part_done
+from steepest.schedules.libraries import Python, count_reached, part_done
 from steepest.schedules.schedule import Schedule
 
 __all__ = ["constant", "cosine", "exponential", "inverse_sqrt", "multi_step", "polynomial", "step", "wsd"]

@@ -25,7 +25,7 @@ from steepest.testing.subject import (
     problem,
     step,
 )
-from steepest.torch.state import number_dtype
+from steepest.torch.state.arrays import number_dtype
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 SIZES = (0, 1, 7, 8, 9, 15, 16, 17, 31, 33, 255, 4097)

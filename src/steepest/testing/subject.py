@@ -18,8 +18,8 @@ from steepest.compiler.rule import Rule, read
 from steepest.kernels import reference
 from steepest.testing.compare import Kept
 from steepest.torch import functional
-from steepest.torch.make import optimizer  # of the rule alone, without what torch has beside it
-from steepest.torch.state import number_dtype
+from steepest.torch.optimizers.make import optimizer  # of the rule alone, without what torch has beside it
+from steepest.torch.state.arrays import number_dtype
 
 STEPS = 6
 NOTHING: Mapping[str, Any] = MappingProxyType({})

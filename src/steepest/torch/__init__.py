@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from steepest.torch import make
-from steepest.torch.base import RuleOptimizer
-from steepest.torch.family import family
 from steepest.torch.functional import functional
-from steepest.torch.lbfgs import LBFGS
+from steepest.torch.optimizers import make
+from steepest.torch.optimizers.base import RuleOptimizer
+from steepest.torch.optimizers.family import family
+from steepest.torch.optimizers.lbfgs import LBFGS
 
 _family = family()
 _by_rule = {cls.rule.function: cls for cls in _family.values()}

@@ -7,7 +7,7 @@ import torch
 from torch.optim.optimizer import Optimizer, ParamsT
 
 from steepest.schedules import Schedule
-from steepest.torch.base import RuleOptimizer as RuleOptimizer
+from steepest.torch.optimizers.base import RuleOptimizer as RuleOptimizer
 from steepest.torch.functional import functional as functional
 
 __all__ = ["LBFGS", "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "RuleOptimizer", "functional", "optimizer"]

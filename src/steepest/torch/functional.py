@@ -14,9 +14,9 @@ from torch import Tensor
 
 from steepest.arguments import check_names
 from steepest.compiler.rule import Rule, read
-from steepest.torch import checks
 from steepest.torch.internals import map_tree
-from steepest.torch.tensors import step
+from steepest.torch.optimizers import checks
+from steepest.torch.stepping.tensors import step
 
 State = dict[str, Any]
 

@@ -28,7 +28,7 @@ def torch_stub() -> str:
         + "from collections.abc import Callable\nfrom typing import Any\n\n"
         + "import torch\nfrom torch.optim.optimizer import Optimizer, ParamsT\n\n"
         + "from steepest.schedules import Schedule\n"
-        + "from steepest.torch.base import RuleOptimizer as RuleOptimizer\n"
+        + "from steepest.torch.optimizers.base import RuleOptimizer as RuleOptimizer\n"
         + "from steepest.torch.functional import functional as functional\n\n"
         + f"__all__ = {_quoted(steepest.torch.__all__)}\n\n"
         + "\n".join(_class_stub(c) for c in made)

@@ -12,7 +12,8 @@ import torch
 from steepest.kernels import backend
 from steepest.kernels.cpu import entries, native, openmp
 from steepest.kernels.cpu import step as cpu_step
-from steepest.torch import layout, plan
+from steepest.torch import layout
+from steepest.torch.stepping import plan
 from support import checked
 from support.configurations import TABLE, Configuration
 from support.memory import LAYOUTS, SHAPES, Guarded, contiguous
@@ -139,7 +140,8 @@ def test_without_a_fault_the_same_step_passes():
 
 def test_a_step_over_one_element_too_many_is_caught(monkeypatch):
     monkeypatch.setattr(
-        "steepest.torch.entry.Row", lambda **fields: backend.Row(**{**fields, "elements": fields["elements"] + 1})
+        "steepest.torch.stepping.stepped_parameter.Row",
+        lambda **fields: backend.Row(**{**fields, "elements": fields["elements"] + 1}),
     )
     with checked.build(), pytest.raises(checked.OutOfBoundsError, match="load_p_ of a float32"):
         train(ADAM, [P(torch.ones(5))], [[torch.ones(5)]])

@@ -11,7 +11,7 @@ from steepest.compiler.program import Program
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, TAKEN, PreparedStep, Row, written
 from steepest.kernels.cpu import codegen, entries, openmp
 from steepest.kernels.cpu.before_step import STEPS_DIFFER, check, prepare
-from steepest.kernels.cpu.numbers import Numbers
+from steepest.kernels.cpu.scalar_states import ScalarStates
 from steepest.kernels.cpu.workers import WORKERS, wait_until
 from steepest.kernels.storage import STORAGES
 
@@ -45,7 +45,7 @@ class CPUStep(PreparedStep):
         self.written = written(storages, rows)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
-        self._numbers = Numbers([row.numbers for row in rows]) if program.numbers else None
+        self._numbers = ScalarStates([row.numbers for row in rows]) if program.numbers else None
         self._one_row = self._scalar_rows(1)
         self._rows_are_one = True
         self._arguments = self._constant_arguments(gradient_size=STORAGES[storages[1]].sizes[0] * rows[0].slice)
@@ -70,12 +70,12 @@ class CPUStep(PreparedStep):
             self._count_back()
             raise
         self._arguments[entries.SCALARS] = ctypes.addressof(scalars)
+        self._fresh = None  # before the kernel: a signal may raise behind it, when the step is taken
         if threads > 1 and self._worth_sharing:
             self._run_with(threads)
         else:
             self._arguments[entries.NEXT_CHUNK] = 0
             self._kernel(self._address)
-        self._fresh = None
         return TAKEN
 
     def _count_back(self) -> None:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from steepest.kernels import reference
-from steepest.torch.base import Group, RuleOptimizer
-from steepest.torch.state import check_complete, check_gradient, check_shape, check_values, number
-from steepest.torch.tensors import step_in_place
+from steepest.torch.optimizers.base import Group, RuleOptimizer
+from steepest.torch.state.arrays import check_complete, check_gradient, check_shape, check_values, number
+from steepest.torch.stepping.tensors import step_in_place
 
 
 class WholeOptimizer(RuleOptimizer):

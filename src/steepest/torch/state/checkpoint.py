@@ -15,7 +15,7 @@ from torch import Tensor
 from steepest import rules
 from steepest.compiler.rule import Rule, read
 from steepest.torch.internals import COMPILED, storage_of
-from steepest.torch.state import number
+from steepest.torch.state.arrays import number
 
 Group = dict[str, Any]
 State = dict[Any, Any]

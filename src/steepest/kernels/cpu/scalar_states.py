@@ -43,7 +43,7 @@ def put_back(arguments):
 """
 
 
-class Numbers:
+class ScalarStates:
     """The numbers of every row, and where they are kept.
 
     places: for each row its numbers' addresses, each with whether it is a float64 (else a float32).

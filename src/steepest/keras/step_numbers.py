@@ -14,7 +14,7 @@ REAL = "float32" if keras.backend.backend() == "jax" else "float64"
 """In what they are computed: JAX has no float64 unless it is told to."""
 
 
-class Now:
+class StepNumbers:
     """The step that is being taken: what is the same for all variables is computed once."""
 
     def __init__(self, optimizer: Any, lines: Program, learning_rate: Any, numbers: Sequence[Any]) -> None:

@@ -9,11 +9,11 @@ from torch import Tensor
 from steepest.compiler.program import Program
 from steepest.kernels.backend import Row
 from steepest.torch.layout import PLAIN, cells, parts, stored
-from steepest.torch.state import State
+from steepest.torch.state.arrays import State
 
 
 @dataclass(slots=True)
-class Entry:
+class SteppedParameter:
     """A parameter with a gradient, its state, and the states that its next step makes."""
 
     p: Tensor

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from steepest.schedules import Schedule
-from steepest.schedules.numbers import Python
+from steepest.schedules.libraries import Python
 
 Group = dict[str, Any]
 

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from steepest import rules
 from steepest.compiler.program import Program
-from steepest.torch.base import Group
-from steepest.torch.entry import Entry, is_sparse
-from steepest.torch.make import optimizer
-from steepest.torch.state import State, number_dtype
+from steepest.torch.optimizers.base import Group
+from steepest.torch.optimizers.make import optimizer
+from steepest.torch.state.arrays import State, number_dtype
+from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 
 
 class SGD(optimizer(rules.sgd)):
@@ -23,11 +23,11 @@ class SGD(optimizer(rules.sgd)):
         super()._check_gradient(p, g, group)
         _refuse_decay(g, group)
 
-    def _step_sparse(self, lines: Program, group: Group, entry: Entry, g: Tensor) -> None:
+    def _step_sparse(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:
         if group["momentum"]:  # moves every slice that ever had a gradient, so nothing is left to skip
-            self._step_on_tensors(lines, group, entry, g.to_dense())
+            self._step_on_tensors(lines, group, stepped, g.to_dense())
         else:
-            super()._step_sparse(lines, group, entry, g)
+            super()._step_sparse(lines, group, stepped, g)
 
 
 class Adagrad(optimizer(rules.adagrad)):

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from steepest.compiler.rule import read
-from steepest.torch import options
-from steepest.torch.base import RuleOptimizer
-from steepest.torch.optimizer import ElementwiseOptimizer
-from steepest.torch.whole import WholeOptimizer
+from steepest.torch.optimizers import options
+from steepest.torch.optimizers.base import RuleOptimizer
+from steepest.torch.optimizers.elementwise import ElementwiseOptimizer
+from steepest.torch.optimizers.whole import WholeOptimizer
 
 
 @functools.cache

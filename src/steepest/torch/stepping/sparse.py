@@ -12,22 +12,22 @@ from torch import Tensor
 
 from steepest.compiler.program import Program
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, backend_of
-from steepest.torch.entry import Entry
 from steepest.torch.internals import increment_version, indices_of, values_of
 from steepest.torch.layout import cells, has_kernel, laid_out_as
-from steepest.torch.state import check_memory, no_memory
-from steepest.torch.tensors import step_in_place
+from steepest.torch.state.arrays import check_memory, no_memory
+from steepest.torch.stepping.stepped_parameter import SteppedParameter
+from steepest.torch.stepping.tensors import step_in_place
 
 
-def step(program: Program, entry: Entry, gradient: Tensor, group: Mapping[str, Any]) -> None:
+def step(program: Program, stepped: SteppedParameter, gradient: Tensor, group: Mapping[str, Any]) -> None:
     """Step one parameter along a gradient that was `checked`."""
     slices, values = _slice_numbers(gradient), gradient.values()
-    arrays = entry.arrays(program)
+    arrays = stepped.arrays(program)
     in_order = all(has_kernel(t) and t.is_contiguous() for t in (*arrays, values))
     if in_order and not group.get("differentiable", False):
-        _step_in_kernel(program, entry, slices, values, group)
+        _step_in_kernel(program, stepped, slices, values, group)
     else:
-        _step_on_tensors(program, entry, slices, values, group)
+        _step_on_tensors(program, stepped, slices, values, group)
 
 
 def checked(gradient: Tensor) -> Tensor:
@@ -55,32 +55,36 @@ def _slice_numbers(gradient: Tensor) -> Tensor:
     return (gradient.indices() * strides.unsqueeze(1)).sum(0)
 
 
-def _step_in_kernel(program: Program, entry: Entry, slices: Tensor, values: Tensor, group: Mapping[str, Any]) -> None:
+def _step_in_kernel(
+    program: Program, stepped: SteppedParameter, slices: Tensor, values: Tensor, group: Mapping[str, Any]
+) -> None:
     slices = slices.contiguous()
-    backend = backend_of(entry.p.device.type)
+    backend = backend_of(stepped.p.device.type)
     assert backend is not None, "has_kernel asks for it"
-    row = entry.row(program)
+    row = stepped.row(program)
     row = row.of_slices(slices.data_ptr(), len(slices) if values.numel() else 0, size=max(1, cells(values[:1])))
-    prepared = backend.prepare(program, entry.storages(program, values), [row])
+    prepared = backend.prepare(program, stepped.storages(program, values), [row])
     refused = prepared.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
     if refused == OVERLAP:
         values = laid_out_as(values, values)
         prepared.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
     if refused == NO_MEMORY:
         raise no_memory("a gradient")
-    increment_version([entry.p])
+    increment_version([stepped.p])
 
 
-def _step_on_tensors(program: Program, entry: Entry, slices: Tensor, values: Tensor, group: Mapping[str, Any]) -> None:
+def _step_on_tensors(
+    program: Program, stepped: SteppedParameter, slices: Tensor, values: Tensor, group: Mapping[str, Any]
+) -> None:
     """The same by gathering the slices, stepping them as tensors and putting them back."""
-    p = entry.p
+    p = stepped.p
     places = torch.unravel_index(slices, p.shape[: p.dim() - values.dim() + 1])
-    part = {name: entry.state[name][places] for name in program.state if name not in entry.fresh}
-    state = {**entry.state, **part}
-    given = {name: state[name] for name in program.kept if name not in entry.fresh}
+    part = {name: stepped.state[name][places] for name in program.state if name not in stepped.fresh}
+    state = {**stepped.state, **part}
+    given = {name: state[name] for name in program.kept if name not in stepped.fresh}
     with torch.no_grad():
-        stepped = p[places]
-        step_in_place(program.rule, stepped, values, state, given, group)
-        p[places] = stepped
+        some = p[places]
+        step_in_place(program.rule, some, values, state, given, group)
+        p[places] = some
         for name in program.state:
-            entry.state[name][places] = state[name]
+            stepped.state[name][places] = state[name]

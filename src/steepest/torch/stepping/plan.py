@@ -16,7 +16,6 @@ from torch import Tensor
 
 from steepest.compiler.program import Program, choices, switches
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend, PreparedStep, backend_of
-from steepest.torch.entry import Entry, is_sparse
 from steepest.torch.internals import gradient_of, increment_version, is_itself, unchanged
 from steepest.torch.layout import (
     STORAGE_OF_DTYPE,
@@ -26,11 +25,12 @@ from steepest.torch.layout import (
     same_layout,
     surely_unchanged,
 )
-from steepest.torch.overlap import Written, writing_together
-from steepest.torch.state import State, check_memory, no_memory
+from steepest.torch.state.arrays import State, check_memory, no_memory
+from steepest.torch.stepping.overlap import Written, writing_together
+from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 
 Group = dict[str, Any]
-Dense = tuple[Entry, Tensor]
+Dense = tuple[SteppedParameter, Tensor]
 Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through the step, and their addresses
 
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
@@ -45,7 +45,7 @@ class ChangedError(Exception):
 class Batch:
     """Tensors that one prepared step takes together, and what must still be true of them at the next step."""
 
-    def __init__(self, backend: Backend, program: Program, rows: Sequence[Entry]) -> None:
+    def __init__(self, backend: Backend, program: Program, rows: Sequence[SteppedParameter]) -> None:
         self.parameters = [row.p for row in rows]
         arrays = [row.arrays(program) for row in rows]
         self._arrays = list(chain.from_iterable(arrays))
@@ -109,9 +109,9 @@ class Plan:
     def __init__(self, program: Program, group: Group) -> None:
         self.program = program
         self.batches: list[Batch] = []
-        self.rows: list[Entry] = []
-        self.unfused: list[Entry] = []
-        self.sparse: list[Entry] = []
+        self.rows: list[SteppedParameter] = []
+        self.unfused: list[SteppedParameter] = []
+        self.sparse: list[SteppedParameter] = []
         self.idle: list[Tensor] = []
         self.was_run = False  # until then it knows better than the state itself what its first step makes
         self._parameters = list(group["params"])
@@ -141,10 +141,10 @@ class Plan:
         """The gradients, copied where another part of this step would write to them before they are read."""
         if not dense and not slices and not self._batches_refuse(gradients):
             return gradients, dense, slices
-        written = Written(self.program, [*self.rows, *(entry for entry, _ in (*dense, *slices))])
+        written = Written(self.program, [*self.rows, *(stepped for stepped, _ in (*dense, *slices))])
         kernels = [list(map(written.copied_from, tensors)) for tensors, _ in gradients]
-        dense = [(entry, written.copied_from(g)) for entry, g in dense]
-        slices = [(entry, written.values_copied_from(g)) for entry, g in slices]
+        dense = [(stepped, written.copied_from(g)) for stepped, g in dense]
+        slices = [(stepped, written.values_copied_from(g)) for stepped, g in slices]
         return [(tensors, list(map(_address, tensors))) for tensors in kernels], dense, slices
 
     def _same_choices(self, group: Group) -> bool:
@@ -167,7 +167,7 @@ class Plan:
             return False
         if not self.unfused and not self.sparse:
             return True
-        return all(entry.is_as_it_was() for entry in (*self.unfused, *self.sparse))
+        return all(stepped.is_as_it_was() for stepped in (*self.unfused, *self.sparse))
 
 
 def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[State, frozenset[str]]]) -> Plan:
@@ -176,25 +176,25 @@ def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[Stat
     stateful: checks a parameter's state, makes what is missing; gives the state and the names of what is new in it.
     """
     plan = Plan(program, group)
-    entries: list[Entry] = []
+    parameters: list[SteppedParameter] = []
     for p in group["params"]:
         if p.grad is None:
             plan.idle.append(p)
         else:
-            entries.append(Entry(p, *stateful(p)))
-    plan.sparse += [entry for entry in entries if is_sparse(entry.g)]
+            parameters.append(SteppedParameter(p, *stateful(p)))
+    plan.sparse += [stepped for stepped in parameters if is_sparse(stepped.g)]
     walkable = [
-        entry
-        for entry in entries
-        if not is_sparse(entry.g) and not group.get("differentiable", False) and _is_walkable(entry)
+        stepped
+        for stepped in parameters
+        if not is_sparse(stepped.g) and not group.get("differentiable", False) and _is_walkable(stepped)
     ]
-    for entry in walkable:
+    for stepped in walkable:
         for name in program.state:
-            if not is_walked_like(entry.state[name], entry.p):
-                entry.state[name] = laid_out_as(entry.state[name], entry.p)
-    together = writing_together(program, entries)
-    fused = {id(entry): entry for entry in walkable if id(entry) not in together}
-    plan.unfused += [entry for entry in entries if id(entry) not in fused and not is_sparse(entry.g)]
+            if not is_walked_like(stepped.state[name], stepped.p):
+                stepped.state[name] = laid_out_as(stepped.state[name], stepped.p)
+    together = writing_together(program, parameters)
+    fused = {id(stepped): stepped for stepped in walkable if id(stepped) not in together}
+    plan.unfused += [stepped for stepped in parameters if id(stepped) not in fused and not is_sparse(stepped.g)]
     plan.rows += fused.values()
     for device, rows in _by_storage(program, list(fused.values())):
         backend = backend_of(device)
@@ -215,8 +215,8 @@ def _beside_each_other(steps: Sequence[PreparedStep]) -> None:
         step.write_beside(written)
 
 
-def _is_walkable(entry: Entry) -> bool:
-    return has_kernel(entry.p) and entry.g.dtype in STORAGE_OF_DTYPE and type(entry.g) is Tensor
+def _is_walkable(stepped: SteppedParameter) -> bool:
+    return has_kernel(stepped.p) and stepped.g.dtype in STORAGE_OF_DTYPE and type(stepped.g) is Tensor
 
 
 def _kind(g: Tensor) -> tuple[Any, ...]:
@@ -232,9 +232,9 @@ def _conform(g: Tensor, p: Tensor) -> Tensor:
     return laid_out_as(g, p)
 
 
-def _by_storage(program: Program, rows: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+def _by_storage(program: Program, rows: Sequence[SteppedParameter]) -> list[tuple[str, list[SteppedParameter]]]:
     """The rows that one kernel can take: of one device, each array kept in the same way."""
-    kinds: dict[tuple[str, ...], list[Entry]] = {}
+    kinds: dict[tuple[str, ...], list[SteppedParameter]] = {}
     for row in rows:
         kinds.setdefault((row.p.device.type, *row.storages(program, row.g)), []).append(row)
     return [(device, rows) for (device, *_), rows in kinds.items()]

@@ -9,7 +9,7 @@ from torch import Tensor
 from steepest.compiler.branches import deciding, numbers
 from steepest.compiler.rule import Rule
 from steepest.kernels import reference
-from steepest.torch.state import State, number_dtype
+from steepest.torch.state.arrays import State, number_dtype
 
 
 def step(

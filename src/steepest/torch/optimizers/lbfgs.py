@@ -12,9 +12,10 @@ from torch.optim import Optimizer
 
 from steepest.arguments import bind
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
-from steepest.torch import checkpoint, scheduled
 from steepest.torch.internals import QuickOptimizer, never_traced, untraced
-from steepest.torch.vector import Closure, Function, dtype, length
+from steepest.torch.optimizers.vector import Closure, Function, dtype, length
+from steepest.torch.state import checkpoint
+from steepest.torch.state import schedules as scheduled
 
 _MEMORY = ("d", "t", *History._fields, "prev_flat_grad", "prev_loss")
 """What one step leaves for the next, in the order in which torch writes it."""

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program
-from steepest.torch.entry import Entry
 from steepest.torch.layout import is_dense, laid_out_as, memory
+from steepest.torch.stepping.stepped_parameter import SteppedParameter
 
 
 class Written:
-    """The memory that the steps of these entries write."""
+    """The memory that the steps of these parameters write."""
 
-    def __init__(self, program: Program, entries: Iterable[Entry]) -> None:
-        ranges = sorted(memory(tensor) for entry in entries for tensor in entry.written(program))
+    def __init__(self, program: Program, parameters: Iterable[SteppedParameter]) -> None:
+        ranges = sorted(memory(tensor) for stepped in parameters for tensor in stepped.written(program))
         self._begins = [begin for begin, _ in ranges]
         self._reach = list(accumulate((end for _, end in ranges), max))  # how far all ranges up to each one go
 
@@ -40,25 +40,25 @@ class Written:
         return begin < end and before > 0 and self._reach[before - 1] > begin
 
 
-def writing_together(program: Program, entries: Sequence[Entry]) -> set[int]:
-    """The ids of the entries that write where another writes too: they must be stepped one after the other."""
-    return _sharing_memory(program, entries) | _there_twice(entries)
+def writing_together(program: Program, parameters: Sequence[SteppedParameter]) -> set[int]:
+    """The ids of the parameters that write where another writes too: they must be stepped one after the other."""
+    return _sharing_memory(program, parameters) | _there_twice(parameters)
 
 
-def _there_twice(entries: Sequence[Entry]) -> set[int]:
+def _there_twice(parameters: Sequence[SteppedParameter]) -> set[int]:
     by_parameter: dict[int, list[int]] = {}
-    for entry in entries:
-        by_parameter.setdefault(id(entry.p), []).append(id(entry))
+    for stepped in parameters:
+        by_parameter.setdefault(id(stepped.p), []).append(id(stepped))
     return {one for ids in by_parameter.values() if len(ids) > 1 for one in ids}
 
 
-def _sharing_memory(program: Program, entries: Sequence[Entry]) -> set[int]:
-    written = [(*memory(tensor), entry) for entry in entries for tensor in entry.written(program)]
+def _sharing_memory(program: Program, parameters: Sequence[SteppedParameter]) -> set[int]:
+    written = [(*memory(tensor), stepped) for stepped in parameters for tensor in stepped.written(program)]
     sharing: set[int] = set()
     reach, owner = 0, None
-    for begin, end, entry in sorted(written, key=lambda r: r[:2]):
+    for begin, end, stepped in sorted(written, key=lambda r: r[:2]):
         if begin < min(reach, end) and owner is not None:
-            sharing |= {id(owner), id(entry)}
+            sharing |= {id(owner), id(stepped)}
         if end > reach:
-            reach, owner = end, entry
+            reach, owner = end, stepped
     return sharing

@@ -12,8 +12,12 @@ from torch import Tensor
 
 from steepest.arguments import bind
 from steepest.compiler.rule import Rule
-from steepest.torch import checkpoint, checks, internals, scheduled, skips
+from steepest.torch import internals
 from steepest.torch.internals import QuickOptimizer
+from steepest.torch.optimizers import checks
+from steepest.torch.state import checkpoint
+from steepest.torch.state import schedules as scheduled
+from steepest.torch.state import skipped_steps as skips
 
 Group = dict[str, Any]
 

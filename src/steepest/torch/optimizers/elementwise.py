@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program, program
-from steepest.torch import sparse
-from steepest.torch.base import Group, RuleOptimizer
-from steepest.torch.entry import Entry
 from steepest.torch.internals import untraced
-from steepest.torch.plan import Gradients, Plan, make
-from steepest.torch.snapshot import Snapshot
-from steepest.torch.state import State, check_gradient, check_saved, complete
-from steepest.torch.tensors import step_in_place
+from steepest.torch.optimizers.base import Group, RuleOptimizer
+from steepest.torch.state.arrays import State, check_gradient, check_saved, complete
+from steepest.torch.state.snapshot import Snapshot
+from steepest.torch.stepping import sparse
+from steepest.torch.stepping.plan import Gradients, Plan, make
+from steepest.torch.stepping.stepped_parameter import SteppedParameter
+from steepest.torch.stepping.tensors import step_in_place
 
 MOST_PLANS = 4
 """Of one parameter group: where the parameters that have a gradient change from step to step, each set has its own."""
@@ -40,15 +40,15 @@ class ElementwiseOptimizer(RuleOptimizer):
         plan.was_run = True
 
     def _step_parts(self, plan: Plan, gradients: list[Gradients], group: Group) -> None:
-        dense = [(entry, self._checked(plan, group, entry)) for entry in plan.unfused]
-        slices = [(entry, sparse.checked(self._checked(plan, group, entry))) for entry in plan.sparse]
+        dense = [(stepped, self._checked(plan, group, stepped)) for stepped in plan.unfused]
+        slices = [(stepped, sparse.checked(self._checked(plan, group, stepped))) for stepped in plan.sparse]
         gradients, dense, slices = plan.apart(gradients, dense, slices)
         for batch, found in zip(plan.batches, gradients, strict=True):
             batch.run(found, group)
-        for entry, g in dense:
-            self._step_on_tensors(plan.program, group, entry, g)
-        for entry, g in slices:
-            self._step_sparse(plan.program, group, entry, g)
+        for stepped, g in dense:
+            self._step_on_tensors(plan.program, group, stepped, g)
+        for stepped, g in slices:
+            self._step_sparse(plan.program, group, stepped, g)
 
     def _fitting(self, index: int, group: Group) -> tuple[Plan, list[Gradients]] | None:
         """A plan that still holds, the last one first: models whose parts take turns have several."""
@@ -61,13 +61,13 @@ class ElementwiseOptimizer(RuleOptimizer):
                 return plan, gradients
         return None
 
-    def _checked(self, plan: Plan, group: Group, entry: Entry) -> Tensor:
+    def _checked(self, plan: Plan, group: Group, stepped: SteppedParameter) -> Tensor:
         """The gradient of a parameter that no kernel walks, after everything that could be wrong was looked at."""
-        g = entry.p.grad
+        g = stepped.p.grad
         assert g is not None
-        self._check_gradient(entry.p, g, group)
-        entry.state, fresh = self._stateful(plan.program, entry.p)
-        entry.fresh = fresh | entry.fresh
+        self._check_gradient(stepped.p, g, group)
+        stepped.state, fresh = self._stateful(plan.program, stepped.p)
+        stepped.fresh = fresh | stepped.fresh
         return g
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
@@ -90,15 +90,15 @@ class ElementwiseOptimizer(RuleOptimizer):
             return {}, frozenset()  # torch keeps no state where there is none to keep
         return self.state[p], complete(lines, p, self.state[p])
 
-    def _step_on_tensors(self, lines: Program, group: Group, entry: Entry, g: Tensor) -> None:
+    def _step_on_tensors(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
-        given = {name: entry.state[name] for name in lines.kept if name not in entry.fresh}
+        given = {name: stepped.state[name] for name in lines.kept if name not in stepped.fresh}
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
-            step_in_place(self.rule, entry.p, g, entry.state, given, group)
-        entry.fresh = frozenset()
+            step_in_place(self.rule, stepped.p, g, stepped.state, given, group)
+        stepped.fresh = frozenset()
 
-    def _step_sparse(self, lines: Program, group: Group, entry: Entry, g: Tensor) -> None:
-        sparse.step(lines, entry, g, group)
+    def _step_sparse(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:
+        sparse.step(lines, stepped, g, group)
 
     def _check_gradient(self, p: Tensor, g: Tensor, group: Group) -> None:
         check_gradient(p, g, type(self).__name__, sparse=self.takes_sparse)

@@ -1,0 +1,1 @@
+"""The optimizer classes: arguments, groups, hooks, checkpoints; one for each rule, and L-BFGS."""
