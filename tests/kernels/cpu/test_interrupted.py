@@ -99,5 +99,5 @@ PROGRAMS = {
 def test_an_interrupt(name, program, tmp_path):
     file = tmp_path / f"{name}.py"
     file.write_text(program)
-    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")

@@ -226,5 +226,5 @@ print("done")
 def test_in_a_process_of_its_own(program, tmp_path):
     file = tmp_path / "program.py"
     file.write_text(program)
-    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")
