@@ -99,6 +99,7 @@ def line(seed: int) -> Task:
     return Task(model, loss, [x], lambda model: {"val_loss": float(loss(model, x))}, steps=5)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_diagnosis_by_hand(tmp_path: Path) -> None:
     found = compare(line, ["sgd"], None, 1, rates=[0.01, 1e30], controls=False, out=tmp_path / "study").numbers
     best, failed = found.diagnoses

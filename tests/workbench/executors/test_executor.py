@@ -72,7 +72,7 @@ from steepest.workbench import Task
 
 def task(seed):
     torch.manual_seed(seed)
-    x = torch.linspace(-1, 1, 64)[:, None]
+    x = torch.linspace(-1, 1, 128)[:, None]  # one epoch a run: each starts a process that imports torch
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x), batch_size=16, shuffle=True, num_workers=1)
     loss = lambda model, batch: ((model(batch[0]) - batch[0]) ** 2).mean()
     return Task(nn.Linear(1, 1), loss, loader, lambda model: {"val_loss": float(((model(x) - x) ** 2).mean())}, steps=6)
