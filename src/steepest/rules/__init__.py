@@ -21,7 +21,7 @@ def rules_of(module: ModuleType) -> dict[str, Callable[..., tuple]]:
     return {name: f for name, f in own.items() if list(inspect.signature(f).parameters)[:2] == ["p", "g"]}
 
 
-# A file in this folder is all that a new rule takes; the stubs say its name to editors.
+# Every file of this folder is read; tests/test_new_rule.py says what a new one needs beside it.
 _files = [importlib.import_module(f"{__name__}.{file.name}") for file in pkgutil.iter_modules(__path__)]
 _rules = {name: rule for file in _files for name, rule in rules_of(file).items()}
 globals().update(_rules)
