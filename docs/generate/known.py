@@ -9,7 +9,7 @@ from typing import Any
 import steepest
 from steepest import rules
 from steepest.compiler.rule import Rule, read
-from steepest.ranges import ranges
+from steepest.hyperparameters.ranges import ranges
 
 from . import docstring, valley
 from .definitions import helpers

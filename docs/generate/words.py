@@ -72,7 +72,7 @@ RANGES_IN_WORDS = {
     "max_eval": "`None` or ≥ 0",
     "history_size": "≥ 1, whole",
 }
-"""For hyperparameters of which `steepest.ranges` has no interval."""
+"""For hyperparameters of which `steepest.hyperparameters.ranges` has no interval."""
 
 SOURCES = {
     "Chen et al., 2023": ("Symbolic Discovery of Optimization Algorithms", "https://arxiv.org/abs/2302.06675"),

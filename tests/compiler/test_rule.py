@@ -10,8 +10,8 @@ import steepest
 from steepest import rules
 from steepest.compiler.program import program
 from steepest.compiler.rule import RuleError, read
+from steepest.hyperparameters.ranges import ranges
 from steepest.ops import sqrt, where
-from steepest.ranges import ranges
 
 
 def test_the_signature_is_the_specification() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from steepest.arguments import bind
 from steepest.compiler.rule import Rule
+from steepest.hyperparameters.arguments import bind
 
 _KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD
 

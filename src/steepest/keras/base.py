@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from steepest.arguments import check_values
 from steepest.compiler.arrays import chosen
 from steepest.compiler.branches import deciding
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
+from steepest.hyperparameters.values import check_values
 from steepest.keras.arguments import given, names, rate_name
 from steepest.keras.internals import Places, averages_of, index_of, is_overwritten, steps_together
 from steepest.keras.scheduled import Scheduled, TakesSchedules, for_keras, refuse_schedules
@@ -49,7 +49,7 @@ class RuleOptimizer(Places, TakesSchedules):
     def _check(self, called: str, own: Mapping[str, Any], rate: Any, options: Mapping[str, Any]) -> None:
         """Refuse what cannot work (TypeError, ValueError).  options: those of Keras's base class."""
         rate_of_rule = rate_name(self.rule)
-        check_values(f"{called}()", self.rule, {**own, rate_of_rule: rate} if rate_of_rule else own)
+        check_values(self.rule, {**own, rate_of_rule: rate} if rate_of_rule else own, called=f"{called}()")
         at_start = {name: own[name] for name in self.starts.values() if isinstance(name, str)}
         refuse_schedules(called, at_start, "it is where the state starts, before the first step.")
         refuse_schedules(called, options, "it is Keras's own, which has one for all steps, and no number of the rule.")

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from steepest.arguments import bind, check_values
 from steepest.compiler.arrays import chosen
 from steepest.compiler.branches import numbers
 from steepest.compiler.rule import Rule, read
+from steepest.hyperparameters.arguments import bind
+from steepest.hyperparameters.values import check_values
 from steepest.kernels import reference
 from steepest.optax.arrays import step
 from steepest.optax.by_rule import as_real
@@ -64,7 +65,7 @@ def transformation(rule: Callable[..., Any]) -> Callable[..., optax.GradientTran
 
     def make(**hyperparameters: Any) -> optax.GradientTransformationExtraArgs:
         given = bind(stated.name, signature, (), hyperparameters)
-        check_values(f"{stated.name}()", stated, given)
+        check_values(stated, given, called=f"{stated.name}()")
         _check_counts(stated, given)
         form = _elementwise(stated, given) if stated.elementwise else _whole(stated, given)
         return optax.with_extra_args_support(form)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from steepest.arguments import check_names
 from steepest.compiler.branches import deciding
 from steepest.compiler.rule import Rule, read
+from steepest.hyperparameters.arguments import check_names
 from steepest.kernels import reference
 from steepest.testing.compare import Kept
 from steepest.torch import functional

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.arguments import check_names
 from steepest.compiler.rule import Rule, read
+from steepest.hyperparameters.arguments import check_names
 from steepest.torch.internals import map_tree
-from steepest.torch.optimizers import checks
+from steepest.torch.optimizers import demands
 from steepest.torch.stepping.tensors import step
 
 State = dict[str, Any]
@@ -88,7 +88,7 @@ class functional:  # noqa: N801 - called like a function, as torch.func's are
     def _with(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         known = {**getattr(self, "hyperparameters", self.rule.hyperparameters)}
         check_names(f"functional({self.rule.name})", changed, known)
-        checks.check(self.rule, known | {name: v for name, v in changed.items() if not _has_tensor(v)})
+        demands.check(self.rule, known | {name: v for name, v in changed.items() if not _has_tensor(v)})
         return known | dict(changed)
 
     def __repr__(self) -> str:

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from steepest.arguments import bind
 from steepest.compiler.rule import Rule
+from steepest.hyperparameters.arguments import bind
 from steepest.torch import internals
 from steepest.torch.internals import QuickOptimizer
-from steepest.torch.optimizers import checks
+from steepest.torch.optimizers import demands
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
@@ -54,7 +54,7 @@ class RuleOptimizer(QuickOptimizer):
         found = scheduled.given(arguments)
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
         for step in scheduled.ends(found):
-            checks.check(self.rule, scheduled.with_numbers(arguments, step))
+            demands.check(self.rule, scheduled.with_numbers(arguments, step))
         return {**scheduled.with_numbers(arguments), **scheduled.beside(found)}
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -109,7 +109,7 @@ class RuleOptimizer(QuickOptimizer):
         checkpoint.check_form(found)
         saved_groups = checkpoint.matched(self.param_groups, found["param_groups"])
         checkpoint.check_optimizer(type(self).__name__, self.rule, self.param_groups, saved_groups, found["state"])
-        checks.check_kinds(self.rule, saved_groups)
+        demands.check_kinds(self.rule, saved_groups)
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
                 self._check_state(found["state"].get(key, {}), saved, p, checkpoint.which(saved, position))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest.arguments import bind
+from steepest.hyperparameters.arguments import bind
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
 from steepest.torch.internals import QuickOptimizer, never_traced, untraced
 from steepest.torch.optimizers.vector import Closure, Function, dtype, length

@@ -1,4 +1,4 @@
-"""The values of an optimizer's arguments: what cannot work is refused in torch's words."""
+"""What torch demands of an optimizer's arguments beside kind and range, in torch's words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from steepest.compiler.rule import Rule
-from steepest.ranges import Range, ranges
+from steepest.hyperparameters.values import check_values, is_number
 
 _CHOICES = {
     "adjust_lr_fn": (("original", "match_rms_adamw"), "Adjust learning rate function {} is not supported"),
@@ -16,10 +16,11 @@ _CHOICES = {
 
 
 def check(rule: Rule, arguments: Mapping[str, Any]) -> None:
-    """Refuse what no optimizer can work with (ValueError, RuntimeError)."""
-    _check_numbers(rule, arguments)
-    for name, allowed in ranges(rule).items():
-        _check_range(arguments[name], allowed, rule.hyperparameters[name])
+    """Refuse what no optimizer can work with (TypeError, ValueError, RuntimeError)."""
+    for name, value in arguments.items():
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ValueError(f"Tensor {name} must be 1-element")
+    check_values(rule, arguments, arrays=(Tensor,))
     if rule.is_own:
         _check_as_torch(rule, arguments)
     _check_implementation(arguments)
@@ -36,18 +37,6 @@ def _check_as_torch(rule: Rule, arguments: Mapping[str, Any]) -> None:
         _check_rprop(arguments["etas"], arguments["step_sizes"])
     if rule.name == "sgd" and arguments["nesterov"] and (arguments["momentum"] <= 0 or arguments["dampening"] != 0):
         raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-
-
-def _check_numbers(rule: Rule, arguments: Mapping[str, Any]) -> None:
-    for name, default in rule.hyperparameters.items():
-        several = isinstance(default, tuple)
-        if several and not (isinstance(arguments[name], Sequence) and len(arguments[name]) == len(default)):
-            raise ValueError(f"{name} must be {len(default)} numbers such as {default}, not {arguments[name]}")
-        if not all(_is_kind_of(value, default) for value in (arguments[name] if several else [arguments[name]])):
-            raise TypeError(f"{name} must be a number as in {name}={default!r}, its default, not {arguments[name]!r}")
-    for name, value in arguments.items():
-        if isinstance(value, Tensor) and value.numel() != 1:
-            raise ValueError(f"Tensor {name} must be 1-element")
 
 
 def _check_implementation(arguments: Mapping[str, Any]) -> None:
@@ -70,25 +59,11 @@ def _check_betas(betas: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
             raise ValueError(f"Tensor betas[{index}] must be 1-element")
 
 
-def _check_range(given: Any, allowed: Range, default: Any) -> None:
-    several = isinstance(default, tuple)
-    for index, (value, usual) in enumerate(zip(given, default, strict=True) if several else [(given, default)]):
-        if (value is not None or usual is not None) and value not in allowed:
-            raise ValueError(allowed.refusal(value, index if several else None))
-
-
 def _check_rprop(etas: tuple[float, float], step_sizes: tuple[float, float]) -> None:
     if not 0.0 < etas[0] < 1.0 < etas[1]:
         raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
     if not 0.0 <= step_sizes[0] <= step_sizes[1]:
         raise ValueError(f"Invalid step_sizes: {step_sizes[0]}, {step_sizes[1]}; give the smallest, then the largest")
-
-
-def _is_kind_of(value: Any, default: Any) -> bool:
-    """A number; or a word or nothing, where that is usual."""
-    usual = default if isinstance(default, tuple) else (default,)
-    words = (str, type(None)) if None in usual else ()
-    return isinstance(value, (bool, int, float, Tensor, *words))
 
 
 def check_kinds(rule: Rule, groups: Sequence[Mapping[str, Any]]) -> None:
@@ -98,7 +73,7 @@ def check_kinds(rule: Rule, groups: Sequence[Mapping[str, Any]]) -> None:
             given = group.get(name, default)
             values = given if isinstance(default, tuple) and isinstance(given, (tuple, list)) else [given]
             wanted = len(default) if isinstance(default, tuple) else 1
-            if len(values) != wanted or not all(_is_kind_of(v, default) for v in values):
+            if len(values) != wanted or not all(is_number(v, default, (Tensor,)) for v in values):
                 raise ValueError(
                     f"The checkpoint has {name}={given!r} where {default!r} would be usual: it is damaged or of "
                     "something else. Nothing was changed."
