@@ -19,7 +19,10 @@ from steepest.workbench import compare
 from steepest.workbench.store.record import Record
 from support.study import PATIENCE, intact, launch, results, runs_in
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for workers in /proc")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for workers in /proc"),
+    pytest.mark.timeout(900),  # processes that may have to wait for a busy machine
+]
 
 KILLS = int(os.environ.get("STEEPEST_KILLS", "6"))
 IN_A_STUDY = 3
@@ -74,7 +77,6 @@ DISTURBANCES = (kill_the_driver, ask_it_to_stop, kill_a_worker)
 
 
 @pytest.mark.usefixtures("without_figures")
-@pytest.mark.timeout(900)  # three processes and their workers, which may have to wait for a busy machine
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_disturbed_study_has_the_runs_of_an_undisturbed_one(undisturbed: Path, tmp_path: Path, study: int) -> None:
     chance, out = random.Random(study), tmp_path / "study"
