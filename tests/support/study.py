@@ -40,8 +40,8 @@ SLOW = """
 FAST = SLOW.replace("time.sleep(0.001)", "pass").replace("steps=120", "steps=40")
 """The same without the sleep, and shorter."""
 OPTIONS = ["--optimizers", "sgd,adam", "--budget", "trials=3", "--seeds", "2", "--no-controls"]
-PATIENCE = 200
-"""Seconds for another process, on a machine whose cores are busy; a test has 300."""
+PATIENCE = 400
+"""Seconds for another process: it had 200 and was too slow once, with 16 busy processes on two cores."""
 KEY = ["phase", "optimizer", "rate", "settings", "seed"]
 
 

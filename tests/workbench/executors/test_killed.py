@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from steepest.workbench import compare
 from steepest.workbench.store.record import Record
 from support.study import PATIENCE, intact, launch, results, runs_in
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for workers in /proc")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for workers in /proc"),
+    pytest.mark.timeout(900),  # processes that may have to wait for a busy machine
+]
 
 KILLS = int(os.environ.get("STEEPEST_KILLS", "6"))
 IN_A_STUDY = 3
@@ -72,7 +76,7 @@ def ask_it_to_stop(process: subprocess.Popen[str], chance: random.Random) -> Non
 DISTURBANCES = (kill_the_driver, ask_it_to_stop, kill_a_worker)
 
 
-@pytest.mark.timeout(900)  # eight processes, each of which may have to wait for a busy machine
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_disturbed_study_has_the_runs_of_an_undisturbed_one(undisturbed: Path, tmp_path: Path, study: int) -> None:
     chance, out = random.Random(study), tmp_path / "study"
@@ -82,9 +86,7 @@ def test_a_disturbed_study_has_the_runs_of_an_undisturbed_one(undisturbed: Path,
         wait_a_random_time(process, out, chance)
         DISTURBANCES[turn](process, chance)
         assert not (out / "study.db").exists() or intact(out)
-    process = launch(undisturbed, out)
-    _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, errors
+    compare(f"{undisturbed / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out, controls=False)
     assert results(out).equals(results(undisturbed / "whole"))
     with Record(out) as record:
         assert record.connection.execute("SELECT count(*) FROM interrupted").fetchone() == (0,)

@@ -12,6 +12,8 @@ from steepest.workbench import compare
 from steepest.workbench.store.record import Record
 from support.study import OPTIONS, PATIENCE, SLOW, intact, launch, results, wait_for
 
+pytestmark = pytest.mark.timeout(900)  # processes that may have to wait for a busy machine
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_the_same_command_goes_on(undisturbed: Path, tmp_path: Path, number: signal.Signals) -> None:
@@ -34,6 +36,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(undisturbed: Path, tmp_path
     assert results(out).equals(results(undisturbed / "whole"))
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_killed_process_loses_at_most_the_run_under_way(undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "study"
     for runs in (2, 9):
