@@ -106,7 +106,7 @@ def test_the_step_is_a_kernel(new_variables, gradients_of) -> None:
     optimizer, stepped = ours.Adam(), new_variables()
     optimizer.apply(gradients_of(1), stepped)
     [[plan]] = optimizer._fused.inner._plans.values()
-    assert plan.is_one_kernel
+    assert plan.is_one_batch
     state = optimizer._fused.inner.state[stepped[0].value]
     assert state["exp_avg"] is optimizer.variables[2].value
     assert float(abs(state["exp_avg"]).sum()) > 0

@@ -42,7 +42,7 @@ class Rule:
     @property
     def is_own(self) -> bool:
         """Whether it is one of `steepest.rules`: a stranger's rule may have any name."""
-        return self.function.__module__.startswith("steepest.rules.")
+        return (self.function.__module__ or "").startswith("steepest.rules.")  # None for what exec() made
 
     @property
     def doc(self) -> str:
@@ -79,13 +79,22 @@ def read(function: Callable[..., tuple]) -> Rule:
     state, counts, hyperparameters = _signature(function)
     is_whole = getattr(function, "whole", False)
     rule = Rule(function, function.__name__, state, counts, hyperparameters, elementwise=not is_whole)
-    if is_whole and not rule.is_own:
-        syntax(function)  # refuses what has no source
-    elif not rule.is_own:  # ours are known to be right: reading them all when torch's classes are made takes 0.2 s
-        for name, default in hyperparameters.items():
-            _check_default(function, name, default)
-        _ = rule.source, rule.statements
+    if not rule.is_own:  # ours are known to be right: reading them all when torch's classes are made takes 0.2 s
+        _check(rule)
     return rule
+
+
+def _check(rule: Rule) -> None:
+    """Read all that there is, so that it is refused now and not at the first step."""
+    syntax(rule.function)  # type: ignore[arg-type]
+    for name, default in rule.hyperparameters.items():
+        if rule.elementwise and not is_number_or_numbers(default):
+            raise _refused(
+                rule.function,
+                f"The hyperparameter {name!r} has no numeric default.",
+                f"give it one: `{name}=0.9`, `{name}=(0.9, 0.999)` or `{name}=False`.",
+            )
+    _ = rule.statements, rule.source
 
 
 def _kinds(state: tuple[str, ...], counts: bool, hyperparameters: dict[str, Any]) -> dict[str, Kind]:
@@ -118,15 +127,6 @@ def _signature(function: FunctionType) -> tuple[tuple[str, ...], bool, dict[str,
     return state, "step" in positional, keywords
 
 
-def _refused(function: FunctionType, reason: str, way_out: str) -> RuleError:
+def _refused(function: Any, reason: str, way_out: str) -> RuleError:
     here = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
     return RuleError(f"rule {function.__name__!r}, {here}\n{reason}\nInstead: {way_out}")
-
-
-def _check_default(function: FunctionType, name: str, default: Any) -> None:
-    if not is_number_or_numbers(default):
-        raise _refused(
-            function,
-            f"The hyperparameter {name!r} has no numeric default.",
-            f"give it one: `{name}=0.9`, `{name}=(0.9, 0.999)` or `{name}=False`.",
-        )
