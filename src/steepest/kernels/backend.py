@@ -15,6 +15,7 @@ import numpy as np
 
 from steepest.compiler.program import Program
 from steepest.kernels.storage import STORAGES
+from steepest.kernels.undisturbed import undisturbed
 
 TAKEN, OVERLAP, NO_MEMORY = 0, 2, 4
 """What became of a step.  OVERLAP: a gradient lies in memory that the step writes; NO_MEMORY: one has none.  In both
@@ -111,6 +112,7 @@ def backend_of(device: str) -> Backend | None:
 @functools.cache
 def _imported(place: str) -> Backend:
     module, _, name = place.partition(":")
+    undisturbed(lambda: importlib.import_module(module))  # at the first step: it is long, and full of callbacks
     return getattr(importlib.import_module(module), name)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from steepest import cache
-from steepest.kernels.cpu.undisturbed import undisturbed
+from steepest.kernels.undisturbed import undisturbed
 
 Native = Callable[[int], int]
 Names = Callable[[], Mapping[str, Any]]

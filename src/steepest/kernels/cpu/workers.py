@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from steepest.kernels.cpu.undisturbed import undisturbed
+from steepest.kernels.undisturbed import undisturbed
 
 Job = Callable[[], object]
 
