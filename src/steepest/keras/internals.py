@@ -1,7 +1,7 @@
 """Every private name of Keras that this library uses, each with a way to do without it.
 
-A private name may be renamed or removed by the next release of Keras.  `tests/keras/test_keras_internals.py` takes away each
-in turn; what remains is slower, with the same results.
+A private name may be renamed or removed by the next release of Keras.  `tests/keras/test_keras_internals.py` takes away
+each in turn; what remains is slower, with the same results.
 """
 
 import importlib.util
