@@ -90,7 +90,7 @@ def _choices(rule: Rule) -> Iterator[dict[str, Any]]:
 
 def moved(lines: Program) -> int:
     """Bytes that a kernel moves for a float32 parameter: it reads every array, and writes those that are assigned."""
-    return FLOAT * (len(lines.arrays) + len(lines.written))
+    return FLOAT * lines.moved
 
 
 def _states(name: str, options: Mapping[str, Any]) -> tuple[State, ...]:

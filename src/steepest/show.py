@@ -71,13 +71,12 @@ def _settings(rule: Rule) -> str:
 
 
 def _summary(rule: Rule, lines: Program) -> str:
-    arrays = 3 + 2 * len(lines.state)
     return "\n\n".join(
         [
             _head(rule),
             "\n".join("  " + line for line in formula(lines).splitlines()),
             _settings(rule),
-            f"  state: {', '.join(lines.kept) or 'none'};  {4 * arrays} bytes moved per float32 parameter",
+            f"  state: {', '.join(lines.kept) or 'none'};  {4 * lines.moved} bytes moved per float32 parameter",
         ]
     )
 

@@ -54,25 +54,6 @@ class Expression:
     def __neg__(self) -> Operation:
         return Operation("neg", (self,))
 
-    def __gt__(self, other: Expression) -> Operation:
-        return Operation("gt", (self, other))
-
-    def __lt__(self, other: Expression) -> Operation:
-        return Operation("lt", (self, other))
-
-    def __ge__(self, other: Expression) -> Operation:
-        return Operation("ge", (self, other))
-
-    def __le__(self, other: Expression) -> Operation:
-        return Operation("le", (self, other))
-
-    def __or__(self, other: Expression) -> Operation:
-        return Operation("or_", (self, other))
-
-    def differs(self, other: Expression) -> Operation:
-        """Whether two are unequal: `!=` compares the trees themselves."""
-        return Operation("ne", (self, other))
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Constant(Expression):

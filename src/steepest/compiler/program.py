@@ -72,6 +72,11 @@ class Program:
         assigned = {target for line in self.elements for target in line.targets}
         return tuple(array for array in ("p", *self.state) if array in assigned)
 
+    @property
+    def moved(self) -> int:
+        """How many numbers a step reads and writes for each element."""
+        return len(self.arrays) + len(self.written)
+
     @functools.cached_property
     def operations(self) -> frozenset[str]:
         """The operations on elements, by name."""
