@@ -113,8 +113,8 @@ def starts_unless_it_has(p, g, pace, *, lr=0.1):
 
 def test_not_fresh_is_the_other_branch() -> None:
     functions = traced(program(read(starts_unless_it_has), {"lr": 0.1}))
-    for fresh, right in ((np.array(True), 1.0), (np.array(False), 0.25)):
-        assert functions.scalars({"lr": 0.1}, 1.0, {"pace": fresh}, (np.array(0.5),))[-1] == right
+    for uninitialized, right in ((np.array(True), 1.0), (np.array(False), 0.25)):
+        assert functions.scalars({"lr": 0.1}, 1.0, {"pace": uninitialized}, (np.array(0.5),))[-1] == right
 
 
 def test_a_move_is_what_the_step_adds() -> None:

@@ -18,11 +18,11 @@ def lines_of(function, **changed):
     return program(rule, {**rule.hyperparameters, **changed})
 
 
-def scalars(function, step: float = 1.0, fresh: frozenset[str] = frozenset(), **changed):
+def scalars(function, step: float = 1.0, uninitialized: frozenset[str] = frozenset(), **changed):
     rule = read(function)
     values = {**rule.hyperparameters, **changed}
     lines = program(rule, values)
-    return dict(zip(map(text, lines.slots), host.scalars(lines)(values, step, fresh), strict=True))
+    return dict(zip(map(text, lines.slots), host.scalars(lines)(values, step, uninitialized), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,11 @@ def test_numbers_of_a_step_are_computed_in_float64() -> None:
 
 def test_the_first_step_is_told_apart() -> None:
     lines = lines_of(rules.sgd, momentum=0.9)
-    assert lines.fresh == ("momentum_buffer",)
-    assert scalars(rules.sgd, momentum=0.9, fresh=frozenset(["momentum_buffer"]))["'momentum_buffer' in fresh"]
-    assert not scalars(rules.sgd, momentum=0.9)["'momentum_buffer' in fresh"]
+    assert lines.uninitialized == ("momentum_buffer",)
+    assert scalars(rules.sgd, momentum=0.9, uninitialized=frozenset(["momentum_buffer"]))[
+        "'momentum_buffer' in uninitialized"
+    ]
+    assert not scalars(rules.sgd, momentum=0.9)["'momentum_buffer' in uninitialized"]
 
 
 def test_a_program_stays_while_no_branch_changes() -> None:

@@ -63,13 +63,13 @@ class Configuration:
         an array or a number in its own way, and whether the direction is a sign, whose last bits are none.
         """
         found = program(self.rule, self.hyperparameters)
-        arrays, numbers = {*found.state}, {*found.numbers}
+        arrays, numbers = {*found.state}, {*found.scalar_states}
         return (
             len(arrays),
             len(numbers),
             self.rule.counts,
-            bool(arrays.intersection(found.fresh)),
-            bool(numbers.intersection(found.fresh)),
+            bool(arrays.intersection(found.uninitialized)),
+            bool(numbers.intersection(found.uninitialized)),
             "sign(" in self.rule.source,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.compiler.branches import numbers
+from steepest.compiler.branches import scalar_states
 from support.configurations import Configuration
 from support.memory import Guarded, Strides, contiguous
 from support.refusal import in_memory, overlaps_itself
@@ -104,7 +104,7 @@ class World:
     @property
     def numbers(self) -> set[str]:
         """The states that are one number."""
-        return {"step", *numbers(self.configuration.rule)}
+        return {"step", *scalar_states(self.configuration.rule)}
 
     # --- steps --------------------------------------------------------------------------------------------------------
 

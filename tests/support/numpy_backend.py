@@ -56,7 +56,7 @@ class NumpyStep(PreparedStep):
         self.storages = dict(zip(program.arrays, storages, strict=True))
         self.real: Any = np.float64 if any(STORAGES[name].is_double for name in storages) else np.float32
         self.written = written(storages, rows)
-        self.fresh = [row.fresh for row in rows]
+        self.uninitialized = [row.uninitialized for row in rows]
 
     def write_beside(self, written: np.ndarray) -> None:
         self.written = written
@@ -78,23 +78,26 @@ class NumpyStep(PreparedStep):
         outcome = self._outcome(gradients)
         if outcome != TAKEN:
             return outcome
-        found = [self._numbers(row, fresh, hyperparameters) for row, fresh in zip(self.rows, self.fresh, strict=True)]
+        found = [
+            self._numbers(row, uninitialized, hyperparameters)
+            for row, uninitialized in zip(self.rows, self.uninitialized, strict=True)
+        ]
         for row, gradient, (step, slots, numbers) in zip(self.rows, gradients, found, strict=True):
             if row.step:
                 _number(row.step, row.step_is_double).value = step
-            for (address, is_double), value in zip(row.numbers, numbers, strict=True):
+            for (address, is_double), value in zip(row.scalar_states, numbers, strict=True):
                 _number(address, is_double).value = value
             with np.errstate(all="ignore"):
                 self._step(row, gradient, slots, -1 if maximize else 1)
-        self.fresh = [frozenset() for _ in self.rows]
+        self.uninitialized = [frozenset() for _ in self.rows]
         return TAKEN
 
     def _numbers(
-        self, row: Row, fresh: frozenset[str], hyperparameters: Mapping[str, Any]
+        self, row: Row, uninitialized: frozenset[str], hyperparameters: Mapping[str, Any]
     ) -> tuple[float, list, tuple]:
         step = _number(row.step, row.step_is_double).value + 1 if row.step else 0.0
-        kept = [_number(*place).value for place in row.numbers]
-        values = scalars(self.program)(hyperparameters, step, fresh, kept)
+        kept = [_number(*place).value for place in row.scalar_states]
+        values = scalars(self.program)(hyperparameters, step, uninitialized, kept)
         count = len(self.program.slots)
         return step, [v if isinstance(v, bool) else self.real(v) for v in values[:count]], values[count:]
 

@@ -63,7 +63,7 @@ def _of_state(name: str, value: Any, p: Tensor) -> str:
 def _numbers(lines: Program, state: Mapping[str, Any]) -> list[str]:
     """Those that are there; one that is None is made anew, but a step count is not."""
     counted = ["step"] if lines.rule.counts and "step" in state else []
-    return counted + [name for name in lines.numbers if state.get(name) is not None]
+    return counted + [name for name in lines.scalar_states if state.get(name) is not None]
 
 
 def _of_number(name: str, value: Any) -> str:

@@ -112,7 +112,7 @@ class Shadow:
             state["step"] = _number(state.get("step", 0.0))
             state["step"] += 1
         there = [name for name in lines.kept if state.get(name) is not None]
-        given = {name: float(state[name]) if name in lines.numbers else _values(state[name]) for name in there}
+        given = {name: float(state[name]) if name in lines.scalar_states else _values(state[name]) for name in there}
         options = {name: _plain(group[name]) for name in rule.hyperparameters}
         old_p, count = _values(copy), float(state["step"]) if rule.counts else 1.0
 
@@ -128,7 +128,7 @@ class Shadow:
         exact, rough = result(np.float64), result(np.float32)
         for name, value in exact.items():
             rounding = self._rounding(value, rough[name])
-            if name in lines.numbers:
+            if name in lines.scalar_states:
                 state[name] = _number(state.get(name) if name in there else 0.0)
                 self._write(p, name, state[name], value, rounding)
             elif name:

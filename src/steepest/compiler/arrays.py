@@ -23,8 +23,8 @@ from steepest.compiler.rule import Rule
 class Traced:
     """Two functions of one program.
 
-    scalars: (hyperparameters, step, fresh, numbers) -> the slots, then the new numbers.  fresh: for each state whose
-    first step differs, whether this is it, as an array of truth.
+    scalars: (hyperparameters, step, uninitialized, scalar_states) -> the slots, then the new scalar states.
+    uninitialized: for each state whose first step differs, whether this is it, as an array of truth.
     elements: (p, g, states, slots) -> the new parameter, or how far it moves, and the new states.
     """
 
@@ -49,11 +49,11 @@ def _scalars(program: Program, slots: Sequence[Expression]) -> Callable[..., tup
     host = [replace(line, value=_for_arrays(line.value)) for line in program.host]
     results = [*map(_for_arrays, slots), *program.results]
 
-    def scalars(hyperparameters: Any, step: Any, fresh: Any, numbers: Any) -> tuple[Any, ...]:
+    def scalars(hyperparameters: Any, step: Any, uninitialized: Any, scalar_states: Any) -> tuple[Any, ...]:
         values = {name: hyperparameters[name] for name in names}
-        values |= {"step": step, **dict(zip(program.numbers, numbers, strict=True))}
-        run(host, values, (), fresh)
-        return tuple(evaluate(one, values, (), fresh) for one in results)
+        values |= {"step": step, **dict(zip(program.scalar_states, scalar_states, strict=True))}
+        run(host, values, (), uninitialized)
+        return tuple(evaluate(one, values, (), uninitialized) for one in results)
 
     return scalars
 

@@ -38,7 +38,7 @@ def deciding(rule: Rule) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
 
 
 @functools.cache
-def numbers(rule: Rule) -> frozenset[str]:
+def scalar_states(rule: Rule) -> frozenset[str]:
     """The states that are one number for a whole tensor: whatever assigns them has no element in it."""
     if not rule.elementwise:
         return frozenset()

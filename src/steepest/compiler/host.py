@@ -14,9 +14,9 @@ Scalars = Callable[..., tuple[float, ...]]
 
 @functools.cache
 def scalars(program: Program) -> Scalars:
-    """`scalars(hyperparameters, step, fresh, numbers=())`: the slots for the step-th step, then the new numbers.
+    """`scalars(hyperparameters, step, uninitialized, scalar_states=())`: the slots, then the new scalar states.
 
-    step: the number of the step, from 1.  fresh: names of the states that do not exist yet.  All in float64.
+    step: the number of the step, from 1.  uninitialized: names of the states that do not exist yet.  All in float64.
     """
     scope: dict[str, Any] = {name: getattr(ops, name) for name in ops.__all__} | {"several": several}
     exec(source(program), scope)
@@ -26,10 +26,10 @@ def scalars(program: Program) -> Scalars:
 def source(program: Program) -> str:
     """That function as text: it is run at every step, where walking through expressions would cost some 10 us."""
     lines = [f"{name} = {_CONVERSION[type(default)]}(h[{name!r}])" for name, default in used(program).items()]
-    lines += [f"{', '.join(program.numbers)}, = numbers"] if program.numbers else []
+    lines += [f"{', '.join(program.scalar_states)}, = scalar_states"] if program.scalar_states else []
     lines += [assignment(line) for line in program.host]
     lines.append(f"return {_tuple([*program.slots, *program.results])}")
-    head = f"def {program.rule.name}_scalars(h, step, fresh, numbers=()):\n"
+    head = f"def {program.rule.name}_scalars(h, step, uninitialized, scalar_states=()):\n"
     return head + "".join(f"    {line}\n" for line in lines)
 
 

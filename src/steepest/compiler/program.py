@@ -38,8 +38,8 @@ class Program:
 
     lines: all of them, in the rule's own order and words.
     state: the arrays of state that these lines use, in the rule's order; the rest is never allocated.
-    numbers: the states that are one number for a whole tensor.
-    fresh: the state whose first step differs (`x if state is None else y`).
+    scalar_states: those that are one number for a whole tensor.
+    uninitialized: the state whose first step differs (`x if state is None else y`).
     elements: what runs on every element.
     slots: the numbers of a step that it is handed, by the index of `Slot`.
     host: the lines computed once a step.
@@ -49,8 +49,8 @@ class Program:
     rule: Rule
     lines: tuple[Line, ...]
     state: tuple[str, ...]
-    numbers: tuple[str, ...]
-    fresh: tuple[str, ...]
+    scalar_states: tuple[str, ...]
+    uninitialized: tuple[str, ...]
     elements: tuple[Line, ...]
     slots: tuple[Expression, ...]
     host: tuple[Line, ...]
@@ -59,7 +59,7 @@ class Program:
     @property
     def kept(self) -> tuple[str, ...]:
         """Every state of a parameter, in the rule's order."""
-        return tuple(name for name in self.rule.state if name in self.state or name in self.numbers)
+        return tuple(name for name in self.rule.state if name in self.state or name in self.scalar_states)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -117,9 +117,9 @@ _PROGRAMS: dict[tuple[Rule, tuple[Line, ...]], Program] = {}
 def _split(rule: Rule, lines: Sequence[Line]) -> Program:
     lines = _live(rule, branches.without_aliases(lines, {"p", "g", *rule.state}))
     used = [s for s in rule.state if any(s in line.targets or s in names_in(line.value) for line in lines)]
-    numbers = tuple(s for s in used if s in branches.numbers(rule))
-    state = tuple(s for s in used if s not in numbers)
-    splitter = _Splitter(rule, state, numbers)
+    single = tuple(s for s in used if s in branches.scalar_states(rule))
+    state = tuple(s for s in used if s not in single)
+    splitter = _Splitter(rule, state, single)
     for line in lines:
         splitter.line(line)
     on_host = [*splitter.slots, *(line.value for line in splitter.host)]
@@ -128,12 +128,12 @@ def _split(rule: Rule, lines: Sequence[Line]) -> Program:
         rule,
         tuple(lines),
         state,
-        numbers,
-        fresh=tuple(s for s in used if s in asked),
+        single,
+        uninitialized=tuple(s for s in used if s in asked),
         elements=tuple(splitter.elements),
         slots=tuple(splitter.slots),
         host=tuple(splitter.host),
-        results=tuple(splitter.new_names.get(name, Name(name, Kind.NUMBER)) for name in numbers),
+        results=tuple(splitter.new_names.get(name, Name(name, Kind.NUMBER)) for name in single),
     )
 
 

@@ -84,7 +84,7 @@ def tree(expression: Expression, spellings: Spellings = SPELLINGS, constant: Cal
         case Slot(index=index):
             return name(f"c{index}_")
         case FirstStep(state=state):
-            return compared(ast.Constant(state), ast.In, name("fresh"))
+            return compared(ast.Constant(state), ast.In, name("uninitialized"))
         case Operation(name=operation, arguments=arguments):
             parts = [tree(part, spellings, constant) for part in arguments]
             return spellings[operation](*parts) if operation in spellings else call(operation, *parts)

@@ -74,9 +74,9 @@ class RuleOptimizer(Places, TakesSchedules):
                     self._states[name].append(self._variable(name, variable))
         self._numbers = [
             keras.Variable(self._start(name) or 0.0, trainable=False, name=self.variable_names.get(name, name))
-            for name in lines.numbers
+            for name in lines.scalar_states
         ]
-        waiting = [name for name in lines.fresh if name not in self.starts and name not in lines.numbers]
+        waiting = [name for name in lines.uninitialized if name not in self.starts and name not in lines.scalar_states]
         self._is_new = [self.add_variable((), "ones", name=_named(one, "is_new")) for one in variables if waiting]
 
     def _variable(self, name: str, variable: Any) -> Any:

@@ -32,7 +32,7 @@ class Fused:
         self._arrays = {name: list(map(tensor_of, found)) for name, found in kept.items()}
         self.inner = torch_optimizer(owner.rule.function)(self._parameters)
         counted = ["step"] if owner.rule.counts else []
-        self._numbers: dict[str, list[Tensor]] = {name: [] for name in (*self._lines.numbers, *counted)}
+        self._numbers: dict[str, list[Tensor]] = {name: [] for name in (*self._lines.scalar_states, *counted)}
         for place, p in enumerate(self._parameters):
             for numbers in self._numbers.values():
                 numbers.append(torch.zeros((), dtype=torch.float64))
@@ -69,13 +69,13 @@ class Fused:
         if "step" in self._numbers and steps != self._steps:
             for number in self._numbers["step"]:
                 number.fill_(steps)
-        for name, kept in zip(self._lines.numbers, self._owner._numbers, strict=True):
+        for name, kept in zip(self._lines.scalar_states, self._owner._numbers, strict=True):
             for number in self._numbers[name]:
                 number.copy_(tensor_of(kept))
 
     def _started_by(self, places: Sequence[int], steps: int) -> list[tuple[str, int]]:
         """The states that this step starts in the rule's own way, and of which parameters."""
-        names = [name for name in self._lines.fresh if name not in self._owner.starts]
+        names = [name for name in self._lines.uninitialized if name not in self._owner.starts]
         new = [place for place in places if self._is_new[place]] if self._is_new else []  # asked: it may be loaded
         arrays = [(name, place) for name in names if name in self._arrays for place in new]
         numbers = [(name, place) for name in names if name in self._numbers for place in places if steps == 0]
@@ -106,7 +106,7 @@ class Fused:
 
     def _keep_numbers(self, steps: int, places: Sequence[int]) -> None:
         self._steps = steps + 1 if len(places) == len(self._parameters) else -1
-        for name, kept in zip(self._lines.numbers, self._owner._numbers, strict=True):
+        for name, kept in zip(self._lines.scalar_states, self._owner._numbers, strict=True):
             tensor_of(kept).fill_(self._numbers[name][places[0]])
 
 

@@ -45,9 +45,11 @@ class StepNumbers:
     def _slots_and_numbers(self, is_new: Any) -> tuple[Any, ...]:
         if self._scalars is not None and is_new is False:
             return self._scalars
-        fresh = {name: self._is_first if name in self.lines.numbers else is_new for name in self.lines.fresh}
-        fresh |= dict.fromkeys(self._starts, False)
-        found = self._functions.scalars(self._hyperparameters, self._count, fresh, self._old)
+        uninitialized = {
+            name: self._is_first if name in self.lines.scalar_states else is_new for name in self.lines.uninitialized
+        }
+        uninitialized |= dict.fromkeys(self._starts, False)
+        found = self._functions.scalars(self._hyperparameters, self._count, uninitialized, self._old)
         if is_new is False:
             self._scalars = found
         return found

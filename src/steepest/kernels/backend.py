@@ -29,8 +29,8 @@ class Row:
 
     parameter: address.  states: addresses of every part of every array of state, in the program's order.
     step: address of the step count, 0 for none; step_is_double: whether it is a float64, else a float32.
-    fresh: the states that this step makes.
-    numbers: for each state that is one number, its address and whether it is a float64.
+    uninitialized: the states that this step makes.
+    scalar_states: for each state that is one number, its address and whether it is a float64.
     index: address of the numbers of the slices that a sparse gradient has, 0 for a dense one; elements counts them.
     slice: elements of each.  extent: elements of the parameter.
     """
@@ -40,8 +40,8 @@ class Row:
     states: tuple[int, ...]
     step: int
     step_is_double: bool
-    fresh: frozenset[str]
-    numbers: tuple[tuple[int, bool], ...] = ()
+    uninitialized: frozenset[str]
+    scalar_states: tuple[tuple[int, bool], ...] = ()
     index: int = 0
     slice: int = 1
     extent: int = 0
@@ -125,6 +125,6 @@ def written(storages: Sequence[str], rows: Sequence[Row]) -> np.ndarray:
         for address, size in zip((row.parameter, *row.states), sizes, strict=True)
         if row.elements
     ]
-    counts = [place for row in rows for place in ((row.step, row.step_is_double), *row.numbers) if place[0]]
+    counts = [place for row in rows for place in ((row.step, row.step_is_double), *row.scalar_states) if place[0]]
     ranges += [(address, address + (8 if is_double else 4)) for address, is_double in counts]
     return np.array(sorted(ranges), dtype=np.int64).reshape(-1, 2)

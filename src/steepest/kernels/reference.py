@@ -49,5 +49,5 @@ def _straight(lines: Program, p: Any, g: Any, **given: Any) -> tuple[Any, ...]:
 
 def _zeros(lines: Program, p: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """The states that start at zero."""
-    missing = [name for name in lines.kept if given[name] is None and name not in lines.fresh]
-    return {name: 0.0 if name in lines.numbers else zeros_like(p) for name in missing}
+    missing = [name for name in lines.kept if given[name] is None and name not in lines.uninitialized]
+    return {name: 0.0 if name in lines.scalar_states else zeros_like(p) for name in missing}

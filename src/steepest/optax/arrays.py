@@ -30,9 +30,9 @@ def step(
     start now; False if they were made before.
     """
     functions = traced(lines, moves=params is not None)
-    fresh = dict.fromkeys(lines.fresh, is_first)
-    scalars = functions.scalars(hyperparameters, count, fresh, numbers)
-    split = len(scalars) - len(lines.numbers)
+    uninitialized = dict.fromkeys(lines.uninitialized, is_first)
+    scalars = functions.scalars(hyperparameters, count, uninitialized, numbers)
+    split = len(scalars) - len(lines.scalar_states)
     slots, new_numbers = scalars[:split], scalars[split:]
     leaves, tree = jax.tree.flatten(updates, is_leaf=lambda g: g is None)
     parameters = [None] * len(leaves) if params is None else tree.flatten_up_to(params)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from steepest.compiler.arrays import chosen
-from steepest.compiler.branches import numbers
+from steepest.compiler.branches import scalar_states
 from steepest.compiler.rule import Rule, read
 from steepest.hyperparameters.arguments import bind
 from steepest.hyperparameters.values import check_values
@@ -81,18 +81,19 @@ def _elementwise(rule: Rule, hyperparameters: Hyperparameters) -> optax.Gradient
 
     def init(params: Any) -> RuleState:
         arrays = {name: jax.tree.map(jnp.zeros_like, params) for name in lines.state}
-        return RuleState(jnp.zeros((), jnp.int32), arrays | {name: jnp.zeros(()) for name in lines.numbers})
+        return RuleState(jnp.zeros((), jnp.int32), arrays | {name: jnp.zeros(()) for name in lines.scalar_states})
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, RuleState]:
         _check(rule, updates, params)
         count = optax.safe_increment(state.count)
         values = _at(hyperparameters, state.count)
-        given = tuple(state.state[name] for name in lines.numbers)
+        given = tuple(state.state[name] for name in lines.scalar_states)
         moved, kept, new = step(
             lines, params, updates, state.state, values, count=as_real(count), is_first=state.count == 0, numbers=given
         )
         new_numbers = {
-            name: jnp.asarray(value, jnp.result_type(float)) for name, value in zip(lines.numbers, new, strict=True)
+            name: jnp.asarray(value, jnp.result_type(float))
+            for name, value in zip(lines.scalar_states, new, strict=True)
         }
         return moved, RuleState(count, kept | new_numbers)
 
@@ -189,7 +190,7 @@ def _check(rule: Rule, updates: Any, params: Any) -> None:
             f"The transformation of {rule.name} was not given the parameters, which a rule steps from. "
             "Write `transformation.update(grads, state, params)`."
         )
-    if numbers(rule) and not rule.elementwise:
+    if scalar_states(rule) and not rule.elementwise:
         raise TypeError(f"{rule.name} keeps numbers of whole tensors, which optax cannot.")
     if any(map(jnp.iscomplexobj, jax.tree.leaves(updates))):
         raise TypeError(

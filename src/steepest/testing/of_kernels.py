@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from steepest.compiler.branches import numbers
+from steepest.compiler.branches import scalar_states
 from steepest.compiler.program import program
 from steepest.kernels.cpu import native
 from steepest.testing.compare import Difference, Kept, agree, near, same
@@ -62,7 +62,7 @@ def _calls_the_c_library(subject: Subject) -> bool:
 def _on_numpy(subject: Subject, start: Tensor, gradients: Gradients) -> Iterator[Kept]:
     """The rule on NumPy; what is stored is rounded to the parameter's dtype, a number to the one that torch keeps."""
     dtype, real = start.dtype, torch.promote_types(start.dtype, torch.float32)
-    single = numbers(subject.rule)
+    single = scalar_states(subject.rule)
 
     def rounded(value: Any) -> Any:
         whole = np.broadcast_to(np.asarray(value), start.shape) if np.ndim(value) == 0 else value

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from steepest.compiler.branches import numbers
+from steepest.compiler.branches import scalar_states
 from steepest.testing.compare import Difference, Kept, agree, same
 from steepest.testing.law import law
 from steepest.testing.memory import (
@@ -60,7 +60,7 @@ def _run(subject: Subject, start: Tensor, gradients: Gradients, of_p: Layout, of
 
 
 def _guard_state(subject: Subject, state: dict[str, Tensor], layout: Layout) -> dict[str, Guarded]:
-    arrays = state.keys() - {"step"} - (numbers(subject.rule) if subject.rule.elementwise else set())
+    arrays = state.keys() - {"step"} - (scalar_states(subject.rule) if subject.rule.elementwise else set())
     homes = {name: Guarded(state[name], layout(state[name].shape)) for name in arrays}
     state.update({name: home.tensor for name, home in homes.items()})
     return {f"the state {name!r}": home for name, home in homes.items()}

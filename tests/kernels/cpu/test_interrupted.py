@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+import steepest
 
 INTERRUPTED = """
 import gc, signal, torch, steepest
@@ -101,3 +104,44 @@ def test_an_interrupt(name, program, tmp_path):
     file.write_text(program)
     done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")
+
+
+@pytest.mark.parametrize("last_call", ["_prepare", "_compute", "_kernel"])
+@pytest.mark.parametrize("steps_before", [1, 2])
+def test_a_signal_after_any_call_of_a_step_leaves_all_of_it_or_nothing(last_call: str, steps_before: int) -> None:
+    """NAdam counts its steps and keeps the product of its momenta: both belong to the step that they were made for."""
+    undisturbed, p = nadam()
+    history = []
+    for _ in range(5):
+        history.append(contents(undisturbed, p))
+        undisturbed.step()
+    optimizer, p = nadam()
+    for _ in range(steps_before):
+        optimizer.step()
+
+    [[plan]] = optimizer._plans.values()
+    [batch] = plan.batches
+    real = getattr(batch.step, last_call)
+
+    def interrupted(*arguments):
+        real(*arguments)
+        raise KeyboardInterrupt
+
+    setattr(batch.step, last_call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step()
+    setattr(batch.step, last_call, real)
+    taken = steps_before + (last_call == "_kernel")
+    assert contents(optimizer, p) == history[taken]
+    optimizer.step()
+    assert contents(optimizer, p) == history[taken + 1]
+
+
+def nadam() -> tuple[steepest.NAdam, torch.nn.Parameter]:
+    p = torch.nn.Parameter(torch.ones(3))
+    p.grad = torch.tensor([0.5, -1.0, 2.0])
+    return steepest.NAdam([p]), p
+
+
+def contents(optimizer: torch.optim.Optimizer, p: torch.Tensor) -> list:
+    return [p.tolist(), {name: value.tolist() for name, value in optimizer.state[p].items()}]

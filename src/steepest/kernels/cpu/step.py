@@ -23,7 +23,7 @@ SMALLEST_CHUNK, LARGEST_CHUNK = 16 * 1024, 256 * 1024
 0.92 of torch's fused step with 16, 64 and 256 k), but few of them divide badly among many threads."""
 ENOUGH_CHUNKS = 128
 
-_NOTHING_FRESH: frozenset[str] = frozenset()
+_ALL_INITIALIZED: frozenset[str] = frozenset()
 
 
 class CPUStep(PreparedStep):
@@ -36,7 +36,7 @@ class CPUStep(PreparedStep):
         self._entry = ctypes.cast(self._kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
         self._prepare = prepare()
         self._real = ctypes.c_double if codegen.arithmetic(storages) == "float64" else ctypes.c_float
-        self._fresh = [row.fresh for row in rows] if any(row.fresh for row in rows) else None
+        self._uninitialized = [row.uninitialized for row in rows] if any(row.uninitialized for row in rows) else None
         elements = sum(row.elements * row.slice for row in rows)
         self._worth_sharing = elements >= PARALLEL_FROM
         self._chunk = max(1, _chunk_size(elements) // rows[0].slice)
@@ -45,7 +45,7 @@ class CPUStep(PreparedStep):
         self.written = written(storages, rows)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
-        self._numbers = ScalarStates([row.numbers for row in rows]) if program.numbers else None
+        self._scalar_states = ScalarStates([row.scalar_states for row in rows]) if program.scalar_states else None
         self._one_row = self._scalar_rows(1)
         self._rows_are_one = True
         self._arguments = self._constant_arguments(gradient_size=STORAGES[storages[1]].sizes[0] * rows[0].slice)
@@ -61,35 +61,43 @@ class CPUStep(PreparedStep):
 
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
         self._gradients[:] = gradients
-        flags = self._prepare(self._address)
-        if flags & (OVERLAP | NO_MEMORY):
-            return flags
+        self._arguments[entries.COUNTED] = self._arguments[entries.NEXT_CHUNK] = 0
         try:
+            flags = self._prepare(self._address)
+            if flags & (OVERLAP | NO_MEMORY):
+                return flags
             scalars = self._scalars(hyperparameters, -1.0 if maximize else 1.0, differ=bool(flags & STEPS_DIFFER))
-        except BaseException:  # a hyperparameter that is no number: this step was not taken
-            self._count_back()
+            self._arguments[entries.SCALARS] = ctypes.addressof(scalars)
+            self._launch(threads)
+            self._finish()
+        except (
+            BaseException
+        ):  # a hyperparameter that is no number, or what a signal raised: all of the step, or nothing
+            if self._arguments[entries.NEXT_CHUNK]:
+                self._finish()
+            elif self._arguments[entries.COUNTED]:
+                self._count_back()
             raise
-        self._arguments[entries.SCALARS] = ctypes.addressof(scalars)
-        self._fresh = None  # before the kernel: a signal may raise behind it, when the step is taken
-        if threads > 1 and self._worth_sharing:
-            self._run_with(threads)
-        else:
-            self._arguments[entries.NEXT_CHUNK] = 0
-            self._kernel(self._address)
         return TAKEN
+
+    def _launch(self, threads: int) -> None:
+        """Run the kernel; once it has taken its first chunk it is run to its end, whatever a signal raises."""
+        if threads == 1 or not self._worth_sharing:
+            self._kernel(self._address)
+        elif (team := openmp.team()) is not None:
+            team(self._entry, self._address, threads)
+        else:
+            self._run_with_workers(min(threads, self._chunks) - 1)
+
+    def _finish(self) -> None:
+        self._uninitialized = None
+        if self._scalar_states is not None:
+            self._scalar_states.put_back()
 
     def _count_back(self) -> None:
         for address, is_double in self._table[:, [entries.STEP, entries.STEP_IS_DOUBLE]].tolist():
             if address:
                 (ctypes.c_double if is_double else ctypes.c_float).from_address(address).value -= 1
-
-    def _run_with(self, threads: int) -> None:
-        team = openmp.team()
-        if team is None:
-            self._run_with_workers(min(threads, self._chunks) - 1)
-        else:
-            self._arguments[entries.NEXT_CHUNK] = 0
-            team(self._entry, self._address, threads)
 
     def _run_with_workers(self, helpers: int) -> None:
         arguments = type(self._arguments)(*self._arguments)  # a worker that wakes late finds its own, finished counters
@@ -100,6 +108,7 @@ class CPUStep(PreparedStep):
             self._kernel(address)
 
         try:
+            self._arguments[entries.NEXT_CHUNK] = 1  # those of this step have their own
             WORKERS.offer(job, helpers)
         finally:  # a worker may have begun: after a Ctrl-C too the step is finished before anybody touches the tensors
             try:
@@ -109,45 +118,43 @@ class CPUStep(PreparedStep):
 
     def _scalars(self, hyperparameters: Mapping[str, Any], sign: float, *, differ: bool) -> Any:
         """The numbers of this step: one row of slots, or one for each kind of row where they differ."""
-        if self._numbers is not None:
-            differ = self._numbers.fetch() or differ
-        if not differ and self._fresh is None:
+        if self._scalar_states is not None:
+            differ = self._scalar_states.fetch() or differ
+        if not differ and self._uninitialized is None:
             if not self._rows_are_one:
                 self._table[:, entries.SCALAR_ROW] = 0
                 self._rows_are_one = True
-            self._one_row[:] = (sign, *self._values(hyperparameters, self._steps[0], _NOTHING_FRESH))
+            self._one_row[:] = (sign, *self._values(hyperparameters, self._steps[0], _ALL_INITIALIZED))
             scalars = self._one_row
         else:
             scalars = self._many_rows = self._rows_that_differ(hyperparameters, sign)  # alive until the next step
             self._rows_are_one = False
-        if self._numbers is not None:
-            self._numbers.put_back()
         return scalars
 
     def _rows_that_differ(self, hyperparameters: Mapping[str, Any], sign: float) -> Any:
         kinds: dict[tuple, list[int]] = {}
         for row, step in enumerate(self._steps):
-            fresh = self._fresh[row] if self._fresh else _NOTHING_FRESH
-            numbers = tuple(self._numbers.values[row]) if self._numbers else ()
-            kinds.setdefault((step, fresh, numbers), []).append(row)
+            uninitialized = self._uninitialized[row] if self._uninitialized else _ALL_INITIALIZED
+            single = tuple(self._scalar_states.values[row]) if self._scalar_states else ()
+            kinds.setdefault((step, uninitialized, single), []).append(row)
         for position, rows in enumerate(kinds.values()):
             self._table[rows, entries.SCALAR_ROW] = position
         scalars = self._scalar_rows(len(kinds))
         scalars[:] = [
             value
-            for (step, fresh, _), rows in kinds.items()
-            for value in (sign, *self._values(hyperparameters, step, fresh, rows))
+            for (step, uninitialized, _), rows in kinds.items()
+            for value in (sign, *self._values(hyperparameters, step, uninitialized, rows))
         ]
         return scalars
 
     def _values(
-        self, hyperparameters: Mapping[str, Any], step: float, fresh: frozenset[str], rows: Any = slice(None)
+        self, hyperparameters: Mapping[str, Any], step: float, uninitialized: frozenset[str], rows: Any = slice(None)
     ) -> tuple[float, ...]:
         """The slots of rows that are alike, whose states that are one number are given their new values."""
-        if self._numbers is None:
-            return self._compute(hyperparameters, step, fresh)
-        values = self._compute(hyperparameters, step, fresh, self._numbers.values[rows][0].tolist())
-        self._numbers.values[rows] = values[self._slots :]
+        if self._scalar_states is None:
+            return self._compute(hyperparameters, step, uninitialized)
+        values = self._compute(hyperparameters, step, uninitialized, self._scalar_states.values[rows][0].tolist())
+        self._scalar_states.values[rows] = values[self._slots :]
         return values[: self._slots]
 
     def _scalar_rows(self, rows: int) -> Any:

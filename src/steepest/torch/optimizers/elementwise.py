@@ -66,8 +66,8 @@ class ElementwiseOptimizer(RuleOptimizer):
         g = stepped.p.grad
         assert g is not None
         self._check_gradient(stepped.p, g, group)
-        stepped.state, fresh = self._stateful(plan.program, stepped.p)
-        stepped.fresh = fresh | stepped.fresh
+        stepped.state, uninitialized = self._stateful(plan.program, stepped.p)
+        stepped.uninitialized = uninitialized | stepped.uninitialized
         return g
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
@@ -92,10 +92,10 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _step_on_tensors(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
-        given = {name: stepped.state[name] for name in lines.kept if name not in stepped.fresh}
+        given = {name: stepped.state[name] for name in lines.kept if name not in stepped.uninitialized}
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
             step_in_place(self.rule, stepped.p, g, stepped.state, given, group)
-        stepped.fresh = frozenset()
+        stepped.uninitialized = frozenset()
 
     def _step_sparse(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:
         sparse.step(lines, stepped, g, group)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.compiler.branches import numbers
+from steepest.compiler.branches import scalar_states
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
 from steepest.torch.internals import is_zero_tensor
@@ -102,8 +102,8 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
         state["step"] = number(state.get("step", 0.0), "the step count of a parameter")
     missing = [name for name in program.kept if state.get(name) is None]
     for name in missing:
-        state[name] = 0.0 if name in program.numbers else new_array(p)
-    for name in program.numbers:
+        state[name] = 0.0 if name in program.scalar_states else new_array(p)
+    for name in program.scalar_states:
         state[name] = number(state[name], f"the state {name!r} of a parameter")
     for name in program.state:
         check_shape(name, state[name], p)
@@ -115,7 +115,7 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
             state[name] = state[name].clone(memory_format=torch.contiguous_format)
         if state[name].device != p.device:
             state[name] = state[name].to(p.device)
-    return frozenset(missing) & frozenset(program.fresh)
+    return frozenset(missing) & frozenset(program.uninitialized)
 
 
 def check_saved(rule: Rule, saved: State, group: Mapping[str, Any], p: Tensor, which: str) -> None:
@@ -128,7 +128,7 @@ def check_saved(rule: Rule, saved: State, group: Mapping[str, Any], p: Tensor, w
             f"The state of {which} has {', '.join(map(repr, saved))} but no step count: it is of another optimizer. "
             "Load it into the optimizer that wrote it, or start this one without it. Nothing was changed."
         )
-    one_number = {"step", *numbers(rule)} if rule.counts else numbers(rule)
+    one_number = {"step", *scalar_states(rule)} if rule.counts else scalar_states(rule)
     for name in (*rule.state, *one_number):
         if saved.get(name) is None:
             continue

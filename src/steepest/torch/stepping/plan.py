@@ -49,7 +49,7 @@ class Batch:
         self.parameters = [row.p for row in rows]
         arrays = [row.arrays(program) for row in rows]
         self._arrays = list(chain.from_iterable(arrays))
-        self._addressed = [*self._arrays, *chain.from_iterable(row.numbers(program) for row in rows)]
+        self._addressed = [*self._arrays, *chain.from_iterable(row.scalars(program) for row in rows)]
         self._addresses = list(map(_address, self._addressed))
         gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = list(map(_kind, gradients))

@@ -79,9 +79,9 @@ def _step_on_tensors(
     """The same by gathering the slices, stepping them as tensors and putting them back."""
     p = stepped.p
     places = torch.unravel_index(slices, p.shape[: p.dim() - values.dim() + 1])
-    part = {name: stepped.state[name][places] for name in program.state if name not in stepped.fresh}
+    part = {name: stepped.state[name][places] for name in program.state if name not in stepped.uninitialized}
     state = {**stepped.state, **part}
-    given = {name: state[name] for name in program.kept if name not in stepped.fresh}
+    given = {name: state[name] for name in program.kept if name not in stepped.uninitialized}
     with torch.no_grad():
         some = p[places]
         step_in_place(program.rule, some, values, state, given, group)

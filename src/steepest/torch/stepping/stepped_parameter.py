@@ -18,7 +18,7 @@ class SteppedParameter:
 
     p: Tensor
     state: State
-    fresh: frozenset[str]
+    uninitialized: frozenset[str]
     _before: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
@@ -34,14 +34,14 @@ class SteppedParameter:
         """What a step writes, the parameter first, each part of memory by itself."""
         return [self.p, *(part for name in program.state for part in parts(self.state[name]))]
 
-    def numbers(self, program: Program) -> list[Tensor]:
+    def scalars(self, program: Program) -> list[Tensor]:
         """The states of one number, which a step writes too; the step count first."""
         counted = ["step"] if program.rule.counts else []
-        return [self.state[name] for name in (*counted, *program.numbers)]
+        return [self.state[name] for name in (*counted, *program.scalar_states)]
 
     def written(self, program: Program) -> list[Tensor]:
         """All that a step writes."""
-        return [*self.arrays(program), *self.numbers(program)]
+        return [*self.arrays(program), *self.scalars(program)]
 
     def storages(self, program: Program, g: Tensor) -> tuple[str, ...]:
         """How the parameter, a gradient and each array of state are kept."""
@@ -50,15 +50,15 @@ class SteppedParameter:
     def row(self, program: Program) -> Row:
         """The parameter as a kernel's table has it."""
         step = self.state["step"] if program.rule.counts else None
-        numbers = [self.state[name] for name in program.numbers]
+        single = [self.state[name] for name in program.scalar_states]
         return Row(
             elements=cells(self.p),
             parameter=self.p.data_ptr(),
             states=tuple(part.data_ptr() for part in self.arrays(program)[1:]),
             step=0 if step is None else step.data_ptr(),
             step_is_double=step is not None and step.dtype is torch.float64,
-            fresh=self.fresh,
-            numbers=tuple((n.data_ptr(), n.dtype is torch.float64) for n in numbers),
+            uninitialized=self.uninitialized,
+            scalar_states=tuple((one.data_ptr(), one.dtype is torch.float64) for one in single),
         )
 
     def is_as_it_was(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.compiler.branches import deciding, numbers
+from steepest.compiler.branches import deciding, scalar_states
 from steepest.compiler.rule import Rule
 from steepest.kernels import reference
 from steepest.torch.state.arrays import State, number_dtype
@@ -23,7 +23,7 @@ def step(
     if p.is_complex():
         real = {name: _as_real(value) for name, value in state.items()}
         new_p, new_state = step(rule, _as_real(p), _as_real(g), real, hyperparameters, maximize=maximize)
-        arrays = set(rule.state) - numbers(rule)
+        arrays = set(rule.state) - scalar_states(rule)
         return torch.view_as_complex(new_p), {
             name: torch.view_as_complex(value) if name in arrays else value for name, value in new_state.items()
         }
@@ -90,7 +90,7 @@ def step_in_place(
     state: all that is kept for it, written to.  given: the part of it that exists before this step.
     group: hyperparameters, `maximize`, and `differentiable`, which keeps the graph of the new state.
     """
-    one_number, graph = numbers(rule), bool(group.get("differentiable", False))
+    one_number, graph = scalar_states(rule), bool(group.get("differentiable", False))
     before = {name: float(value) if name in one_number else value for name, value in given.items()}
     counted = {"step": float(state["step"])} if rule.counts else {}
     hyperparameters = {name: _number(group[name], group) for name in rule.hyperparameters}
