@@ -63,12 +63,13 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _checked(self, plan: Plan, group: Group, stepped: SteppedParameter) -> Tensor:
         """The gradient of a parameter that no kernel walks, after everything that could be wrong was looked at."""
-        g = stepped.p.grad
-        assert g is not None
-        self._check_gradient(stepped.p, g, group)
-        stepped.state, uninitialized = self._stateful(plan.program, stepped.p)
+        p = stepped.owner
+        assert p.grad is not None
+        self._check_gradient(p, p.grad, group)
+        stepped.kept, uninitialized = self._stateful(plan.program, p)
         stepped.uninitialized = uninitialized | stepped.uninitialized
-        return g
+        stepped.look()
+        return stepped.gradient()
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
         lines = program(self.rule, group)
@@ -95,6 +96,7 @@ class ElementwiseOptimizer(RuleOptimizer):
         given = {name: stepped.state[name] for name in lines.kept if name not in stepped.uninitialized}
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
             step_in_place(self.rule, stepped.p, g, stepped.state, given, group)
+        stepped.was_written()
         stepped.uninitialized = frozenset()
 
     def _step_sparse(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:

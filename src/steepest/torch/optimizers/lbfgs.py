@@ -14,6 +14,7 @@ from steepest.hyperparameters.arguments import bind
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
 from steepest.torch.internals import QuickOptimizer, never_traced, untraced
 from steepest.torch.optimizers.vector import Closure, Function, dtype, length
+from steepest.torch.sharded import whole
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 
@@ -147,7 +148,7 @@ def _loaded(value: Any, like: Tensor) -> Any:
     if isinstance(value, list):
         return [_loaded(element, like) for element in value]
     if isinstance(value, Tensor):
-        return value.to(device=like.device, dtype=like.dtype if value.dim() else value.dtype)
+        return whole(value).to(device=like.device, dtype=like.dtype if value.dim() else value.dtype)
     return value
 
 

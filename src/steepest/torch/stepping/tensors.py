@@ -9,6 +9,7 @@ from torch import Tensor
 from steepest.compiler.branches import deciding, scalar_states
 from steepest.compiler.rule import Rule
 from steepest.kernels import reference
+from steepest.torch.sharded import PLAIN
 from steepest.torch.state.arrays import State, number_dtype
 
 
@@ -120,4 +121,7 @@ def _keep(state: State, name: str, value: Any, others: tuple[Tensor, ...], *, gr
 
 
 def _share(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors lie in one memory; nobody knows where the numbers of a wrapper are."""
+    if type(one) not in PLAIN or type(other) not in PLAIN:
+        return True
     return one is other or one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
