@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program, program
-from steepest.torch.internals import untraced
+from steepest.torch.internals import are_operations_replaced, untraced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_gradient, check_saved, complete
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.plan import Gradients, Plan, make
-from steepest.torch.stepping.stepped_parameter import SteppedParameter
+from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 from steepest.torch.stepping.tensors import step_in_place
 
 MOST_PLANS = 4
@@ -32,6 +32,9 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._step_group(index, group)
 
     def _step_group(self, index: int, group: Group) -> None:
+        if are_operations_replaced():
+            self._step_by_operations(group)
+            return
         plan, gradients = self._fitting(index, group) or untraced(self._plan_anew)(index, group)
         if plan.is_one_batch:
             plan.batches[0].run(gradients[0], group)
@@ -49,6 +52,17 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._step_on_tensors(plan.program, group, stepped, g)
         for stepped, g in slices:
             self._step_sparse(plan.program, group, stepped, g)
+
+    def _step_by_operations(self, group: Group) -> None:
+        """The rule on tensors for all of a group, where torch records or pretends its operations."""
+        lines = program(self.rule, group)
+        ready = [p for p in group["params"] if p.grad is not None]
+        for p in ready:
+            self._check_gradient(p, p.grad, group)
+        for p in ready:
+            stepped = SteppedParameter(p, *self._stateful(lines, p), by_shard=not group.get("differentiable", False))
+            g = stepped.gradient()
+            self._step_on_tensors(lines, group, stepped, g.to_dense() if is_sparse(g) else g)
 
     def _fitting(self, index: int, group: Group) -> tuple[Plan, list[Gradients]] | None:
         """A plan that still holds, the last one first: models whose parts take turns have several."""

@@ -1,6 +1,7 @@
 """A step of a rule on whole tensors: as a function of them, and written back into those that an optimizer holds."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from steepest.compiler.branches import deciding, scalar_states
 from steepest.compiler.rule import Rule
 from steepest.kernels import reference
+from steepest.torch.internals import are_operations_replaced
 from steepest.torch.sharded import PLAIN
 from steepest.torch.state.arrays import State, number_dtype
 
@@ -92,16 +94,22 @@ def step_in_place(
     group: hyperparameters, `maximize`, and `differentiable`, which keeps the graph of the new state.
     """
     one_number, graph = scalar_states(rule), bool(group.get("differentiable", False))
-    before = {name: float(value) if name in one_number else value for name, value in given.items()}
-    counted = {"step": float(state["step"])} if rule.counts else {}
+    read = float if not are_operations_replaced() else Tensor.double  # a number that is read is not recorded
+    before = {name: read(value) if name in one_number else value for name, value in given.items()}
+    counted = {"step": read(state["step"])} if rule.counts else {}
     hyperparameters = {name: _number(group[name], group) for name in rule.hyperparameters}
     start = p.clone() if graph else p  # what the graph keeps must not be the tensor that is written to
-    new_p, after = step(
-        rule, start, g, {**before, **counted}, hyperparameters, maximize=bool(group.get("maximize", False))
-    )
+    maximize = bool(group.get("maximize", False))
+    with _its_mode(p):
+        new_p, after = step(rule, start, g, {**before, **counted}, hyperparameters, maximize=maximize)
     for name, value in after.items():
         _keep(state, name, value, (start, g), graph=graph)
     p.copy_(new_p)
+
+
+def _its_mode(p: Tensor) -> Any:
+    """The mode in which a FakeTensor was made: torch.where(condition, fake, 1.0) finds a real tensor outside of it."""
+    return getattr(p, "fake_mode", nullcontext()) if type(p) not in PLAIN else nullcontext()
 
 
 def _number(value: Any, group: Mapping[str, Any]) -> Any:
