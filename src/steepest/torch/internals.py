@@ -114,8 +114,12 @@ def order_of_shards(sharded: Any) -> Any:
 
 # Modes in which an operation does not do what it says
 
-_modes: Callable[[], int] = _find("_C._len_torch_dispatch_stack", lambda: 1)
-_function_modes: Callable[[], int] = _find("_C._len_torch_function_stack", lambda: 1)
+modes: Callable[[], int] = _find("_C._len_torch_dispatch_stack", lambda: 1)
+"""How many modes there are that see operations, or as many as there may be: 0.04 us at every step."""
+
+function_modes: Callable[[], int] = _find("_C._len_torch_function_stack", lambda: 1)
+"""The same for those that see functions: make_fx has one where it records what comes before autograd."""
+
 _mode: Callable[[Any], Any] | None = _find("_C._get_dispatch_mode")
 _modes_that_replace = [
     key for name in ("PROXY", "FAKE", "FUNCTIONAL") if (key := _find(f"_C._TorchDispatchModeKey.{name}")) is not None
@@ -125,10 +129,6 @@ _TRACER = "torch.fx.experimental.proxy_tensor"
 
 def are_operations_replaced() -> bool:
     """Whether torch records its operations or pretends them (make_fx, FakeTensorMode): a kernel would escape it."""
-    return bool(_modes() or _function_modes()) and _is_replaced()
-
-
-def _is_replaced() -> bool:
     if _mode is None:
         return fallbacks.are_operations_replaced()
     is_traced = getattr(sys.modules.get(_TRACER), "_CURRENT_MAKE_FX_TRACER", None) is not None

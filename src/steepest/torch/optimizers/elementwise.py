@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program, program
-from steepest.torch.internals import are_operations_replaced, untraced
+from steepest.torch.internals import are_operations_replaced, function_modes, modes, untraced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_gradient, check_saved, complete
 from steepest.torch.state.snapshot import Snapshot
@@ -26,15 +26,16 @@ class ElementwiseOptimizer(RuleOptimizer):
     """Whether a sparse gradient steps the slices that it has, as torch does for a few optimizers."""
 
     def _step_groups(self) -> None:
+        if (modes() or function_modes()) and are_operations_replaced():
+            for group in self.param_groups:
+                self._step_by_operations(group)
+            return
         if not self._snapshot.is_still(self.state):
             self._plans.clear()
         for index, group in enumerate(self.param_groups):
             self._step_group(index, group)
 
     def _step_group(self, index: int, group: Group) -> None:
-        if are_operations_replaced():
-            self._step_by_operations(group)
-            return
         plan, gradients = self._fitting(index, group) or untraced(self._plan_anew)(index, group)
         if plan.is_one_batch:
             plan.batches[0].run(gradients[0], group)
