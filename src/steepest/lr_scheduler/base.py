@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.lr_scheduler.rates import Part, rates_of
-from steepest.torch.internals import Scheduler
+from steepest.torch.internals import Scheduler, never_traced
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
 
@@ -170,6 +170,7 @@ class PureScheduler(Scheduler):
 
     # --- the next epoch -----------------------------------------------------------------------------------------------
 
+    @never_traced
     def step(self, epoch: Any = None) -> None:
         """Go to the next epoch, unless GradScaler skipped the step of the optimizer.
 

@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler as torchs
 from steepest.lr_scheduler.base import PureScheduler, current
 from steepest.lr_scheduler.rates import Part, rates_of, restore
 from steepest.torch import fallbacks
-from steepest.torch.internals import SCHEDULER_FLAGS, milestones_of, move_to, schedulers_in
+from steepest.torch.internals import SCHEDULER_FLAGS, milestones_of, move_to, never_traced, schedulers_in
 
 
 class _Composed(PureScheduler):
@@ -33,6 +33,7 @@ class _Composed(PureScheduler):
         """The initial rates of the first of them."""
         return self._its_schedulers[0].base_lrs
 
+    @never_traced
     def step(self, epoch: Any = None) -> None:
         """Go to the next epoch, unless GradScaler skipped the step of the optimizer."""
         if not self._kept.is_as_torchs:

@@ -12,7 +12,7 @@ from steepest import schedules
 from steepest.lr_scheduler.base import PureScheduler
 from steepest.schedules.cycles import between
 from steepest.schedules.libraries import Python
-from steepest.torch.internals import has_cosines, phases_of
+from steepest.torch.internals import has_cosines, never_traced, phases_of
 
 _warm_restarts = functools.lru_cache(maxsize=256)(schedules.warm_restarts)
 
@@ -45,6 +45,7 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         super().load_state_dict(state_dict)
         self.last_epoch = int(self.last_epoch)
 
+    @never_traced
     def step(self, epoch: Any = None) -> None:
         """Go to the next epoch, or to a given one, as in `step(epoch + batch / batches)`.
 
