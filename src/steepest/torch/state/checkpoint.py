@@ -113,7 +113,7 @@ def merged(groups: Sequence[Group], saved_groups: Sequence[Group]) -> list[Group
     """Our groups with the hyperparameters that were saved."""
     return [
         copy.deepcopy({name: value for name, value in saved.items() if name not in ("params", *IMPLEMENTATION)})
-        | {name: group[name] for name in ("params", "param_names", "schedules", *IMPLEMENTATION) if name in group}
+        | {name: group[name] for name in ("params", "param_names", *IMPLEMENTATION) if name in group}
         for group, saved in zip(groups, saved_groups, strict=True)
     ]
 
