@@ -12,7 +12,7 @@ from torch.optim.swa_utils import (
     update_bn,
 )
 
-from steepest.torch.internals import is_beginning
+from steepest.torch.internals import is_beginning, never_traced
 from steepest.torch.state import skipped_steps as skips
 
 __all__ = [
@@ -28,6 +28,7 @@ class SWALR(torchs.SWALR):
     its change of the rate is a factor.
     """
 
+    @never_traced
     def step(self, epoch: Any = None) -> None:
         """Go to the next epoch, unless GradScaler skipped the step of the optimizer."""
         if "_steps" not in vars(self) or is_beginning(self):

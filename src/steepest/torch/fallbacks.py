@@ -1,6 +1,7 @@
 """What the private names of `internals.py` do, in plain Python and public names of torch: slower, the same results."""
 
 import functools
+import sys
 import warnings
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,21 @@ def unchanged(tensors: Sequence[Tensor], is_itself: Callable[[Tensor], bool]) ->
 
     expected = [describe(t) for t in tensors]
     return lambda *now: [describe(t) for t in now] == expected
+
+
+def never_traced(function: Callable[..., Any], compiler: str) -> Callable[..., Any]:
+    """A function that torch.compile leaves alone, with all that it calls, once this module was imported."""
+    alone: list[Callable[..., Any]] = []
+
+    @functools.wraps(function)  # the mark of the function too
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if compiler not in sys.modules:
+            return function(*args, **kwargs)
+        if not alone:
+            alone.append(torch.compiler.disable(function))
+        return alone[0](*args, **kwargs)
+
+    return call
 
 
 def hooks_behind(register: Callable[..., Any]) -> Any:

@@ -13,7 +13,7 @@ from torch import Tensor
 from steepest.compiler.rule import Rule
 from steepest.hyperparameters.arguments import bind
 from steepest.torch import internals
-from steepest.torch.internals import QuickOptimizer
+from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers import demands
 from steepest.torch.optimizers.writers import check_writer
 from steepest.torch.state import checkpoint
@@ -84,10 +84,12 @@ class RuleOptimizer(QuickOptimizer):
     step = internals.hooked(_step)
 
     @property
+    @never_traced
     def last_step_skipped(self) -> bool:
         """Whether no step was taken along the last gradients because they were not finite, as by GradScaler."""
         return not self._was_stepped and (self._was_skipped or skips.has_infinite_gradients(self))
 
+    @never_traced
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, as torch.optim.Optimizer does."""
         self._was_skipped = self.last_step_skipped
@@ -97,10 +99,12 @@ class RuleOptimizer(QuickOptimizer):
     def _step_groups(self) -> None:
         raise NotImplementedError
 
+    @never_traced
     def state_dict(self) -> dict[str, Any]:
         """State and hyperparameters as torch.optim writes them; schedules belong to the program, their step is kept."""
         return scheduled.unsaved(super().state_dict())
 
+    @never_traced
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Take up a checkpoint, of this class or of torch.optim's class of the same name.
 
@@ -131,6 +135,7 @@ class RuleOptimizer(QuickOptimizer):
         """Refuse saved state that is not as this rule keeps it for this parameter (ValueError)."""
         raise NotImplementedError
 
+    @never_traced
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does; its own schedules stand beside the optimizer's."""
         given = param_group if isinstance(param_group, dict) else {}  # torch refuses anything else

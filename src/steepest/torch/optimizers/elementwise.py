@@ -7,7 +7,7 @@ from torch import Tensor
 
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
-from steepest.torch.internals import untraced
+from steepest.torch.internals import never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_gradient, check_saved, complete
 from steepest.torch.state.snapshot import Snapshot
@@ -35,7 +35,7 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._step_group(index, group)
 
     def _step_group(self, index: int, group: Group) -> None:
-        plan, gradients = self._fitting(index, group) or untraced(self._plan_anew)(index, group)
+        plan, gradients = self._fitting(index, group) or self._plan_anew(index, group)
         if plan.is_one_batch:
             plan.batches[0].run(gradients[0], group)
         else:
@@ -113,6 +113,7 @@ class ElementwiseOptimizer(RuleOptimizer):
     def _check_state(self, saved: dict[str, Any], group: Group, p: Tensor, which: str) -> None:
         check_saved(self.rule, saved, group, p, which)
 
+    @never_traced
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does."""
         super().add_param_group(param_group)

@@ -9,6 +9,7 @@ from torch import Tensor
 from steepest import rules
 from steepest.compiler.program import Program
 from steepest.compiler.rule import Rule, read
+from steepest.torch.internals import never_traced
 from steepest.torch.optimizers.base import Group
 from steepest.torch.optimizers.make import optimizer
 from steepest.torch.state.arrays import State, number_dtype
@@ -97,6 +98,7 @@ class SparseAdam(optimizer(rules.sparse_adam)):
             raise RuntimeError("SparseAdam does not support dense gradients, please consider Adam instead")
         super()._check_gradient(p, g, group)
 
+    @never_traced
     def state_dict(self) -> dict[str, Any]:
         """As torch.optim.SparseAdam writes it, whose step counts are integers."""
         found = super().state_dict()
@@ -116,6 +118,7 @@ class Adafactor(optimizer(rules.adafactor)):
 class Muon(optimizer(rules.muon)):
     """Muon, for matrices; for tensors of more dimensions where `beyond_matrices` says how to see them as such."""
 
+    @never_traced
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group of matrices.
 

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from steepest.hyperparameters.arguments import bind
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
-from steepest.torch.internals import QuickOptimizer, never_traced, untraced
+from steepest.torch.internals import QuickOptimizer, hooked, never_traced
 from steepest.torch.optimizers.vector import Closure, Function, dtype, length
 from steepest.torch.optimizers.writers import states_of_rules
 from steepest.torch.state import checkpoint
@@ -55,8 +55,7 @@ class LBFGS(QuickOptimizer):
         """torch's name for them; the state of all lies with the first."""
         return self.param_groups[0]["params"]
 
-    @never_traced  # its course depends on the numbers
-    def step(self, closure: Closure | None = None) -> Any:  # type: ignore[override]
+    def _step(self, closure: Closure | None = None) -> Any:
         """Iterate until the tolerances, max_iter or max_eval say that it is enough; the loss at the beginning.
 
         closure: clears the gradients, computes the loss, calls backward() and returns the loss.
@@ -67,14 +66,15 @@ class LBFGS(QuickOptimizer):
                 "zero_grad() and backward() and returns the loss."
             )
         _check_line_search(self.param_groups[0]["line_search_fn"])
-        step = untraced(self._step)  # inside a compiled function, torch would go on to compile what this calls
         scheduled.set_values(self.param_groups)
         with torch.no_grad():
-            returned = step(closure)
+            returned = self._iterate(closure)
         scheduled.count(self.param_groups)
         return returned
 
-    def _step(self, closure: Closure) -> Any:
+    step = hooked(_step)  # type: ignore[assignment]
+
+    def _iterate(self, closure: Closure) -> Any:
         group, state = self.param_groups[0], self.state[self._params[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
@@ -94,10 +94,12 @@ class LBFGS(QuickOptimizer):
                 state.update(iterations.memory)
         return returned
 
+    @never_traced
     def state_dict(self) -> dict[str, Any]:
         """State and arguments as torch.optim.LBFGS writes them."""
         return scheduled.unsaved(super().state_dict())
 
+    @never_traced
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add the one parameter group that there can be (ValueError for a second)."""
         super().add_param_group(param_group)
@@ -109,6 +111,7 @@ class LBFGS(QuickOptimizer):
             )
         _check(self.param_groups[0])
 
+    @never_traced
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Take up a checkpoint, of this class or of torch.optim.LBFGS.
 
