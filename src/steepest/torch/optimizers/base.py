@@ -16,6 +16,7 @@ from steepest.torch import internals
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers import demands
 from steepest.torch.optimizers.scheduled import ScheduledOptimizer
+from steepest.torch.optimizers.writers import check_writer
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
@@ -43,12 +44,16 @@ class RuleOptimizer(ScheduledOptimizer):
     signature: ClassVar[inspect.Signature]
     also: ClassVar[dict[str, Any]] = {}
     """What torch keeps in the parameter groups of this optimizer beside its arguments."""
+    beyond_torch: ClassVar[tuple[str, ...]] = ()
+    """Arguments that torch's class of this name has not, so that its groups, and checkpoints of them, have no place."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(type(self).__name__, self.signature, args, kwargs)
         params = arguments.pop("params")
         self._forget()
-        super().__init__(params, {**self.also, **self._checked_arguments(arguments)})
+        checked = self._checked_arguments(arguments)
+        self._beyond_torch = {name: checked.pop(name) for name in self.beyond_torch}
+        super().__init__(params, {**self.also, **checked})
 
     def _checked_arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments with numbers for schedules, which stand beside them; refused where they cannot work."""
@@ -108,7 +113,7 @@ class RuleOptimizer(ScheduledOptimizer):
             found = found if changed is None else changed
         checkpoint.check_form(found)
         saved_groups = checkpoint.matched(self.param_groups, found["param_groups"])
-        checkpoint.check_optimizer(type(self).__name__, self.rule, self.param_groups, saved_groups, found["state"])
+        check_writer(type(self).__name__, self.rule, saved_groups, found["state"])
         demands.check_kinds(self.rule, saved_groups)
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
@@ -127,18 +132,27 @@ class RuleOptimizer(ScheduledOptimizer):
     @never_traced
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does; its own schedules stand beside the optimizer's."""
-        arguments = {name: value for name, value in param_group.items() if name in self.rule.hyperparameters}
+        given = param_group if isinstance(param_group, dict) else {}  # torch refuses anything else
+        arguments = {name: value for name, value in given.items() if name in self.rule.hyperparameters}
         found = scheduled.given(arguments)
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
-        super().add_param_group({**param_group, **scheduled.with_schedules(found)})
+        if found:
+            param_group |= scheduled.with_schedules(found)
+        super().add_param_group(param_group)  # the very dictionary: who gave it, or shares it, reads and writes it
         self._find_schedules_of(self.param_groups[-1])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_beyond_torch": self._beyond_torch}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._forget()
         super().__setstate__(state)
+        if "_beyond_torch" not in vars(self):  # pickled before there was this attribute
+            self._beyond_torch = {name: self.rule.hyperparameters[name] for name in self.beyond_torch}
         for group in self.param_groups:
             for name, value in self.defaults.items():
-                group.setdefault(name, value)
+                if name in self.signature.parameters or name in self.also:  # torch adds a default of its own
+                    group.setdefault(name, value)
 
     def _forget(self) -> None:
         """Start without what earlier steps found out: it may not be so any more."""

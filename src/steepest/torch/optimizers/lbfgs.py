@@ -15,6 +15,7 @@ from steepest.rules.lbfgs import History, Trial, direction, first_step, remember
 from steepest.torch.internals import hooked, never_traced
 from steepest.torch.optimizers.scheduled import ScheduledOptimizer
 from steepest.torch.optimizers.vector import Closure, Function, dtype, length
+from steepest.torch.optimizers.writers import states_of_rules
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 
@@ -260,7 +261,8 @@ def _check_checkpoint(found: Mapping[str, Any], params: list[Tensor]) -> None:
     if [len(group["params"]) for group in groups] != [len(params)]:
         return  # torch's own message follows
     state = found["state"].get(groups[0]["params"][0], {})
-    if "history_size" not in groups[0] or (state and "n_iter" not in state):
+    is_anothers = "n_iter" not in state and state.keys() & {*_MEMORY, *states_of_rules()}  # not a wrapper's alone
+    if "history_size" not in groups[0] or is_anothers:
         names = sorted({*groups[0], *state} - {"params", "param_names", "lr"})
         raise ValueError(
             f"The checkpoint is of another optimizer than LBFGS: it holds {', '.join(names)}. "
