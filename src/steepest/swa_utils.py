@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import steepest.torch_needed  # noqa: F401 # isort: skip - says what to type where torch is missing
 from torch.optim import swa_utils as torchs
 from torch.optim.swa_utils import (
     AveragedModel,
@@ -12,7 +13,7 @@ from torch.optim.swa_utils import (
     update_bn,
 )
 
-from steepest.torch.internals import is_beginning
+from steepest.torch.internals import is_beginning, never_traced
 from steepest.torch.state import skipped_steps as skips
 
 __all__ = [
@@ -28,6 +29,7 @@ class SWALR(torchs.SWALR):
     its change of the rate is a factor.
     """
 
+    @never_traced
     def step(self, epoch: Any = None) -> None:
         """Go to the next epoch, unless GradScaler skipped the step of the optimizer."""
         if "_steps" not in vars(self) or is_beginning(self):

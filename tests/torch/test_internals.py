@@ -140,7 +140,22 @@ def test_never_traced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     copy = without("nothing")
     assert copy.never_traced(lambda: 3)() == 3
-    assert copy.untraced(lambda: 3)() == 3
+
+
+@pytest.mark.parametrize("name", ["_FrameExecStrategy", "set_code_exec_strategy", "SKIP"])
+def test_never_traced_without_what_says_it_of_code(name: str) -> None:
+    compiler = pytest.importorskip("torch._dynamo", reason="this build of torch has no compiler")
+    compiler.reset()
+
+    def inner() -> int:
+        return 3
+
+    def outer() -> int:
+        return inner()
+
+    assert torch.compile(without(name).never_traced(outer), backend="eager")() == 3
+    traced = {reference() for reference in compiler.convert_frame.input_codes.seen}
+    assert not traced & {outer.__code__, inner.__code__}
 
 
 # Trees
@@ -331,6 +346,7 @@ print(json.dumps(found))
 NAMES = [
     "_increment_version", "grad", "_is_zerotensor", "_indices", "_values", "_cdata", "TensorGuards",
     "_profiler_enabled", "profile_hook_step", "__wrapped__", "torch._dynamo", "torch.utils._pytree",
+    "_FrameExecStrategy", "set_code_exec_strategy", "SKIP",
     "_update_lr", "_initial_step", "_opt_called", "_get_lr_called_within_step", "_is_initial",
     "_schedulers", "_milestones", "_schedule_phases", "_anneal_func_type",
 ]  # fmt: skip

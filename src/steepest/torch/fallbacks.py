@@ -1,6 +1,7 @@
 """What the private names of `internals.py` do, in plain Python and public names of torch: slower, the same results."""
 
 import functools
+import sys
 import warnings
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -61,6 +62,21 @@ def placement_of(sharded: Any) -> Any:
 def are_operations_replaced() -> bool:
     """Whether new tensors are not what they should be, as under FakeTensorMode."""
     return type(torch.empty(0)) is not Tensor
+
+
+def never_traced(function: Callable[..., Any], compiler: str) -> Callable[..., Any]:
+    """A function that torch.compile leaves alone, with all that it calls, once this module was imported."""
+    alone: list[Callable[..., Any]] = []
+
+    @functools.wraps(function)  # the mark of the function too
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if compiler not in sys.modules:
+            return function(*args, **kwargs)
+        if not alone:
+            alone.append(torch.compiler.disable(function))
+        return alone[0](*args, **kwargs)
+
+    return call
 
 
 def hooks_behind(register: Callable[..., Any]) -> Any:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program, program
-from steepest.torch.internals import are_operations_replaced, function_modes, modes, untraced
+from steepest.compiler.rule import Rule
+from steepest.torch.internals import are_operations_replaced, function_modes, modes, never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_gradient, check_saved, complete
 from steepest.torch.state.snapshot import Snapshot
@@ -24,6 +25,8 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     takes_sparse: ClassVar[bool] = False
     """Whether a sparse gradient steps the slices that it has, as torch does for a few optimizers."""
+    chooses_rule: ClassVar[str] = ""
+    """The option of a group by which `_rule_of` chooses."""
 
     def _step_groups(self) -> None:
         if (modes() or function_modes()) and are_operations_replaced():
@@ -36,7 +39,7 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._step_group(index, group)
 
     def _step_group(self, index: int, group: Group) -> None:
-        plan, gradients = self._fitting(index, group) or untraced(self._plan_anew)(index, group)
+        plan, gradients = self._fitting(index, group) or self._plan_anew(index, group)
         if plan.is_one_batch:
             plan.batches[0].run(gradients[0], group)
         else:
@@ -56,7 +59,7 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _step_by_operations(self, group: Group) -> None:
         """The rule on tensors for all of a group, where torch records or pretends its operations."""
-        lines = program(self.rule, group)
+        lines = program(self._rule_of(group), group)
         ready = [p for p in group["params"] if p.grad is not None]
         for p in ready:
             self._check_gradient(p, p.grad, group)
@@ -87,11 +90,11 @@ class ElementwiseOptimizer(RuleOptimizer):
         return stepped.gradient()
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
-        lines = program(self.rule, group)
+        lines = program(self._rule_of(group), group)
         for p in group["params"]:  # all of them before any state is made
             if p.grad is not None:
                 self._check_gradient(p, p.grad, group)
-        plan = make(lines, group, lambda p: self._stateful(lines, p))
+        plan = make(lines, group, lambda p: self._stateful(lines, p), self.chooses_rule)
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
         before, self._snapshot = self._snapshot, Snapshot(self.state)
@@ -100,6 +103,10 @@ class ElementwiseOptimizer(RuleOptimizer):
         others = [other for other in self._plans.get(index, []) if other.was_run]
         self._plans[index] = [plan, *others[: MOST_PLANS - 1]]
         return plan, gradients
+
+    def _rule_of(self, group: Group) -> Rule:
+        """The rule that steps a group; another one with the same state, where an option of the group says so."""
+        return self.rule
 
     def _stateful(self, lines: Program, p: Tensor) -> tuple[State, frozenset[str]]:
         if not lines.kept and not lines.rule.counts:
@@ -110,7 +117,7 @@ class ElementwiseOptimizer(RuleOptimizer):
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
         given = {name: stepped.state[name] for name in lines.kept if name not in stepped.uninitialized}
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
-            step_in_place(self.rule, stepped.p, g, stepped.state, given, group)
+            step_in_place(lines.rule, stepped.p, g, stepped.state, given, group)
         stepped.was_written()
         stepped.uninitialized = frozenset()
 
@@ -123,6 +130,7 @@ class ElementwiseOptimizer(RuleOptimizer):
     def _check_state(self, saved: dict[str, Any], group: Group, p: Tensor, which: str) -> None:
         check_saved(self.rule, saved, group, p, which)
 
+    @never_traced
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does."""
         super().add_param_group(param_group)
