@@ -91,7 +91,8 @@ def step_in_place(
     group: hyperparameters, `maximize`, and `differentiable`, which keeps the graph of the new state.
     """
     one_number, graph = scalar_states(rule), bool(group.get("differentiable", False))
-    before = {name: float(value) if name in one_number else value for name, value in given.items()}
+    as_number: Callable[[Any], Any] = _scalar if graph else float
+    before = {name: as_number(value) if name in one_number else value for name, value in given.items()}
     counted = {"step": float(state["step"])} if rule.counts else {}
     hyperparameters = as_scalars(rule, group) if graph else plain(rule, group)
     start = p.clone() if graph else p  # what the graph keeps must not be the tensor that is written to
@@ -101,6 +102,11 @@ def step_in_place(
     for name, value in after.items():
         _keep(state, name, value, (start, g), graph=graph)
     p.copy_(new_p)
+
+
+def _scalar(value: Any) -> Any:
+    """A state of one number that a graph may lead to."""
+    return value.reshape(()) if isinstance(value, Tensor) else value
 
 
 def plain(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,6 +133,8 @@ def _keep(state: State, name: str, value: Any, others: tuple[Tensor, ...], *, gr
     ours = state.get(name)
     if isinstance(value, Tensor) and (graph or ours is None):
         state[name] = value.clone() if any(_share(value, other) for other in others) else value
+    elif graph and isinstance(ours, Tensor) and name != "step":  # an earlier step's graph has it
+        state[name] = torch.full_like(ours, value, requires_grad=False)
     elif isinstance(ours, Tensor):
         ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
     else:
