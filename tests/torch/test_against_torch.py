@@ -8,6 +8,7 @@ import pickle
 import pytest
 import torch
 
+import steepest
 from support.nets import assert_same_run, net, train
 
 
