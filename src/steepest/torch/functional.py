@@ -103,4 +103,4 @@ def _has_tensor(value: Any) -> bool:
 
 
 def _no_steps(rule: Rule) -> State:
-    return {"step": torch.zeros((), dtype=torch.float64)} if rule.counts else {}
+    return {"step": torch.zeros((), dtype=torch.float64, device="cpu")} if rule.counts else {}

@@ -19,6 +19,7 @@ from steepest.torch.optimizers.writers import check_writer
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
+from steepest.torch.state.arrays import outlasting
 
 Group = dict[str, Any]
 
@@ -122,7 +123,8 @@ class RuleOptimizer(QuickOptimizer):
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
                 self._check_state(found["state"].get(key, {}), saved, p, checkpoint.which(saved, position))
-        state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
+        with outlasting():
+            state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
         groups = checkpoint.merged(self.param_groups, saved_groups)
         for group in groups:
             scheduled.resumed(group, [state.get(p, {}) for p in group["params"]])

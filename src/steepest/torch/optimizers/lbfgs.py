@@ -17,6 +17,7 @@ from steepest.torch.optimizers.vector import Closure, Function, dtype, length
 from steepest.torch.optimizers.writers import states_of_rules
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
+from steepest.torch.state.arrays import outlasting
 
 _MEMORY = ("d", "t", *History._fields, "prev_flat_grad", "prev_loss")
 """What one step leaves for the next, in the order in which torch writes it."""
@@ -67,7 +68,8 @@ class LBFGS(QuickOptimizer):
             )
         _check_line_search(self.param_groups[0]["line_search_fn"])
         scheduled.set_values(self.param_groups)
-        with torch.no_grad():
+        are_frozen = any(p.is_inference() for p in self._params)  # then they are stepped in inference_mode, or never
+        with torch.no_grad(), torch.inference_mode(are_frozen and torch.is_inference_mode_enabled()):
             returned = self._iterate(closure)
         scheduled.count(self.param_groups)
         return returned
@@ -128,8 +130,9 @@ class LBFGS(QuickOptimizer):
         def fit_first(_: Optimizer) -> None:
             """Before every hook of the user's: torch cast everything to the dtype of the first parameter."""
             like = torch.empty(0, dtype=dtype(self._params), device=self._params[0].device)
-            for name, value in given.items():
-                self.state[self._params[0]][name] = _loaded(value, like)
+            with outlasting():
+                for name, value in given.items():
+                    self.state[self._params[0]][name] = _loaded(value, like)
 
         last = self.register_load_state_dict_pre_hook(check_last)
         first = self.register_load_state_dict_post_hook(fit_first, prepend=True)
