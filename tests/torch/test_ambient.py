@@ -157,10 +157,15 @@ def undisturbed(name: str) -> list[torch.Tensor]:
 
 
 WHEN = {"all the time": PHASES, "at first": ("make", "first", "add"), "later": ("later", "load", "zero")}
+_PARTS = ("a device around", "inference_mode")  # where it matters most what was made in them
+CASES = [
+    pytest.param(setting, when, marks=[] if when == "all the time" or setting in _PARTS else pytest.mark.exhaustive)
+    for setting in SETTINGS
+    for when in WHEN
+]
 
 
-@pytest.mark.parametrize("when", WHEN)
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(("setting", "when"), CASES)
 @pytest.mark.parametrize("name", [*ALL, "Lion"])
 def test_a_life_in_a_setting_is_the_same(name, setting, when):
     # a parameter that is made or copied in inference_mode may never be written to elsewhere, says torch
