@@ -12,6 +12,7 @@ from torch import Tensor
 
 from steepest.compiler.rule import Rule
 from steepest.hyperparameters.arguments import bind
+from steepest.hyperparameters.values import in_python
 from steepest.torch import internals
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers import demands
@@ -50,6 +51,7 @@ class RuleOptimizer(QuickOptimizer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(type(self).__name__, self.signature, args, kwargs)
         params = arguments.pop("params")
+        arguments = {name: in_python(value) for name, value in arguments.items()}
         self._forget()
         checked = self._checked_arguments(arguments)
         self._beyond_torch = {name: checked.pop(name) for name in self.beyond_torch}
@@ -103,7 +105,7 @@ class RuleOptimizer(QuickOptimizer):
     @never_traced
     def state_dict(self) -> dict[str, Any]:
         """State and hyperparameters as torch.optim writes them; schedules belong to the program, their step is kept."""
-        return scheduled.unsaved(super().state_dict())
+        return checkpoint.without_numpy(scheduled.unsaved(super().state_dict()))
 
     @never_traced
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
@@ -141,6 +143,7 @@ class RuleOptimizer(QuickOptimizer):
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does; its own schedules stand beside the optimizer's."""
         given = param_group if isinstance(param_group, dict) else {}  # torch refuses anything else
+        given |= {name: in_python(given[name]) for name in self.rule.hyperparameters if name in given}
         arguments = {name: value for name, value in given.items() if name in self.rule.hyperparameters}
         found = scheduled.given(arguments)
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)

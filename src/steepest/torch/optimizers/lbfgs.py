@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.hyperparameters.arguments import bind
+from steepest.hyperparameters.values import in_python
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
 from steepest.torch.internals import QuickOptimizer, hooked, never_traced
 from steepest.torch.optimizers.vector import Closure, Function, dtype, length
@@ -43,6 +44,7 @@ class LBFGS(QuickOptimizer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind("LBFGS", self.signature, args, kwargs)
         params = arguments.pop("params")
+        arguments = {name: in_python(value) for name, value in arguments.items()}
         if arguments["max_eval"] is None:
             arguments["max_eval"] = arguments["max_iter"] * 5 // 4
         found = scheduled.given(arguments)
@@ -99,7 +101,7 @@ class LBFGS(QuickOptimizer):
     @never_traced
     def state_dict(self) -> dict[str, Any]:
         """State and arguments as torch.optim.LBFGS writes them."""
-        return scheduled.unsaved(super().state_dict())
+        return checkpoint.without_numpy(scheduled.unsaved(super().state_dict()))
 
     @never_traced
     def add_param_group(self, param_group: dict[str, Any]) -> None:
