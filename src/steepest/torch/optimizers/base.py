@@ -16,6 +16,8 @@ from steepest.hyperparameters.values import in_python
 from steepest.torch import internals
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers import demands
+from steepest.torch.optimizers.options import refuse_unknown
+from steepest.torch.optimizers.scheduled import ScheduledOptimizer
 from steepest.torch.optimizers.writers import check_writer
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
@@ -38,7 +40,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock_all)
 
 
-class RuleOptimizer(QuickOptimizer):
+class RuleOptimizer(ScheduledOptimizer):
     """Base of the optimizers that `steepest.optimizer(rule)` makes; not meant to be instantiated itself."""
 
     rule: ClassVar[Rule]
@@ -48,8 +50,12 @@ class RuleOptimizer(QuickOptimizer):
     beyond_torch: ClassVar[tuple[str, ...]] = ()
     """Arguments that torch's class of this name has not, so that its groups, and checkpoints of them, have no place."""
 
+    unknown: ClassVar[dict[str, Any]] = {}
+    """Arguments of torch's class of this name that have no effect here, with the only value that is taken."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(type(self).__name__, self.signature, args, kwargs)
+        refuse_unknown(type(self).__name__, self.unknown, arguments)
         params = arguments.pop("params")
         arguments = {name: in_python(value) for name, value in arguments.items()}
         self._forget()
@@ -63,7 +69,7 @@ class RuleOptimizer(QuickOptimizer):
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
         for step in scheduled.ends(found):
             demands.check(self.rule, scheduled.with_numbers(arguments, step))
-        return {**scheduled.with_numbers(arguments), **scheduled.beside(found)}
+        return scheduled.with_schedules(arguments)
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step along the gradients of all parameters that have one.
@@ -75,11 +81,11 @@ class RuleOptimizer(QuickOptimizer):
             with torch.enable_grad():
                 loss = closure()
         with self._one_at_a_time:
-            if self._has_schedules:
-                scheduled.set_values(self.param_groups)
+            if self._by_group:
+                self._set_scheduled()
             self._step_groups()
-            if self._has_schedules:
-                scheduled.count(self.param_groups)
+            if self._by_group:
+                self._count_scheduled()
             self._steps_taken += 1
         self._was_stepped = True
         return loss
@@ -103,11 +109,6 @@ class RuleOptimizer(QuickOptimizer):
         raise NotImplementedError
 
     @never_traced
-    def state_dict(self) -> dict[str, Any]:
-        """State and hyperparameters as torch.optim writes them; schedules belong to the program, their step is kept."""
-        return checkpoint.without_numpy(scheduled.unsaved(super().state_dict()))
-
-    @never_traced
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Take up a checkpoint, of this class or of torch.optim's class of the same name.
 
@@ -122,16 +123,16 @@ class RuleOptimizer(QuickOptimizer):
         saved_groups = checkpoint.matched(self.param_groups, found["param_groups"])
         check_writer(type(self).__name__, self.rule, saved_groups, found["state"])
         demands.check_kinds(self.rule, saved_groups)
+        for saved in saved_groups:
+            refuse_unknown(type(self).__name__, self.unknown, saved)
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
                 self._check_state(found["state"].get(key, {}), saved, p, checkpoint.which(saved, position))
         with outlasting():
             state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
-        groups = checkpoint.merged(self.param_groups, saved_groups)
-        for group in groups:
-            scheduled.resumed(group, [state.get(p, {}) for p in group["params"]])
-        scheduled.set_values(groups)
+        schedules, groups = self._found_schedules(), checkpoint.merged(self.param_groups, saved_groups)
         self.__setstate__({"state": state, "param_groups": groups})
+        self._resume_schedules(schedules, saved_groups)
         for hook in internals.hooks_behind(self.register_load_state_dict_post_hook).values():
             hook(self)
 
@@ -147,17 +148,11 @@ class RuleOptimizer(QuickOptimizer):
         arguments = {name: value for name, value in given.items() if name in self.rule.hyperparameters}
         found = scheduled.given(arguments)
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
-        common = self.defaults.get(scheduled.SCHEDULES, {})
-        all_of_them = {**{name: s for name, s in common.items() if name not in arguments}, **found}
+        refuse_unknown(type(self).__name__, self.unknown, given)
         if found:
-            param_group |= scheduled.with_numbers(found)
+            param_group |= scheduled.with_schedules(found)
         super().add_param_group(param_group)  # the very dictionary: who gave it, or shares it, reads and writes it
-        group = self.param_groups[-1]
-        if all_of_them:
-            group |= {scheduled.SCHEDULES: all_of_them, scheduled.STEP: group.get(scheduled.STEP, 0)}
-        else:
-            group.pop(scheduled.SCHEDULES, None)
-        self._has_schedules = self._has_schedules or bool(all_of_them)
+        self._find_schedules_of(self.param_groups[-1])
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_beyond_torch": self._beyond_torch}
@@ -171,11 +166,11 @@ class RuleOptimizer(QuickOptimizer):
             for name, value in self.defaults.items():
                 if name in self.signature.parameters or name in self.also:  # torch adds a default of its own
                     group.setdefault(name, value)
-        self._has_schedules = any(scheduled.SCHEDULES in group for group in self.param_groups)
 
     def _forget(self) -> None:
         """Start without what earlier steps found out: it may not be so any more."""
         self._one_at_a_time = threading.RLock()
-        self._has_schedules = self._was_stepped = self._was_skipped = False
+        self._by_group, self._counts_steps = {}, self.rule.counts
+        self._was_stepped = self._was_skipped = False
         self._steps_taken = 0
         _ALIVE.add(self)

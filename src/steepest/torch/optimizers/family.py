@@ -10,6 +10,7 @@ from steepest import rules
 from steepest.compiler.program import Program
 from steepest.compiler.rule import Rule, read
 from steepest.torch.internals import never_traced
+from steepest.torch.optimizers import options
 from steepest.torch.optimizers.base import Group
 from steepest.torch.optimizers.make import optimizer
 from steepest.torch.state.arrays import State, new_number, outlasting
@@ -158,4 +159,6 @@ def family() -> dict[str, type[Any]]:
     classes = [own.get(name) or optimizer(getattr(rules, name)) for name in rules.__all__]
     for cls in classes:
         cls.__module__, cls.__qualname__ = "steepest.torch", cls.__name__
+        if "__init__" in vars(cls):
+            options.with_init_signature(cls.signature, cls.__init__)
     return {cls.__name__: cls for cls in classes}

@@ -11,10 +11,13 @@ Closure = Callable[[], Any]
 
 
 class Function:
-    """A closure and its parameters as a function of one vector; a complex element is two real ones."""
+    """A closure and its parameters as a function of one vector; a complex element is two real ones.
 
-    def __init__(self, closure: Closure, params: Sequence[Tensor]) -> None:
-        self.closure, self.params = closure, params
+    sign: -1 for its negative, whose minimum is the maximum.
+    """
+
+    def __init__(self, closure: Closure, params: Sequence[Tensor], sign: int = 1) -> None:
+        self.closure, self.params, self.sign = closure, params, sign
         self.evaluations = 0
 
     def __call__(self) -> tuple[Any, float, Tensor]:
@@ -23,9 +26,9 @@ class Function:
             returned = self.closure()
         if returned is None:
             raise TypeError("The closure returned None instead of the loss: end it with `return loss`.")
-        loss = float(returned)
+        loss = self.sign * float(returned)
         self.evaluations += 1
-        return returned, loss, torch.cat([_flat_gradient(p) for p in self.params])
+        return returned, loss, flat_gradient(self.params, self.sign)
 
     def move(self, t: Any, d: Tensor) -> None:
         """Go t lengths of d."""
@@ -58,6 +61,12 @@ def length(params: Sequence[Tensor]) -> int:
 def dtype(params: Sequence[Tensor]) -> torch.dtype:
     """The dtype of the vector: the widest among the parameters."""
     return functools.reduce(torch.promote_types, (_real(p).dtype for p in params))
+
+
+def flat_gradient(params: Sequence[Tensor], sign: int = 1) -> Tensor:
+    """The gradients as one vector; zero for parameters that have none."""
+    vector = torch.cat([_flat_gradient(p) for p in params])
+    return vector if sign == 1 else -vector
 
 
 def _flat_gradient(p: Tensor) -> Tensor:

@@ -108,7 +108,7 @@ def merged(groups: Sequence[Group], saved_groups: Sequence[Group]) -> list[Group
         copy.deepcopy(
             {name: number_in_python(v) for name, v in saved.items() if name not in ("params", *IMPLEMENTATION)}
         )
-        | {name: group[name] for name in ("params", "param_names", "schedules", *IMPLEMENTATION) if name in group}
+        | {name: group[name] for name in ("params", "param_names", *IMPLEMENTATION) if name in group}
         for group, saved in zip(groups, saved_groups, strict=True)
     ]
 
