@@ -83,7 +83,7 @@ class LBFGS(Helpers):
         _check_line_search(self.param_groups[0]["line_search_fn"])
         self._set_scheduled()
         are_frozen = any(p.is_inference() for p in self._params)  # then they are stepped in inference_mode, or never
-        with torch.no_grad(), torch.inference_mode(are_frozen and torch.is_inference_mode_enabled()):
+        with torch.inference_mode(are_frozen and torch.is_inference_mode_enabled()), torch.no_grad():
             returned = self._iterate(closure)
         self._count_scheduled()
         return returned

@@ -1,7 +1,8 @@
 """The state of one parameter: made where it is missing, checked where it is not.  Names and dtypes are torch's."""
 
+import contextlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -89,9 +90,11 @@ def no_memory(what: str) -> RuntimeError:
     )
 
 
-def outlasting() -> Any:
-    """A context whose new tensors may be written to anywhere: state outlives the inference_mode of a step."""
-    return torch.inference_mode(False)
+@contextlib.contextmanager
+def outlasting() -> Iterator[None]:
+    """New tensors may be written to anywhere: state outlives the inference_mode of a step."""
+    with torch.inference_mode(False), torch.no_grad():  # in this order: leaving inference_mode switches gradients on
+        yield
 
 
 def new_array(p: Tensor) -> Tensor:
