@@ -9,7 +9,7 @@ from torch import Tensor
 from steepest.compiler.branches import deciding, scalar_states
 from steepest.compiler.rule import Rule
 from steepest.kernels import reference
-from steepest.torch.state.arrays import State, number_dtype
+from steepest.torch.state.arrays import State, new_number, outlasting
 
 
 def step(
@@ -132,13 +132,18 @@ def _keep(state: State, name: str, value: Any, others: tuple[Tensor, ...], *, gr
     """Write a new value of state; where it lies in the memory of the parameter or the gradient, a copy of it."""
     ours = state.get(name)
     if isinstance(value, Tensor) and (graph or ours is None):
-        state[name] = value.clone() if any(_share(value, other) for other in others) else value
-    elif graph and isinstance(ours, Tensor) and name != "step":  # an earlier step's graph has it
+        state[name] = _copied(value) if value.is_inference() or any(_share(value, o) for o in others) else value
+    elif not isinstance(ours, Tensor) or ours.is_inference():
+        state[name] = _copied(value) if isinstance(value, Tensor) else new_number(value)
+    elif graph and name != "step":  # an earlier step's graph has it
         state[name] = torch.full_like(ours, value, requires_grad=False)
-    elif isinstance(ours, Tensor):
-        ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
     else:
-        state[name] = torch.tensor(value, dtype=number_dtype())
+        ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
+
+
+def _copied(value: Tensor) -> Tensor:
+    with outlasting():
+        return value.clone()
 
 
 def _share(one: Tensor, other: Tensor) -> bool:
