@@ -266,3 +266,36 @@ def test_muon_ends_where_keras_does(options, run, values_of) -> None:
 def test_a_misspelt_argument_of_muon_is_answered_with_the_nearest() -> None:
     with pytest.raises(TypeError, match=r"^Muon\(\) .*'learnig_rate'. Did you mean 'learning_rate'"):
         ours.Muon(learnig_rate=0.1)
+
+
+SPARSE = [
+    (name, options)
+    for name, found in OPTIONS.items()
+    for options in found
+    if "initial_accumulator_value" not in options
+]
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="a gradient of Keras on torch is never sparse")
+@pytest.mark.parametrize(("name", "options"), SPARSE, ids=named)
+def test_a_sparse_gradient_steps_as_the_same_gradient_does_in_keras(name, options, values_of) -> None:
+    """IndexedSlices of TensorFlow, BCOO of JAX, eager as Keras's own test of them has it; a row is there twice."""
+    rows = np.linspace(0.5, 2.0, 12, dtype="float32").reshape(4, 3)
+    places, shape = [0, 2, 4, 2], (5, 3)
+    if keras.backend.backend() == "jax":
+        from jax.experimental import sparse as of_jax
+
+        gradient = of_jax.BCOO((rows, np.array(places)[:, None]), shape=shape)
+    else:
+        import tensorflow as tf
+
+        gradient = tf.IndexedSlices(tf.constant(rows), tf.constant(places), tf.constant(shape))
+    whole = np.zeros(shape, dtype="float32")
+    np.add.at(whole, places, rows)
+    ends = []
+    for optimizer, along in zip(both(name, **options), (gradient, whole), strict=True):
+        variable = keras.Variable(np.ones(shape), dtype="float32")
+        for _ in range(3):
+            optimizer.apply([along if along is gradient else keras.ops.convert_to_tensor(along)], [variable])
+        ends += values_of([variable])
+    np.testing.assert_allclose(*ends, rtol=1e-5, atol=1e-6)

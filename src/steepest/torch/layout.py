@@ -70,7 +70,7 @@ def cell_size(tensor: Tensor) -> int:
 
 def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
     """The same values and dtype, in memory of their own that is laid out as the dense tensor `like`."""
-    return torch.empty_strided(like.shape, like.stride(), dtype=tensor.dtype).copy_(tensor)
+    return torch.empty_strided(like.shape, like.stride(), dtype=tensor.dtype, device=tensor.device).copy_(tensor)
 
 
 def has_kernel(tensor: Tensor) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from steepest.compiler.rule import Rule
 from steepest.hyperparameters.arguments import bind
+from steepest.hyperparameters.values import in_python
 from steepest.torch import internals
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers import demands
@@ -21,6 +22,7 @@ from steepest.torch.optimizers.writers import check_writer
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
+from steepest.torch.state.arrays import outlasting
 
 Group = dict[str, Any]
 
@@ -55,6 +57,7 @@ class RuleOptimizer(ScheduledOptimizer):
         arguments = bind(type(self).__name__, self.signature, args, kwargs)
         refuse_unknown(type(self).__name__, self.unknown, arguments)
         params = arguments.pop("params")
+        arguments = {name: in_python(value) for name, value in arguments.items()}
         self._forget()
         checked = self._checked_arguments(arguments)
         self._beyond_torch = {name: checked.pop(name) for name in self.beyond_torch}
@@ -125,7 +128,8 @@ class RuleOptimizer(ScheduledOptimizer):
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
                 self._check_state(found["state"].get(key, {}), saved, p, checkpoint.which(saved, position))
-        state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
+        with outlasting():
+            state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
         schedules, groups = self._found_schedules(), checkpoint.merged(self.param_groups, saved_groups)
         self.__setstate__({"state": state, "param_groups": groups})
         self._resume_schedules(schedules, saved_groups)
@@ -140,6 +144,7 @@ class RuleOptimizer(ScheduledOptimizer):
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does; its own schedules stand beside the optimizer's."""
         given = param_group if isinstance(param_group, dict) else {}  # torch refuses anything else
+        given |= {name: in_python(given[name]) for name in self.rule.hyperparameters if name in given}
         arguments = {name: value for name, value in given.items() if name in self.rule.hyperparameters}
         found = scheduled.given(arguments)
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)

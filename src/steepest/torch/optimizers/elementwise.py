@@ -9,7 +9,7 @@ from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
 from steepest.torch.internals import are_operations_replaced, function_modes, modes, never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
-from steepest.torch.state.arrays import State, check_gradient, check_saved, complete
+from steepest.torch.state.arrays import State, check_gradient, check_saved, complete, outlasting
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.plan import Gradients, Plan, make
@@ -94,7 +94,8 @@ class ElementwiseOptimizer(RuleOptimizer):
         for p in group["params"]:  # all of them before any state is made
             if p.grad is not None:
                 self._check_gradient(p, p.grad, group)
-        plan = make(lines, group, lambda p: self._stateful(lines, p), self.chooses_rule)
+        with outlasting():
+            plan = make(lines, group, lambda p: self._stateful(lines, p), self.chooses_rule)
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
         before, self._snapshot = self._snapshot, Snapshot(self.state)

@@ -13,7 +13,7 @@ from steepest.torch.internals import never_traced
 from steepest.torch.optimizers import options
 from steepest.torch.optimizers.base import Group
 from steepest.torch.optimizers.make import optimizer
-from steepest.torch.state.arrays import State, number_dtype
+from steepest.torch.state.arrays import State, new_number, outlasting
 from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 
 
@@ -46,8 +46,9 @@ class Adagrad(optimizer(rules.adagrad)):
 
     def _start(self, p: Tensor, start: float) -> None:
         start = complex(start, start) if p.is_complex() else float(start)  # type: ignore[assignment]
-        self.state[p].setdefault("step", torch.tensor(0.0, dtype=number_dtype(), device="cpu"))
-        self.state[p]["sum"] = torch.full_like(p, start, memory_format=torch.preserve_format)
+        with outlasting():
+            self.state[p].setdefault("step", new_number(0.0))
+            self.state[p]["sum"] = torch.full_like(p, start, memory_format=torch.preserve_format)
 
     def share_memory(self) -> None:
         """Move every sum of squares into shared memory."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.hyperparameters.arguments import bind
+from steepest.hyperparameters.values import in_python
 from steepest.torch.internals import hooked, never_traced
 from steepest.torch.optimizers import options
 from steepest.torch.optimizers.lbfgs_checkpoint import check_checkpoint, check_order, loaded
@@ -18,6 +19,7 @@ from steepest.torch.optimizers.lbfgs_helpers import Helpers
 from steepest.torch.optimizers.lbfgs_iterations import Iterations, is_worth_a_step
 from steepest.torch.optimizers.vector import Closure, Function, dtype
 from steepest.torch.state import schedules as scheduled
+from steepest.torch.state.arrays import outlasting
 
 _TORCHS = inspect.signature(torch.optim.LBFGS)
 _KNOWN = (
@@ -55,6 +57,7 @@ class LBFGS(Helpers):
         arguments = bind("LBFGS", self.signature, args, kwargs)
         options.refuse_unknown("LBFGS", self.unknown, arguments)
         params = arguments.pop("params")
+        arguments = {name: in_python(value) for name, value in arguments.items()}
         if "maximize" not in _TORCHS.parameters:  # nor in torch's groups, and checkpoints of them
             self._maximize = arguments.pop("maximize")
         if arguments["max_eval"] is None:
@@ -79,7 +82,8 @@ class LBFGS(Helpers):
             )
         _check_line_search(self.param_groups[0]["line_search_fn"])
         self._set_scheduled()
-        with torch.no_grad():
+        are_frozen = any(p.is_inference() for p in self._params)  # then they are stepped in inference_mode, or never
+        with torch.inference_mode(are_frozen and torch.is_inference_mode_enabled()), torch.no_grad():
             returned = self._iterate(closure)
         self._count_scheduled()
         return returned
@@ -138,8 +142,9 @@ class LBFGS(Helpers):
         def fit_first(_: Optimizer) -> None:
             """Before every hook of the user's: torch cast everything to the dtype of the first parameter."""
             like = torch.empty(0, dtype=dtype(self._params), device=self._params[0].device)
-            for name, value in given.items():
-                self.state[self._params[0]][name] = loaded(value, like)
+            with outlasting():
+                for name, value in given.items():
+                    self.state[self._params[0]][name] = loaded(value, like)
 
         last = self.register_load_state_dict_pre_hook(check_last)
         first = self.register_load_state_dict_post_hook(fit_first, prepend=True)

@@ -12,7 +12,7 @@ from steepest.compiler.rule import Rule
 from steepest.kernels import reference
 from steepest.torch.internals import are_operations_replaced
 from steepest.torch.sharded import PLAIN
-from steepest.torch.state.arrays import State, number_dtype
+from steepest.torch.state.arrays import State, new_number, outlasting
 
 
 def step(
@@ -94,10 +94,10 @@ def step_in_place(
     group: hyperparameters, `maximize`, and `differentiable`, which keeps the graph of the new state.
     """
     one_number, graph = scalar_states(rule), bool(group.get("differentiable", False))
-    is_recorded = are_operations_replaced()
-    read = _scalar if is_recorded else float  # a number that is read is not recorded
-    before = {name: read(value) if name in one_number else value for name, value in given.items()}
-    counted = {"step": read(state["step"])} if rule.counts else {}
+    is_recorded = are_operations_replaced()  # then a number that is read would stand in the record as a constant
+    as_number: Callable[[Any], Any] = _scalar if graph or is_recorded else float
+    before = {name: as_number(value) if name in one_number else value for name, value in given.items()}
+    counted = {"step": (_scalar if is_recorded else float)(state["step"])} if rule.counts else {}
     hyperparameters = as_scalars(rule, group) if graph or is_recorded else plain(rule, group)
     start = p.clone() if graph else p  # what the graph keeps must not be the tensor that is written to
     maximize = bool(group.get("maximize", False))
@@ -113,8 +113,9 @@ def _its_mode(p: Tensor) -> Any:
     return getattr(p, "fake_mode", nullcontext()) if type(p) not in PLAIN else nullcontext()
 
 
-def _scalar(number: Tensor) -> Tensor:
-    return number.double().reshape(())
+def _scalar(value: Any) -> Any:
+    """A state of one number that a graph may lead to."""
+    return value.reshape(()) if isinstance(value, Tensor) else value
 
 
 def plain(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,11 +141,18 @@ def _keep(state: State, name: str, value: Any, others: tuple[Tensor, ...], *, gr
     """Write a new value of state; where it lies in the memory of the parameter or the gradient, a copy of it."""
     ours = state.get(name)
     if isinstance(value, Tensor) and (graph or ours is None):
-        state[name] = value.clone() if any(_share(value, other) for other in others) else value
-    elif isinstance(ours, Tensor):
-        ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
+        state[name] = _copied(value) if value.is_inference() or any(_share(value, o) for o in others) else value
+    elif not isinstance(ours, Tensor) or ours.is_inference():
+        state[name] = _copied(value) if isinstance(value, Tensor) else new_number(value)
+    elif graph and name != "step":  # an earlier step's graph has it
+        state[name] = torch.full_like(ours, value, requires_grad=False)
     else:
-        state[name] = torch.tensor(value, dtype=number_dtype())
+        ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
+
+
+def _copied(value: Tensor) -> Tensor:
+    with outlasting():
+        return value.clone()
 
 
 def _share(one: Tensor, other: Tensor) -> bool:
