@@ -141,10 +141,11 @@ def _keep(state: State, name: str, value: Any, others: tuple[Tensor, ...], *, gr
     """Write a new value of state; where it lies in the memory of the parameter or the gradient, a copy of it."""
     ours = state.get(name)
     if isinstance(value, Tensor) and (graph or ours is None):
-        state[name] = _copied(value) if value.is_inference() or any(_share(value, o) for o in others) else value
+        shared = any(_share(value, o) for o in others)
+        state[name] = _copied(value) if value.is_inference() else value.clone() if shared else value
     elif not isinstance(ours, Tensor) or ours.is_inference():
         state[name] = _copied(value) if isinstance(value, Tensor) else new_number(value)
-    elif graph and name != "step":  # an earlier step's graph has it
+    elif graph and name != "step" and not isinstance(value, Tensor):  # an earlier step's graph has it
         state[name] = torch.full_like(ours, value, requires_grad=False)
     else:
         ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
