@@ -4,7 +4,6 @@ import os
 import signal
 import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,24 +15,8 @@ from support.study import OPTIONS, PATIENCE, SLOW, intact, launch, results, wait
 pytestmark = pytest.mark.timeout(900)  # processes that may have to wait for a busy machine
 
 
-def by_the_same_command(undisturbed: Path, out: Path) -> None:
-    process = launch(undisturbed, out)
-    output, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, errors
-    assert "report" in output
-
-
-def by_the_same_call(undisturbed: Path, out: Path) -> None:
-    compare(f"{undisturbed / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out, controls=False)
-
-
-@pytest.mark.usefixtures("without_figures")
-@pytest.mark.parametrize(
-    ("number", "go_on"), [(signal.SIGINT, by_the_same_command), (signal.SIGTERM, by_the_same_call)]
-)
-def test_a_signal_saves_and_the_same_command_goes_on(
-    undisturbed: Path, tmp_path: Path, number: signal.Signals, go_on: Callable[[Path, Path], None]
-) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_same_command_goes_on(undisturbed: Path, tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "study"
     process = launch(undisturbed, out)
     wait_for(process, out, 8)
@@ -46,7 +29,10 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     with Record(out) as record:
         assert "finalists" not in set(record.runs()["phase"])
         assert record._frame("SELECT phase, optimizer, rate, settings, seed FROM interrupted").height == 1
-    go_on(undisturbed, out)
+    process = launch(undisturbed, out)
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert "report" in output
     assert results(out).equals(results(undisturbed / "whole"))
 
 
@@ -61,7 +47,7 @@ def test_a_killed_process_loses_at_most_the_run_under_way(undisturbed: Path, tmp
         assert intact(out)
         with Record(out) as record:
             assert record.runs().height >= runs
-    by_the_same_call(undisturbed, out)
+    compare(f"{undisturbed / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out, controls=False)
     assert results(out).equals(results(undisturbed / "whole"))
 
 
