@@ -327,21 +327,6 @@ def test_a_rate_that_is_a_schedule_already_has_no_scheduler():
         StepLR(sgd, 3)
 
 
-def test_torchs_own_cannot_be_composed():
-    sgd = optimizer()
-    for make in (lambda s: SequentialLR(sgd, s, [2]), ChainedScheduler):
-        with pytest.raises(TypeError, match=r"Take it from steepest\.lr_scheduler"):
-            make([ExponentialLR(sgd, 0.9), theirs.StepLR(sgd, 2)])
-
-
-def test_a_group_that_was_added_later():
-    scheduler = StepLR(optimizer(), 3, 0.5)
-    scheduler.optimizer.add_param_group({"params": [P(torch.zeros(2))]})
-    scheduler.optimizer.step()
-    with pytest.raises(ValueError, match=r"made for 1 parameter groups, but the optimizer has 2 now"):
-        scheduler.step()
-
-
 # --- any composition --------------------------------------------------------------------------------------------------
 
 FACTOR, LENGTH = st.floats(0.1, 1.0), st.integers(1, 12)

@@ -20,6 +20,7 @@ from steepest.lr_scheduler.shapes import (
     PolynomialLR,
     StepLR,
 )
+from steepest.torch.internals import OldLRScheduler as _LRScheduler  # noqa: F401 - user code imports it from torch
 
 __all__ = [
     "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR",

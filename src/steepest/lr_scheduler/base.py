@@ -8,10 +8,21 @@ from torch.optim import Optimizer
 
 from steepest.lr_scheduler.rates import Part, rates_of
 from steepest.torch.internals import Scheduler, never_traced
+from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
 
-_OWN = ("_owned", "_steps", "_products", "_given")
-"""Attributes that torch's schedulers do not have; they are not saved."""
+
+class Kept:
+    """What our schedulers have beside torch's: it stands apart from their attributes, which are saved and compared."""
+
+    def __init__(self) -> None:
+        self.steps: skips.Steps | None = None
+        self.is_owned = False  # whether it is a part of another scheduler, which steps it and sets the rates
+        self.is_as_torchs = False  # whether it is made of a scheduler that cannot say its rate at an epoch
+        self.bases: dict[int, float] = {}  # of groups whose rate it follows from another one than the initial
+        self.norms: dict[int, float] = {}  # what the values of these groups are multiples of
+        self.products: dict[int, tuple[int, float]] = {}
+        self.given: Any = None  # arguments that torch does not keep
 
 
 class PureScheduler(Scheduler):
@@ -21,28 +32,77 @@ class PureScheduler(Scheduler):
     computes it from the epoch.
     """
 
+    __slots__ = ("_kept",)
+    _kept: Kept
+
     sets_rates = False
     """Whether its rates come from its arguments alone, not from the optimizer's initial rates."""
 
-    _owned = False
-    """Whether it is a part of another scheduler, which steps it and sets the rates."""
+    is_alone = False
+    """Whether torch computes its rates from the epoch alone; else from the present rate, whoever has set it."""
+
+    def __new__(cls, *_: Any, **__: Any) -> "PureScheduler":
+        self = super().__new__(cls)
+        self._kept = Kept()
+        return self
+
+    # --- the rates of an epoch ----------------------------------------------------------------------------------------
 
     def value(self, epoch: float, place: int) -> float:
         """The rate of the group at this place, if this were the only scheduler."""
         raise NotImplementedError
 
+    def base(self, place: int) -> float:
+        """The rate that a group begins with."""
+        return self._kept.bases[place] if place in self._kept.bases else float(self.base_lrs[place])
+
     def parts(self, epoch: float) -> list[Part]:
-        """The value for each group, with the initial rate of the group."""
-        if len(self.base_lrs) != len(self.optimizer.param_groups):
-            raise ValueError(
-                f"{type(self).__name__} was made for {len(self.base_lrs)} parameter groups, but the optimizer has "
-                f"{len(self.optimizer.param_groups)} now. Make the scheduler after add_param_group()."
-            )
-        return [(self.value(epoch, place), float(base)) for place, base in enumerate(self.base_lrs)]
+        """The value for each group, with the rate that it is a multiple of."""
+        groups = range(len(self.optimizer.param_groups))
+        return [(self._value(epoch, place), self._kept.norms.get(place, self.base(place))) for place in groups]
+
+    def _value(self, epoch: float, place: int) -> float:
+        last = len(self.base_lrs) - 1
+        if not self.is_alone or place <= last:
+            return self.value(epoch, place)
+        return self.base(place) * (self.value(epoch, last) / self.base(last) if self.base(last) else 1.0)
 
     def go_to(self, epoch: float) -> None:
         """Make this the present epoch."""
         self.last_epoch = epoch  # type: ignore[assignment]
+
+    def present(self) -> float:
+        """The present epoch, fractions included."""
+        return self.last_epoch
+
+    def follow(self, place: int, rate: float) -> None:
+        """Go on from this rate of a group, which it has at the present epoch: find what it would have begun with."""
+        bases, before = self._kept.bases, self._kept.bases.get(place)
+        bases[place] = 0.0
+        low = self._value(self.present(), place)
+        bases[place] = 1.0
+        slope = self._value(self.present(), place) - low
+        bases[place] = (rate - low) / slope if slope else rate
+        if not slope and place < len(self.base_lrs):
+            bases.pop(place) if before is None else bases.update({place: before})
+
+    def admit(self, place: int, rate: float) -> None:
+        """Go on from the rate of a group that was added since."""
+        self.follow(place, rate)
+        self._kept.norms[place] = rate
+
+    def knows(self, place: int) -> bool:
+        """Whether the group was there, or was admitted."""
+        return place < len(self.base_lrs) or place in self._kept.bases
+
+    def forget_phase(self) -> None:
+        """Begin with the initial rates again."""
+        self._kept.bases.clear()
+        self._kept.norms.clear()
+
+    def says_its_rates(self) -> bool:
+        """Whether `value` says its rates; a subclass may have a `get_lr` of its own, as torch's have."""
+        return type(self).get_lr is PureScheduler.get_lr and not self._kept.is_as_torchs
 
     def get_lr(self) -> list[Any]:
         """The rates of the present epoch, if this were the only scheduler."""
@@ -55,38 +115,60 @@ class PureScheduler(Scheduler):
     def rates_at_present(self) -> list[Any]:
         return [value for value, _ in self.parts(self.last_epoch)]
 
+    # --- the first epoch ----------------------------------------------------------------------------------------------
+
     def begin(self) -> None:
-        self._watch()
-        if type(self).get_lr is not PureScheduler.get_lr:
+        self.watch()
+        if not self.says_its_rates():
             self.move_as_torch()
             return
         goes_on = self.last_epoch >= 0
         self.go_to(self.last_epoch + 1)
         if goes_on:
-            self._go_on()
+            self.go_on()
             return
+        rates = rates_of(self.optimizer)
         if self.sets_rates:
-            rates_of(self.optimizer).forget_hand()
-        elif not self._owned:
-            rates_of(self.optimizer).begin(self.optimizer)
+            rates.forget_hand()
+        elif not self._kept.is_owned:
+            rates.begin(self.optimizer)
+        if not self._kept.is_owned:
+            self._begin_phase()
         self.write()
 
-    def _go_on(self) -> None:
+    def _begin_phase(self) -> None:
+        rates = rates_of(self.optimizer)
+        if self.is_alone:
+            rates.leave_out_the_dead()
+        if rates.others_were_stepped(self):
+            if not self.is_alone:
+                self._kept.bases |= enumerate(map(float, current(self.optimizer)))
+            rates.take_over(self.optimizer, self)
+
+    def go_on(self) -> None:
         """Continue a run that was stopped."""
         if self.sets_rates:
             rates_of(self.optimizer).forget_hand()
-        elif not self._owned:
-            rates_of(self.optimizer).go_on(self.optimizer, self, self.parts(self._present()))
+        elif not self._kept.is_owned:
+            rates_of(self.optimizer).go_on(self.optimizer, self, self.parts(self.present()))
         self.write()
 
-    def _watch(self) -> None:
-        if any("lr" in group.get("schedules", {}) for group in self.optimizer.param_groups):
+    def watch(self) -> None:
+        """Look for steps that are skipped from now on; refuse an optimizer whose rate is a schedule (ValueError)."""
+        if any(scheduled.is_scheduled(group, "lr") for group in self.optimizer.param_groups):
             raise ValueError(
                 "The rate of this optimizer is a schedule already, which says it anew at each step. Give the optimizer "
                 "a number, or compose the schedules: `lr=cosine(...) * step(...)`."
             )
-        self._steps = skips.Steps(self.optimizer)
+        self._kept.steps = skips.Steps(self.optimizer)
         self.set_flags()
+
+    def undo(self) -> None:
+        """Take back the first step, which another scheduler will have made again."""
+        rates_of(self.optimizer).remove(self)
+        self.go_to(self.last_epoch - 1)
+
+    # --- the next epoch -----------------------------------------------------------------------------------------------
 
     @never_traced
     def step(self, epoch: Any = None) -> None:
@@ -95,43 +177,65 @@ class PureScheduler(Scheduler):
         Args:
             epoch: The epoch to go to instead; torch takes it too, and calls it deprecated.
         """
-        if not hasattr(self, "_steps"):  # torch's constructor
+        if self._kept.steps is None:  # torch's constructor
             self.begin()
-        elif self._owned or not self._steps.was_skipped(self.optimizer):
+        elif epoch is not None or self._kept.is_owned or not self._kept.steps.was_skipped(self.optimizer):
             self.step_as_torch(epoch)
 
     def move(self, epoch: Any = None) -> None:
-        if type(self).get_lr is not PureScheduler.get_lr:  # a subclass says its rates as torch's do
+        if not self.says_its_rates():  # a subclass says its rates as torch's do
             self.move_as_torch(epoch)
             return
-        if not self._owned:
-            rates = rates_of(self.optimizer)
-            if self not in rates:  # a copy: the optimizer's rates are what both made before
-                rates.adopt(self.optimizer, self, self.parts(self._present()))
-            rates.step(self.optimizer)
+        if epoch is not None:  # as in torch, this epoch's rates then, whatever they were before
+            self.forget_phase()
+            rates_of(self.optimizer).take_over(self.optimizer, self)
+        self.move_with_others(epoch)
+
+    def move_with_others(self, epoch: Any = None) -> None:
+        """Set the rates of the next epoch, or of this one, with what other schedulers and hands have done to them."""
+        if not self._kept.is_owned:
+            self._join()
         self.go_to(self.last_epoch + 1 if epoch is None else epoch)
         self.write()
 
+    def _join(self) -> None:
+        rates = rates_of(self.optimizer)
+        if self not in rates and self.is_alone and rates.was_replaced(self):
+            rates.take_over(self.optimizer, self)
+        self._admit_groups()
+        if self not in rates:
+            rates.adopt(self.optimizer, self, self.parts(self.present()))
+        self._follow_changes()
+        rates.step(self.optimizer, self, is_alone=self.is_alone)
+
+    def _admit_groups(self) -> None:
+        for place, rate in enumerate(map(float, current(self.optimizer))):
+            if not self.knows(place):
+                self.admit(place, rate)
+
+    def _follow_changes(self) -> None:
+        """Go on from the present rate where an attribute was changed, as torch does, which knows no other."""
+        if self.is_alone:
+            return
+        said = rates_of(self.optimizer).parts_of(self)
+        for place, ((value, norm), (now, _)) in enumerate(zip(said, self.parts(self.present()), strict=False)):
+            if now != value:
+                self._kept.norms.setdefault(place, norm)
+                self.follow(place, value)
+
     def write(self) -> None:
         """Set the optimizer's rates."""
-        if not self._owned:
+        if not self._kept.is_owned:
             rates_of(self.optimizer).write(self.optimizer, self, self.parts(self.last_epoch))
         self.set_last_lr(current(self.optimizer))
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state as torch's class of the same name writes it."""
-        return {name: value for name, value in super().state_dict().items() if name not in _OWN}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a state of this class or of torch's, and set the optimizer's rates to those of that time."""
         super().load_state_dict(state_dict)
-        self.go_to(self._present())
-        if not self._owned:
-            self._go_on()
-
-    def _present(self) -> float:
-        """The present epoch, fractions included."""
-        return self.last_epoch
+        self.forget_phase()
+        self.go_to(self.present())
+        if not self._kept.is_owned:
+            self.go_on()
 
 
 def current(optimizer: Optimizer) -> list[Any]:

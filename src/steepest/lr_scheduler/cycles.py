@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from typing import Any
 
 from torch import Tensor
@@ -14,7 +15,6 @@ from steepest.schedules.libraries import Python
 from steepest.torch.internals import has_cosines, never_traced, phases_of
 
 _warm_restarts = functools.lru_cache(maxsize=256)(schedules.warm_restarts)
-_cyclic = functools.lru_cache(maxsize=256)(schedules.cyclic)
 
 
 class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmRestarts):
@@ -22,6 +22,8 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
 
     `step(epoch + batch / batches)` goes to a fraction of an epoch.
     """
+
+    is_alone = True
 
     def value(self, epoch: Any, place: int) -> float:
         return self._curve(float(self.base_lrs[place]))(epoch)
@@ -35,8 +37,9 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         self.T_cur, self.T_i = epoch - begin, steps
         super().go_to(epoch)
 
-    def _present(self) -> float:
-        return self.last_epoch + self.T_cur % 1
+    def present(self) -> float:
+        """The present epoch; between steps torch keeps its fraction in T_cur alone."""
+        return self.last_epoch if self.last_epoch % 1 else self.last_epoch + self.T_cur % 1
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
@@ -55,7 +58,7 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         if epoch is not None and epoch < 0:
             raise ValueError(f"Expected non-negative epoch, but got {epoch}")
         if epoch is not None:
-            self.move(epoch)
+            self.move_with_others(epoch)
             self.last_epoch = int(epoch)
         else:
             super().step()
@@ -64,7 +67,7 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
 class _Cycling(PureScheduler):
     """Base of the schedulers that lower the momentum, or beta1, while they raise the rate."""
 
-    sets_rates = True
+    sets_rates = is_alone = True
 
     def momentum(self, epoch: float, place: int) -> Any:
         """The momentum of the group at this place."""
@@ -78,10 +81,10 @@ class _Cycling(PureScheduler):
     def write_momentum(self) -> None:
         """Set the momentum of each group."""
         for place, group in enumerate(self.optimizer.param_groups):
-            value = self.momentum(self.last_epoch, place)
+            value = self.momentum(self.last_epoch, min(place, len(self.base_lrs) - 1))
             if self.use_beta1:  # type: ignore[attr-defined]
                 group["betas"] = (value, *group["betas"][1:])
-            elif isinstance(group["momentum"], Tensor):
+            elif isinstance(group["momentum"], Tensor) and not isinstance(value, Tensor):
                 group["momentum"].fill_(value)
             else:
                 group["momentum"] = value
@@ -90,21 +93,19 @@ class _Cycling(PureScheduler):
 class CyclicLR(_Cycling, torchs.CyclicLR):
     """Straight lines up and down between `base_lr` and `max_lr`; the momentum in the opposite direction."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.write()  # torch sets base_lrs only after it has begun
-
     def value(self, epoch: Any, place: int) -> float:
         base, high = float(self.base_lrs[place]), float(self.max_lrs[place])
         return base + (high - base) * self._height(epoch)
 
-    def momentum(self, epoch: Any, place: int) -> float:
-        low, high = float(self.base_momentums[place]), float(self.max_momentums[place])
+    def momentum(self, epoch: Any, place: int) -> Any:
+        low, high = self.base_momentums[place], self.max_momentums[place]
         return high - (high - low) * self._height(epoch)
 
     def _height(self, epoch: Any) -> float:
-        up = self.total_size * self.step_ratio
-        cycle, height = _cyclic(0.0, 1.0, up, self.total_size - up).position(epoch, Python)  # type: ignore[arg-type]
+        cycle = math.floor(1 + epoch / self.total_size)
+        within = 1.0 + epoch / self.total_size - cycle
+        rises = within <= self.step_ratio
+        height = within / self.step_ratio if rises else (within - 1) / (self.step_ratio - 1)
         return height * self.scale_fn(cycle if self.scale_mode == "cycle" else epoch)
 
 
@@ -113,7 +114,7 @@ class OneCycleLR(_Cycling, torchs.OneCycleLR):
 
     @functools.wraps(torchs.OneCycleLR.__init__)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._given = _shape(args, kwargs)
+        self._kept.given = _shape(args, kwargs)
         super().__init__(*args, **kwargs)
 
     def value(self, epoch: Any, place: int) -> float:
@@ -122,15 +123,15 @@ class OneCycleLR(_Cycling, torchs.OneCycleLR):
                 f"Tried to step {epoch} times. The specified number of total steps is {self.total_steps}: "
                 "give total_steps, or epochs and steps_per_epoch, as long as the run."
             )
-        return self._between("lr", epoch, place)
+        return float(self._between("lr", epoch, place))
 
     def momentum(self, epoch: Any, place: int) -> float:
         return self._between("momentum", epoch, place)
 
-    def _between(self, what: str, epoch: Any, place: int) -> float:
-        group, phases = self.optimizer.param_groups[place], phases_of(self, self._given)
-        ways = [(float(group[p[f"start_{what}"]]), float(group[p[f"end_{what}"]])) for p in phases]
-        shape = "cosine" if has_cosines(self, self._given) else "linear"
+    def _between(self, what: str, epoch: Any, place: int) -> Any:
+        group, phases = self.optimizer.param_groups[place], phases_of(self, self._kept.given)
+        ways = [(group[phase[f"start_{what}"]], group[phase[f"end_{what}"]]) for phase in phases]
+        shape = "cosine" if has_cosines(self, self._kept.given) else "linear"
         return between(epoch, [phase["end_step"] for phase in phases], ways, shape, Python)
 
 

@@ -1,9 +1,13 @@
 """The rates that all schedulers of one optimizer set together: a product, so that their order does not matter.
 
 rate = initial rate * changes by hand * (value / initial rate) of every scheduler
+
+Schedulers that are made together multiply.  One that is made when another was stepped already begins a new phase, as in
+torch: it goes on from the present rate, or sets its own, and the others have no part any more until they are stepped.
 """
 
 import math
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,16 +15,30 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 Part = tuple[float, float]
-"""The value of a scheduler for a group, and the initial rate of the group."""
+"""The value of a scheduler for a group, and the rate that it is a multiple of."""
 
-_PLACE = "_steepest_rates"  # on the optimizer: it lives as long, and is neither saved nor copied with it
+_RATES: "weakref.WeakKeyDictionary[Optimizer, Rates]" = weakref.WeakKeyDictionary()
+"""Neither saved nor copied with an optimizer; schedulers are held weakly, since they hold their optimizer."""
 
 
 def rates_of(optimizer: Optimizer) -> "Rates":
     """The rates of this optimizer."""
-    if not hasattr(optimizer, _PLACE):
-        setattr(optimizer, _PLACE, Rates(optimizer))
-    return getattr(optimizer, _PLACE)
+    if optimizer not in _RATES:
+        _RATES[optimizer] = Rates(optimizer)
+    return _RATES[optimizer]
+
+
+class _Share:
+    """What one scheduler says of the rates."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self.scheduler = weakref.ref(scheduler)
+        self.parts: list[Part] = []
+        self.was_stepped = False
+        self.is_left_out = False
+
+    def factor(self, place: int) -> float:
+        return _over(*self.parts[place]) if place < len(self.parts) else 1.0
 
 
 class Rates:
@@ -28,35 +46,97 @@ class Rates:
 
     def __init__(self, optimizer: Optimizer) -> None:
         groups = optimizer.param_groups
-        self._parts: dict[Any, list[Part]] = {}
+        self._shares: list[_Share] = []
+        self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
         self._by_hand = [_over(float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in groups]
+        self._others_were_stepped = any(factor != 1 for factor in self._by_hand)  # those that are gone, or not ours
         self._written = _current(optimizer)
         self._loaded: list[float] | None = self._written  # until a step: what the optimizer had before any scheduler
+
+    # --- who takes part -----------------------------------------------------------------------------------------------
+
+    def _share(self, scheduler: Any) -> _Share | None:
+        return next((share for share in self._shares if share.scheduler() is scheduler), None)
+
+    def __contains__(self, scheduler: Any) -> bool:
+        return self._share(scheduler) is not None
+
+    def was_replaced(self, scheduler: Any) -> bool:
+        """Whether another one has begun a new phase since it was stepped."""
+        return scheduler in self._replaced
+
+    def others_were_stepped(self, scheduler: Any) -> bool:
+        """Whether a phase has begun in which this scheduler had no part."""
+        return self._others_were_stepped or any(s.was_stepped and s.scheduler() is not scheduler for s in self._shares)
+
+    def take_over(self, optimizer: Optimizer, scheduler: Any = None) -> None:
+        """Forget what all schedulers and hands did: this one sets the rates from now on, or nobody of ours."""
+        self._replaced.update(one for share in self._shares if (one := share.scheduler()) is not None)
+        self._shares = []
+        if scheduler is not None:
+            self._replaced.discard(scheduler)
+            self._shares.append(_Share(scheduler))
+        self._others_were_stepped = False
+        self._written = _current(optimizer)
+        self._by_hand = [1.0] * len(self._written)
+
+    def start_over(self) -> None:
+        """Forget changes by hand; what an optimizer was loaded with is still known."""
+        self._by_hand = [1.0] * len(self._by_hand)
+
+    def forget_hand(self) -> None:
+        """Forget changes by hand: from now on the schedulers alone set the rates."""
+        self.start_over()
+        self._loaded = None
+
+    def remove(self, scheduler: Any) -> None:
+        """Remove a scheduler that became a part of another one."""
+        self._shares = [share for share in self._shares if share.scheduler() is not scheduler]
+
+    def leave_out_the_dead(self) -> None:
+        """Drop the schedulers that are no more and were never stepped: one was made in the place of another."""
+        self._shares = [share for share in self._shares if share.was_stepped or share.scheduler() is not None]
+
+    def adopt(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
+        """Add a scheduler that was copied with its optimizer, or is stepped again; the rates stay as they are."""
+        self._say(scheduler, parts)
+        self._replaced.discard(scheduler)
+        self._by_hand = [1.0] * len(parts)
+        self._by_hand = [_over(now, self._rate(place)) for place, now in enumerate(_current(optimizer))]
+        self._written = _current(optimizer)
+
+    # --- what was done to the rates -----------------------------------------------------------------------------------
 
     def begin(self, optimizer: Optimizer) -> None:
         """Find what changed the rates since they were written; called before a scheduler sets new ones."""
         rates = _current(optimizer)
         self._by_hand += [1.0] * (len(rates) - len(self._by_hand))
         self._written += rates[len(self._written) :]
-        for place, (now, written) in enumerate(zip(rates, self._written, strict=True)):
+        for place, (now, written) in enumerate(zip(rates, self._written, strict=False)):
             if now == written:
                 continue
             if written == 0:  # nothing is left to take it as a multiple of
-                for parts in self._parts.values():
-                    parts[place] = parts[place][1], parts[place][1]
-                self._by_hand[place] = _over(now, float(optimizer.param_groups[place]["initial_lr"]))
+                for share in self._shares:
+                    share.parts[place : place + 1] = [(base, base) for _, base in share.parts[place : place + 1]]
+                self._by_hand[place] = _over(now, float(optimizer.param_groups[place].get("initial_lr", now)))
             else:
                 self._by_hand[place] *= now / written
 
-    def step(self, optimizer: Optimizer) -> None:
-        """The same, before a scheduler goes to its next epoch."""
+    def step(self, optimizer: Optimizer, scheduler: Any, *, is_alone: bool) -> None:
+        """The same, before a scheduler goes to its next epoch.
+
+        is_alone: whether its rates come from the epoch alone.  Schedulers that were made with it and are never stepped
+        have no part in them then, as in torch.
+        """
         self.begin(optimizer)
         self._loaded = None
-
-    def forget_hand(self) -> None:
-        """Forget changes by hand: from now on the schedulers alone set the rates."""
-        self._by_hand = [1.0] * len(self._by_hand)
-        self._loaded = None
+        share = self._share(scheduler)
+        if share is None:
+            return
+        if is_alone and share.was_stepped:
+            for other in self._shares:
+                other.is_left_out = not other.was_stepped
+        share.was_stepped, share.is_left_out = True, False
 
     def go_on(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
         """Add a scheduler of a run that is resumed.
@@ -64,9 +144,9 @@ class Rates:
         If the optimizer was loaded, its rates are right, so a difference from the schedulers was made by hand.  If it
         was not loaded, it still has its initial rates, and gets those of the schedulers.
         """
-        self._parts[scheduler] = list(parts)
+        self._say(scheduler, parts)
         for place, now in enumerate(_current(optimizer)):
-            initial, loaded = float(optimizer.param_groups[place]["initial_lr"]), self._loaded_at(place)
+            initial, loaded = float(optimizer.param_groups[place].get("initial_lr", now)), self._loaded_at(place)
             right = loaded if now == self._written[place] and loaded is not None else now
             self._by_hand[place] = 1.0
             if not math.isclose(right, initial, rel_tol=1e-9) and self._rate(place):
@@ -76,30 +156,39 @@ class Rates:
     def _loaded_at(self, place: int) -> float | None:
         return self._loaded[place] if self._loaded and place < len(self._loaded) else None
 
-    def __contains__(self, scheduler: Any) -> bool:
-        return scheduler in self._parts
+    # --- the rates ----------------------------------------------------------------------------------------------------
 
-    def adopt(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
-        """Add a scheduler that was copied together with its optimizer; the rates stay as they are."""
-        self._parts[scheduler] = list(parts)
-        self._by_hand = [1.0] * len(parts)
-        self._by_hand = [_over(now, self._rate(place)) for place, now in enumerate(_current(optimizer))]
-        self._written = _current(optimizer)
-
-    def remove(self, scheduler: Any) -> None:
-        """Remove a scheduler that became a part of another one."""
-        self._parts.pop(scheduler, None)
+    def parts_of(self, scheduler: Any) -> Sequence[Part]:
+        """What a scheduler said last."""
+        share = self._share(scheduler)
+        return share.parts if share else []
 
     def write(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
         """Set the rates, with new values of one scheduler."""
-        self._parts[scheduler] = list(parts)
+        self._say(scheduler, parts)
+        self._fold_the_dead()
         for place, group in enumerate(optimizer.param_groups):
-            _set(group, self._rate(place))
+            _set(group, float(self._rate(place)))
         self._written = _current(optimizer)
 
+    def _say(self, scheduler: Any, parts: Sequence[Part]) -> None:
+        share = self._share(scheduler)
+        if share is None:
+            share = _Share(scheduler)
+            self._shares.append(share)
+        share.parts = list(parts)
+
+    def _fold_the_dead(self) -> None:
+        """Schedulers that are no more leave their factors; they would pile up where one is made at each epoch."""
+        for share in [share for share in self._shares if share.scheduler() is None]:
+            if all(value and base for value, base in share.parts):
+                self._by_hand = [by_hand * share.factor(place) for place, by_hand in enumerate(self._by_hand)]
+                self._others_were_stepped |= share.was_stepped
+                self._shares.remove(share)
+
     def _rate(self, place: int) -> float:
-        (value, _), *others = (parts[place] for parts in self._parts.values() if place < len(parts))
-        return value * math.prod(_over(one, base) for one, base in others) * self._by_hand[place]
+        first, *others = (s for s in self._shares if place < len(s.parts) and not s.is_left_out)
+        return first.parts[place][0] * math.prod(other.factor(place) for other in others) * self._by_hand[place]
 
 
 def _over(value: float, base: float) -> float:

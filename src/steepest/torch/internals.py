@@ -55,6 +55,12 @@ indices_of: Callable[[Tensor], Tensor] = _find("Tensor._indices", fallbacks.indi
 values_of: Callable[[Tensor], Tensor] = _find("Tensor._values", fallbacks.values_of)
 """The values that belong to them."""
 
+
+def version_of(tensor: Tensor) -> int:
+    """How often a tensor was written to; 0 where torch does not count it."""
+    return 0 if tensor.is_inference() else getattr(tensor, "_version", 0)
+
+
 _STORAGES_HAVE_NUMBERS = hasattr(torch.UntypedStorage, "_cdata")
 _guards = _find("_C._dynamo.guards.TensorGuards")
 
@@ -196,6 +202,10 @@ SCHEDULER_FLAGS = ("_step_count", "_is_initial", "_get_lr_called_within_step")
 """What torch's schedulers keep beside what they are made of."""
 
 
+OldLRScheduler: type[LRScheduler] = _find("optim.lr_scheduler._LRScheduler", LRScheduler)
+"""The name that the base class of schedulers had; programs subclass it."""
+
+
 class Scheduler(LRScheduler):
     """torch's base class of schedulers, which calls `begin` when one is made and `move` when one is stepped.
 
@@ -268,6 +278,12 @@ class Scheduler(LRScheduler):
 
 _move: Any = getattr(LRScheduler, "_update_lr", fallbacks.move)
 _step: Any = fallbacks.step if _move is fallbacks.move else LRScheduler.step
+
+
+def move_to(scheduler: LRScheduler, epoch: Any) -> None:
+    """Set the rates of this epoch, as SequentialLR does where another scheduler begins."""
+    move = getattr(scheduler, "_update_lr", None)
+    scheduler.step(epoch) if move is None else move(epoch)
 
 
 def is_beginning(scheduler: LRScheduler) -> bool:

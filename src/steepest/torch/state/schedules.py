@@ -18,6 +18,11 @@ Group = dict[str, Any]
 SCHEDULES, STEP = "schedules", "schedule_step"
 
 
+def is_scheduled(group: Mapping[str, Any], name: str) -> bool:
+    """Whether a hyperparameter of a group is a schedule."""
+    return name in group.get(SCHEDULES, {})
+
+
 def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those that are schedules, or several numbers with a schedule among them."""
     found = {name: value for name, value in arguments.items() if name != SCHEDULES and _has_schedule(value)}

@@ -4,13 +4,16 @@ It does so without a word to the optimizer, so what it leaves behind is looked f
 no step since they came.
 """
 
+import contextlib
+import weakref
+from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest.torch.internals import values_of
+from steepest.torch.internals import values_of, version_of
 
 _TAKEN: "WeakKeyDictionary[Optimizer, int]" = WeakKeyDictionary()
 """Steps of torch's own optimizers since the first scheduler of ours watches them."""
@@ -37,9 +40,16 @@ def _is_finite(g: Tensor) -> bool:
 
 def watch(optimizer: Optimizer) -> None:
     """Count the steps of an optimizer; ours do so themselves."""
-    if not hasattr(optimizer, "_steps_taken") and optimizer not in _TAKEN:
-        _TAKEN[optimizer] = 0
+    if hasattr(optimizer, "_steps_taken") or optimizer in _TAKEN:
+        return
+    with contextlib.suppress(AttributeError):  # a wrapper that was not set up as an optimizer has no hooks
         optimizer.register_step_post_hook(_count)
+        _TAKEN[optimizer] = 0
+
+
+def is_watched(optimizer: Optimizer) -> bool:
+    """Whether it says when it is stepped."""
+    return hasattr(optimizer, "_steps_taken") or optimizer in _TAKEN
 
 
 def _count(optimizer: Optimizer, *_: object) -> None:
@@ -68,8 +78,41 @@ class Steps:
     def __init__(self, optimizer: Optimizer) -> None:
         watch(optimizer)
         self._seen = steps_taken(optimizer)
+        self._gradient = _mark(optimizer)
 
     def was_skipped(self, optimizer: Optimizer) -> bool:
-        """Whether the step since the last question was left out."""
+        """Whether the step since the last question was left out: there was none, and gradients came that explain it.
+
+        Old gradients explain nothing: a scheduler may be stepped many times at once to reach an epoch.
+        """
+        if not is_watched(optimizer):
+            return False
         before, self._seen = self._seen, steps_taken(optimizer)
-        return before == self._seen and was_skipped(optimizer)
+        known, self._gradient = self._gradient, _mark(optimizer)
+        is_new = known is None or known != self._gradient
+        return before == self._seen and is_new and was_skipped(optimizer)
+
+    def __eq__(self, other: object) -> bool:
+        """Those of a scheduler and of its copy are equal: what they know is no part of what a scheduler is."""
+        return isinstance(other, Steps)
+
+    __hash__ = object.__hash__
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_seen": self._seen, "_gradient": None}
+
+
+def _mark(optimizer: Optimizer) -> Any:
+    """What changes when gradients are computed: the first of them, and how often it was written to."""
+    parameters = (p for group in optimizer.param_groups for p in group["params"])
+    first = next((p.grad for p in parameters if p.grad is not None), None)
+    return None if first is None else (_Same(first), version_of(first))
+
+
+class _Same(weakref.ref):
+    """A reference that equals another one to the same living object; tensors compare their elements."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, weakref.ref) and self() is not None and self() is other()
+
+    __hash__ = weakref.ref.__hash__
