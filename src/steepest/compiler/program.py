@@ -95,9 +95,12 @@ def choices(rule: Rule, hyperparameters: Hyperparameters) -> tuple[Any, ...]:
 
 
 @functools.cache
-def switches(rule: Rule) -> Callable[[Hyperparameters], Any]:
-    """Picks the hyperparameters that `choices` looks at, in a third of its time: while they stay, so do the choices."""
-    names = [name for name, _ in branches.deciding(rule)]
+def switches(rule: Rule, more: str = "") -> Callable[[Hyperparameters], Any]:
+    """Picks the hyperparameters that `choices` looks at, in a third of its time: while they stay, so do the choices.
+
+    more: another name to pick.
+    """
+    names = [*(name for name, _ in branches.deciding(rule)), *([more] if more else [])]
     return operator.itemgetter(*names) if names else lambda _: None
 
 

@@ -16,7 +16,7 @@ from steepest.compiler.rule import Rule, read
 from steepest.hyperparameters.arguments import check_names
 from steepest.torch.internals import map_tree
 from steepest.torch.optimizers import demands
-from steepest.torch.stepping.tensors import step
+from steepest.torch.stepping.tensors import as_scalars, step
 
 State = dict[str, Any]
 
@@ -75,7 +75,7 @@ class functional:  # noqa: N801 - called like a function, as torch.func's are
         Returns:
             The new parameters and the new state.
         """
-        chosen = self._with(hyperparameters) if hyperparameters else self.hyperparameters
+        chosen = as_scalars(self.rule, self._with(hyperparameters) if hyperparameters else self.hyperparameters)
 
         def stepped(p: Tensor, g: Tensor | None, own: State) -> _Stepped:
             return (

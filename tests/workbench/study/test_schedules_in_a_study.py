@@ -38,8 +38,8 @@ def test_the_line_to_paste_makes_what_was_run(tiny: Make, tmp_path: Path) -> Non
     result = study(tiny, tmp_path / "study", schedules=["cosine"])
     model = torch.nn.Linear(1, 1)
     pasted = eval(str(result.best()), {"steepest": steepest, "model": model})
-    assert pasted.param_groups[0]["schedules"]["lr"] == steepest.schedules.cosine(result.best().rate, 40)
-    assert result.best().build(model.parameters()).param_groups[0]["schedules"] == pasted.param_groups[0]["schedules"]
+    assert pasted.schedules[0]["lr"] == steepest.schedules.cosine(result.best().rate, 40)
+    assert result.best().build(model.parameters()).schedules == pasted.schedules
 
 
 def test_other_schedules_are_another_study(tiny: Make, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from steepest.hyperparameters.arguments import bind
 from steepest.torch import internals
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers import demands
+from steepest.torch.optimizers.scheduled import ScheduledOptimizer
+from steepest.torch.optimizers.writers import check_writer
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
@@ -35,19 +37,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock_all)
 
 
-class RuleOptimizer(QuickOptimizer):
+class RuleOptimizer(ScheduledOptimizer):
     """Base of the optimizers that `steepest.optimizer(rule)` makes; not meant to be instantiated itself."""
 
     rule: ClassVar[Rule]
     signature: ClassVar[inspect.Signature]
     also: ClassVar[dict[str, Any]] = {}
     """What torch keeps in the parameter groups of this optimizer beside its arguments."""
+    beyond_torch: ClassVar[tuple[str, ...]] = ()
+    """Arguments that torch's class of this name has not, so that its groups, and checkpoints of them, have no place."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(type(self).__name__, self.signature, args, kwargs)
         params = arguments.pop("params")
         self._forget()
-        super().__init__(params, {**self.also, **self._checked_arguments(arguments)})
+        checked = self._checked_arguments(arguments)
+        self._beyond_torch = {name: checked.pop(name) for name in self.beyond_torch}
+        super().__init__(params, {**self.also, **checked})
 
     def _checked_arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments with numbers for schedules, which stand beside them; refused where they cannot work."""
@@ -55,7 +61,7 @@ class RuleOptimizer(QuickOptimizer):
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
         for step in scheduled.ends(found):
             demands.check(self.rule, scheduled.with_numbers(arguments, step))
-        return {**scheduled.with_numbers(arguments), **scheduled.beside(found)}
+        return scheduled.with_schedules(arguments)
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step along the gradients of all parameters that have one.
@@ -67,11 +73,11 @@ class RuleOptimizer(QuickOptimizer):
             with torch.enable_grad():
                 loss = closure()
         with self._one_at_a_time:
-            if self._has_schedules:
-                scheduled.set_values(self.param_groups)
+            if self._by_group:
+                self._set_scheduled()
             self._step_groups()
-            if self._has_schedules:
-                scheduled.count(self.param_groups)
+            if self._by_group:
+                self._count_scheduled()
             self._steps_taken += 1
         self._was_stepped = True
         return loss
@@ -95,11 +101,6 @@ class RuleOptimizer(QuickOptimizer):
         raise NotImplementedError
 
     @never_traced
-    def state_dict(self) -> dict[str, Any]:
-        """State and hyperparameters as torch.optim writes them; schedules belong to the program, their step is kept."""
-        return scheduled.unsaved(super().state_dict())
-
-    @never_traced
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Take up a checkpoint, of this class or of torch.optim's class of the same name.
 
@@ -112,17 +113,15 @@ class RuleOptimizer(QuickOptimizer):
             found = found if changed is None else changed
         checkpoint.check_form(found)
         saved_groups = checkpoint.matched(self.param_groups, found["param_groups"])
-        checkpoint.check_optimizer(type(self).__name__, self.rule, self.param_groups, saved_groups, found["state"])
+        check_writer(type(self).__name__, self.rule, saved_groups, found["state"])
         demands.check_kinds(self.rule, saved_groups)
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
                 self._check_state(found["state"].get(key, {}), saved, p, checkpoint.which(saved, position))
         state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
-        groups = checkpoint.merged(self.param_groups, saved_groups)
-        for group in groups:
-            scheduled.resumed(group, [state.get(p, {}) for p in group["params"]])
-        scheduled.set_values(groups)
+        schedules, groups = self._found_schedules(), checkpoint.merged(self.param_groups, saved_groups)
         self.__setstate__({"state": state, "param_groups": groups})
+        self._resume_schedules(schedules, saved_groups)
         for hook in internals.hooks_behind(self.register_load_state_dict_post_hook).values():
             hook(self)
 
@@ -133,31 +132,32 @@ class RuleOptimizer(QuickOptimizer):
     @never_traced
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does; its own schedules stand beside the optimizer's."""
-        arguments = {name: value for name, value in param_group.items() if name in self.rule.hyperparameters}
+        given = param_group if isinstance(param_group, dict) else {}  # torch refuses anything else
+        arguments = {name: value for name, value in given.items() if name in self.rule.hyperparameters}
         found = scheduled.given(arguments)
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
-        common = self.defaults.get(scheduled.SCHEDULES, {})
-        all_of_them = {**{name: s for name, s in common.items() if name not in arguments}, **found}
-        super().add_param_group({**param_group, **scheduled.with_numbers(found)})
-        group = self.param_groups[-1]
-        if all_of_them:
-            group |= {scheduled.SCHEDULES: all_of_them, scheduled.STEP: group.get(scheduled.STEP, 0)}
-        else:
-            group.pop(scheduled.SCHEDULES, None)
-        self._has_schedules = self._has_schedules or bool(all_of_them)
+        if found:
+            param_group |= scheduled.with_schedules(found)
+        super().add_param_group(param_group)  # the very dictionary: who gave it, or shares it, reads and writes it
+        self._find_schedules_of(self.param_groups[-1])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_beyond_torch": self._beyond_torch}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._forget()
         super().__setstate__(state)
+        if "_beyond_torch" not in vars(self):  # pickled before there was this attribute
+            self._beyond_torch = {name: self.rule.hyperparameters[name] for name in self.beyond_torch}
         for group in self.param_groups:
             for name, value in self.defaults.items():
-                if name not in (scheduled.SCHEDULES, scheduled.STEP):  # a group may do without
+                if name in self.signature.parameters or name in self.also:  # torch adds a default of its own
                     group.setdefault(name, value)
-        self._has_schedules = any(scheduled.SCHEDULES in group for group in self.param_groups)
 
     def _forget(self) -> None:
         """Start without what earlier steps found out: it may not be so any more."""
         self._one_at_a_time = threading.RLock()
-        self._has_schedules = self._was_stepped = self._was_skipped = False
+        self._by_group, self._counts_steps = {}, self.rule.counts
+        self._was_stepped = self._was_skipped = False
         self._steps_taken = 0
         _ALIVE.add(self)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program, program
+from steepest.compiler.rule import Rule
 from steepest.torch.internals import never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_gradient, check_saved, complete
@@ -24,6 +25,8 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     takes_sparse: ClassVar[bool] = False
     """Whether a sparse gradient steps the slices that it has, as torch does for a few optimizers."""
+    chooses_rule: ClassVar[str] = ""
+    """The option of a group by which `_rule_of` chooses."""
 
     def _step_groups(self) -> None:
         if not self._snapshot.is_still(self.state):
@@ -71,11 +74,11 @@ class ElementwiseOptimizer(RuleOptimizer):
         return g
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
-        lines = program(self.rule, group)
+        lines = program(self._rule_of(group), group)
         for p in group["params"]:  # all of them before any state is made
             if p.grad is not None:
                 self._check_gradient(p, p.grad, group)
-        plan = make(lines, group, lambda p: self._stateful(lines, p))
+        plan = make(lines, group, lambda p: self._stateful(lines, p), self.chooses_rule)
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
         before, self._snapshot = self._snapshot, Snapshot(self.state)
@@ -84,6 +87,10 @@ class ElementwiseOptimizer(RuleOptimizer):
         others = [other for other in self._plans.get(index, []) if other.was_run]
         self._plans[index] = [plan, *others[: MOST_PLANS - 1]]
         return plan, gradients
+
+    def _rule_of(self, group: Group) -> Rule:
+        """The rule that steps a group; another one with the same state, where an option of the group says so."""
+        return self.rule
 
     def _stateful(self, lines: Program, p: Tensor) -> tuple[State, frozenset[str]]:
         if not lines.kept and not lines.rule.counts:
@@ -94,7 +101,7 @@ class ElementwiseOptimizer(RuleOptimizer):
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""
         given = {name: stepped.state[name] for name in lines.kept if name not in stepped.uninitialized}
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
-            step_in_place(self.rule, stepped.p, g, stepped.state, given, group)
+            step_in_place(lines.rule, stepped.p, g, stepped.state, given, group)
         stepped.uninitialized = frozenset()
 
     def _step_sparse(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from steepest import rules
 from steepest.compiler.program import Program
+from steepest.compiler.rule import Rule, read
 from steepest.torch.internals import never_traced
 from steepest.torch.optimizers.base import Group
 from steepest.torch.optimizers.make import optimizer
@@ -43,14 +44,15 @@ class Adagrad(optimizer(rules.adagrad)):
                 self._start(p, group["initial_accumulator_value"])
 
     def _start(self, p: Tensor, start: float) -> None:
-        start = complex(start, start) if p.is_complex() else start  # type: ignore[assignment]
-        self.state[p].setdefault("step", torch.tensor(0.0, dtype=number_dtype()))
+        start = complex(start, start) if p.is_complex() else float(start)  # type: ignore[assignment]
+        self.state[p].setdefault("step", torch.tensor(0.0, dtype=number_dtype(), device="cpu"))
         self.state[p]["sum"] = torch.full_like(p, start, memory_format=torch.preserve_format)
 
     def share_memory(self) -> None:
         """Move every sum of squares into shared memory."""
-        for state in self.state.values():
-            state["sum"].share_memory_()
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.state[p]["sum"].share_memory_()
 
     def _check_gradient(self, p: Tensor, g: Tensor, group: Group) -> None:
         super()._check_gradient(p, g, group)
@@ -63,6 +65,16 @@ class AdamW(optimizer(rules.adamw)):
     """Adam with decoupled weight decay; torch says so in its parameter groups too."""
 
     also: ClassVar[dict[str, Any]] = {"decoupled_weight_decay": True}
+    chooses_rule = "decoupled_weight_decay"
+
+    def _rule_of(self, group: Group) -> Rule:
+        return self.rule if group["decoupled_weight_decay"] else read(rules.adam)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "defaults" not in state:  # a checkpoint, perhaps of Adam, not a copy: as torch has it
+            for group in self.param_groups:
+                group["decoupled_weight_decay"] = True
 
 
 class SparseAdam(optimizer(rules.sparse_adam)):
@@ -91,7 +103,7 @@ class SparseAdam(optimizer(rules.sparse_adam)):
         """As torch.optim.SparseAdam writes it, whose step counts are integers."""
         found = super().state_dict()
         states: Mapping[Any, State] = found["state"]
-        found["state"] = {key: state | {"step": int(state["step"])} for key, state in states.items()}
+        found["state"] = {key: _with_whole_step(state) for key, state in states.items()}
         return found
 
 
@@ -114,7 +126,7 @@ class Muon(optimizer(rules.muon)):
         """
         super().add_param_group(param_group)
         group = self.param_groups[-1]
-        wanted = 2 if group["beyond_matrices"] is None else None
+        wanted = 2 if self._with_own(group)["beyond_matrices"] is None else None
         for p in group["params"]:
             if p.ndim != wanted and (wanted == 2 or p.ndim < 2):
                 del self.param_groups[-1]
@@ -123,6 +135,12 @@ class Muon(optimizer(rules.muon)):
                     "Step it with AdamW; or, for more dimensions, give beyond_matrices='flatten' (all but the first "
                     "are one, as for convolutions) or 'batch' (the last two are a matrix)."
                 )
+
+
+def _with_whole_step(state: Any) -> Any:
+    """A parameter's state with its step count as an integer; what is none is kept as it is."""
+    is_counted = isinstance(state, dict) and state.get("step") is not None
+    return state | {"step": int(state["step"])} if is_counted else state
 
 
 def _refuse_decay(g: Tensor, group: Group) -> None:

@@ -12,8 +12,10 @@ from torch.optim import Optimizer
 
 from steepest.hyperparameters.arguments import bind
 from steepest.rules.lbfgs import History, Trial, direction, first_step, remember, strong_wolfe, trial
-from steepest.torch.internals import QuickOptimizer, hooked, never_traced
+from steepest.torch.internals import hooked, never_traced
+from steepest.torch.optimizers.scheduled import ScheduledOptimizer
 from steepest.torch.optimizers.vector import Closure, Function, dtype, length
+from steepest.torch.optimizers.writers import states_of_rules
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 
@@ -22,7 +24,7 @@ _MEMORY = ("d", "t", *History._fields, "prev_flat_grad", "prev_loss")
 _LISTS = ("old_dirs", "old_stps", "ro")
 
 
-class LBFGS(QuickOptimizer):
+class LBFGS(ScheduledOptimizer):
     """Limited-memory BFGS on all parameters as one vector: x ← x - t H g, H from the last `history_size` changes of g.
 
     lr: the step length, or the first one that the line search tries.  max_iter, max_eval: the most iterations and
@@ -45,9 +47,9 @@ class LBFGS(QuickOptimizer):
             arguments["max_eval"] = arguments["max_iter"] * 5 // 4
         found = scheduled.given(arguments)
         scheduled.check("LBFGS", found, {"lr": 1.0})
-        arguments |= scheduled.with_numbers(found)
-        _check(arguments)
-        super().__init__(params, {**arguments, **scheduled.beside(found)})
+        _check(scheduled.with_numbers(arguments))
+        self._by_group = {}
+        super().__init__(params, scheduled.with_schedules(arguments))
 
     @property
     def _params(self) -> list[Tensor]:
@@ -65,10 +67,10 @@ class LBFGS(QuickOptimizer):
                 "zero_grad() and backward() and returns the loss."
             )
         _check_line_search(self.param_groups[0]["line_search_fn"])
-        scheduled.set_values(self.param_groups)
+        self._set_scheduled()
         with torch.no_grad():
             returned = self._iterate(closure)
-        scheduled.count(self.param_groups)
+        self._count_scheduled()
         return returned
 
     step = hooked(_step)  # type: ignore[assignment]
@@ -94,11 +96,6 @@ class LBFGS(QuickOptimizer):
         return returned
 
     @never_traced
-    def state_dict(self) -> dict[str, Any]:
-        """State and arguments as torch.optim.LBFGS writes them."""
-        return scheduled.unsaved(super().state_dict())
-
-    @never_traced
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add the one parameter group that there can be (ValueError for a second)."""
         super().add_param_group(param_group)
@@ -109,6 +106,7 @@ class LBFGS(QuickOptimizer):
                 "Give all of them in one list, to a new optimizer."
             )
         _check(self.param_groups[0])
+        self._find_schedules_of(self.param_groups[0])
 
     @never_traced
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
@@ -117,11 +115,13 @@ class LBFGS(QuickOptimizer):
         Raises ValueError, and changes nothing, where it is another optimizer's or another model's.
         """
         given: dict[str, Any] = {}
+        saved_groups: list[dict[str, Any]] = []
 
         def check_last(_: Optimizer, found: dict[str, Any]) -> None:
             """After every hook of the user's, which may turn a foreign checkpoint into one that fits."""
             _check_checkpoint(found, self._params)
             _check_order(self.param_groups, found["param_groups"])
+            saved_groups.extend(map(dict, found["param_groups"]))
             given.update(found["state"].get(found["param_groups"][0]["params"][0], {}))
 
         def fit_first(_: Optimizer) -> None:
@@ -132,11 +132,10 @@ class LBFGS(QuickOptimizer):
 
         last = self.register_load_state_dict_pre_hook(check_last)
         first = self.register_load_state_dict_post_hook(fit_first, prepend=True)
-        ours = self.param_groups[0].get(scheduled.SCHEDULES)
+        schedules = self._found_schedules()
         with last, first:
             super().load_state_dict(dict(state_dict))
-        self.param_groups[0] |= scheduled.beside(ours or {}) | self.param_groups[0]
-        scheduled.resumed(self.param_groups[0], [])
+        self._resume_schedules(schedules, saved_groups)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -262,7 +261,8 @@ def _check_checkpoint(found: Mapping[str, Any], params: list[Tensor]) -> None:
     if [len(group["params"]) for group in groups] != [len(params)]:
         return  # torch's own message follows
     state = found["state"].get(groups[0]["params"][0], {})
-    if "history_size" not in groups[0] or (state and "n_iter" not in state):
+    is_anothers = "n_iter" not in state and state.keys() & {*_MEMORY, *states_of_rules()}  # not a wrapper's alone
+    if "history_size" not in groups[0] or is_anothers:
         names = sorted({*groups[0], *state} - {"params", "param_names", "lr"})
         raise ValueError(
             f"The checkpoint is of another optimizer than LBFGS: it holds {', '.join(names)}. "

@@ -23,6 +23,7 @@ def optimizer(rule: Callable[..., Any]) -> type[Any]:
         "__signature__": options.signature(read_rule),
         "signature": options.signature(read_rule),
         "rule": read_rule,
+        "beyond_torch": options.beyond_torch(read_rule),
         "__reduce__": _reduce,
     }
     base: type[RuleOptimizer] = ElementwiseOptimizer if read_rule.elementwise else WholeOptimizer

@@ -25,16 +25,22 @@ def torch_class(rule: Rule) -> type[torch.optim.Optimizer] | None:
     return next((getattr(torch.optim, c) for c in torch.optim.__all__ if c.lower() == rule.name.replace("_", "")), None)
 
 
+def beyond_torch(rule: Rule) -> tuple[str, ...]:
+    """The hyperparameters that torch's class for this rule does not take, where there is one."""
+    theirs = torch_class(rule)
+    known = inspect.signature(theirs).parameters if theirs else rule.hyperparameters
+    return tuple(name for name in rule.hyperparameters if name not in known)
+
+
 def signature(rule: Rule) -> inspect.Signature:
     """`(params, *hyperparameters, *options)`: exactly torch's where torch has this optimizer."""
     positional, keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     theirs = torch_class(rule)
     if theirs is not None:
         parameters = list(inspect.signature(theirs).parameters.values())
-        ours = [name for name in rule.hyperparameters if name not in inspect.signature(theirs).parameters]
         return inspect.Signature(
             [p.replace(default=rule.hyperparameters.get(p.name, p.default)) for p in parameters]
-            + [inspect.Parameter(name, keyword, default=rule.hyperparameters[name]) for name in ours]
+            + [inspect.Parameter(name, keyword, default=rule.hyperparameters[name]) for name in beyond_torch(rule)]
         )
     return inspect.Signature(
         [inspect.Parameter("params", positional)]

@@ -9,7 +9,7 @@ from torch import Tensor
 from steepest.kernels import reference
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import check_complete, check_gradient, check_shape, check_values, number
-from steepest.torch.stepping.tensors import step_in_place
+from steepest.torch.stepping.tensors import plain, step_in_place
 
 
 class WholeOptimizer(RuleOptimizer):
@@ -34,7 +34,11 @@ class WholeOptimizer(RuleOptimizer):
 
     def _resolved(self, group: Mapping[str, Any], p: Tensor) -> Mapping[str, Any]:
         """The hyperparameters for one parameter."""
-        return group
+        return self._with_own(group)
+
+    def _with_own(self, group: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A group with the arguments that torch's class has not; a group may have another value for itself."""
+        return {**self._beyond_torch, **group} if self._beyond_torch else group
 
     def _check_state(self, saved: dict[str, Any], group: Group, p: Tensor, which: str) -> None:
         if self.rule.counts and saved.get("step") is not None:
@@ -61,8 +65,9 @@ class WholeOptimizer(RuleOptimizer):
     def _first_state(self, p: Tensor) -> dict[str, Any]:
         """The state of a first step, as tensors without memory."""
         if p.shape not in self._first_states:
-            like = torch.empty(p.shape, device="meta")
-            _, self._first_states[p.shape] = reference.step(self.rule, like, like, {}, self._resolved(self.defaults, p))
+            like = torch.empty(p.shape, dtype=torch.float32, device="meta")
+            numbers = plain(self.rule, self._resolved(self.defaults, p))
+            _, self._first_states[p.shape] = reference.step(self.rule, like, like, {}, numbers)
         return self._first_states[p.shape]
 
     def _forget(self) -> None:

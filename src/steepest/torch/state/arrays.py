@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 import torch
@@ -104,7 +105,7 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
     for name in missing:
         state[name] = 0.0 if name in program.scalar_states else new_array(p)
     for name in program.scalar_states:
-        state[name] = number(state[name], f"the state {name!r} of a parameter")
+        state[name] = number(state[name], f"the state {name!r} of a parameter", counts=False)
     for name in program.state:
         check_shape(name, state[name], p)
         if state[name].layout is not torch.strided:  # torch's SGD keeps the momentum of sparse gradients sparse
@@ -123,7 +124,7 @@ def check_saved(rule: Rule, saved: State, group: Mapping[str, Any], p: Tensor, w
 
     group: the hyperparameters that it was saved with.
     """
-    if saved and rule.counts and saved.get("step") is None and saved.keys() & {*rule.state}:
+    if rule.counts and saved.get("step") is None and saved.keys() & {*rule.state}:
         raise ValueError(
             f"The state of {which} has {', '.join(map(repr, saved))} but no step count: it is of another optimizer. "
             "Load it into the optimizer that wrote it, or start this one without it. Nothing was changed."
@@ -133,12 +134,12 @@ def check_saved(rule: Rule, saved: State, group: Mapping[str, Any], p: Tensor, w
         if saved.get(name) is None:
             continue
         if name in one_number:
-            number(saved[name], f"the state {name!r} of {which}")
+            number(saved[name], f"the state {name!r} of {which}", counts=name == "step")
         else:
             check_shape(name, saved[name], p, which)
             check_kind(name, saved[name], p, which)
             check_values(name, saved[name], p, which)
-    if rule.counts and saved:
+    if rule.counts and saved.get("step") is not None:
         lines = program(rule, {**rule.hyperparameters, **{n: v for n, v in group.items() if v is not None}})
         check_complete(saved, lines.kept, which)
 
@@ -188,24 +189,35 @@ def check_kind(name: str, value: Tensor, p: Tensor, which: str = "a parameter") 
         )
 
 
-def number(value: Any, what: str = "a step count") -> Tensor:
-    """A state that is one number, as a tensor on the CPU; before torch 1.12 checkpoints held it as a number.
+def number(value: Any, what: str = "a step count", *, counts: bool = True) -> Tensor:
+    """A state that is one number, as a tensor: the very one that is there, whatever its shape and wherever it lies.
 
+    Processes that train together share it, so it is written in place.  A Python number, as checkpoints held it before
+    torch 1.12, becomes a tensor on the CPU; so does a number of a dtype that could not hold the next ones.
+    counts: whether it is raised by one at each step: floats of 16 bits stand still at 256 or 2048, 8 bits overflow.
     Raises ValueError for anything else.
     """
-    one_number = value.numel() == 1 if isinstance(value, Tensor) else isinstance(value, (int, float))
+    is_tensor = isinstance(value, Tensor)
+    one_number = value.numel() == 1 and not value.is_complex() if is_tensor else isinstance(value, Real)
     if not one_number:
         raise ValueError(
             f"{what[0].upper()}{what[1:]} is {value!r}, not a number: the checkpoint is damaged or of something else. "
             "Load the checkpoint that belongs to this model, or start without it."
         )
-    if isinstance(value, Tensor):
-        check_memory(value, what)
-    if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.float64):
-        if value.device.type == "cpu" and value.dim() == 0:
-            return value
-        return value.detach().to("cpu").reshape(()).clone()
-    return torch.tensor(float(value), dtype=number_dtype())
+    if not is_tensor:
+        return torch.tensor(float(value), dtype=number_dtype(), device="cpu")
+    if value.is_meta:
+        raise ValueError(
+            f"{what[0].upper()}{what[1:]} is on the meta device, so it has no value. "
+            "Load the checkpoint with map_location='cpu', or start without it."
+        )
+    check_memory(value, what)
+    if value.layout is torch.strided and (value.dtype in _COUNT if counts else value.is_floating_point()):
+        return value
+    return torch.tensor(float(value), dtype=number_dtype(), device="cpu")
+
+
+_COUNT = (torch.float32, torch.float64, torch.int16, torch.int32, torch.int64)
 
 
 def number_dtype() -> torch.dtype:

@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest import rules
-from steepest.compiler.rule import Rule, read
+from steepest.compiler.rule import Rule
 from steepest.torch.internals import COMPILED, storage_of
 from steepest.torch.state.arrays import number
 
@@ -32,7 +31,7 @@ def check_form(found: Mapping[str, Any]) -> None:
         inside = [key for key, value in found.items() if isinstance(value, Mapping) and "param_groups" in value]
         hint = f"Give load_state_dict(checkpoint[{inside[0]!r}])" if inside else "Give what its state_dict() returned"
         raise ValueError(
-            f"This is not the state_dict of an optimizer: it has {_listed(list(found)[:9])}, and no 'state' and "
+            f"This is not the state_dict of an optimizer: it has {listed(list(found)[:9])}, and no 'state' and "
             f"'param_groups'. {hint}. Nothing was changed."
         )
 
@@ -59,8 +58,8 @@ def _in_our_order(index: int, group: Group, saved: Group) -> Group:
     missing, unknown = [n for n in names if n not in keys], [n for n in saved_names if n not in names]
     if missing or unknown:
         raise ValueError(
-            f"In parameter group {index} the checkpoint has {_listed(unknown)} where this optimizer has "
-            f"{_listed(missing)}: it is of another model, or its groups were divided otherwise. Build the optimizer "
+            f"In parameter group {index} the checkpoint has {listed(unknown)} where this optimizer has "
+            f"{listed(missing)}: it is of another model, or its groups were divided otherwise. Build the optimizer "
             "as it was when the checkpoint was written. Nothing was changed."
         )
     return saved | {"params": [keys[name] for name in names], "param_names": list(group["param_names"])}
@@ -79,28 +78,12 @@ def _unwrapped(name: str) -> str:
     return name
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first few of them, quoted."""
     if not names:
         return "nothing"
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(map(repr, names[:3])) + more
-
-
-def check_optimizer(
-    called: str, rule: Rule, groups: Sequence[Group], saved_groups: Sequence[Group], state: Mapping[Any, State]
-) -> None:
-    """Refuse what another optimizer wrote (ValueError)."""
-    own_options = {name for group in groups for name in group}
-    others = [read(getattr(rules, name)) for name in rules.__all__ if name != rule.name]
-    foreign_state = {name for other in others for name in other.state} - {*rule.state, "step"}
-    foreign_options = {name for other in others for name in other.hyperparameters} - {*rule.hyperparameters}
-    found = sorted({name for one in state.values() if isinstance(one, dict) for name in one} & foreign_state)
-    options = sorted({name for group in saved_groups for name in group} & foreign_options - own_options)
-    if found or options:
-        raise ValueError(
-            f"This checkpoint is of another optimizer: it holds {_listed([*found, *options])}, which {called} does not "
-            "have. Load it into the optimizer that wrote it, or start this one without it. Nothing was changed."
-        )
 
 
 def which(saved: Group, position: int) -> str:
@@ -113,7 +96,7 @@ def merged(groups: Sequence[Group], saved_groups: Sequence[Group]) -> list[Group
     """Our groups with the hyperparameters that were saved."""
     return [
         copy.deepcopy({name: value for name, value in saved.items() if name not in ("params", *IMPLEMENTATION)})
-        | {name: group[name] for name in ("params", "param_names", "schedules", *IMPLEMENTATION) if name in group}
+        | {name: group[name] for name in ("params", "param_names", *IMPLEMENTATION) if name in group}
         for group, saved in zip(groups, saved_groups, strict=True)
     ]
 
@@ -128,12 +111,12 @@ def filled(
     overwritten: list[tuple[Tensor, Tensor]] = []
     for key, p in zip(keys, parameters, strict=True):
         for name, value in saved.get(key, {}).items():
-            ours = current.get(p, {}).get(name)
+            ours = current.get(p, {}).get(name) if name in (*rule.state, "step") else None  # others' may be anywhere
             if isinstance(ours, Tensor) and _can_hold(ours, value):
                 overwritten.append((ours, value))
                 state[p][name] = ours
             else:
-                state[p][name] = _copied(value, p)
+                state[p][name] = _copied(value, p, name)
         if rule.counts and state.get(p, {}).get("step") is not None:
             state[p]["step"] = number(state[p]["step"])
     for key in saved.keys() - set(keys):
@@ -143,16 +126,23 @@ def filled(
 
 
 def _can_hold(ours: Tensor, value: Any) -> bool:
-    """Whether a saved value can be written into a tensor of ours."""
+    """Whether a saved value can be written into a tensor of ours; one number has any shape of one element."""
     if not isinstance(value, Tensor) or ours.is_inference():
         return False
-    return (ours.shape, ours.dtype, ours.layout) == (value.shape, value.dtype, value.layout)
+    same_shape = ours.shape == value.shape or (ours.numel() == value.numel() == 1 and min(ours.dim(), value.dim()) == 0)
+    return same_shape and (ours.dtype, ours.layout) == (value.dtype, value.layout)
 
 
-def _copied(value: Any, p: Tensor) -> Any:
-    if not isinstance(value, Tensor):
-        return copy.deepcopy(value)
-    return value.detach().clone() if value.dim() == 0 else value.detach().to(p.device, copy=True)
+def _copied(value: Any, p: Tensor, name: str = "") -> Any:
+    """A value of state of our own, on the device of its parameter; a number stays where it was."""
+    if isinstance(value, Tensor):
+        is_number = value.dim() == 0 or (name == "step" and value.numel() == 1)
+        return value.detach().clone() if is_number else value.detach().to(p.device, copy=True)
+    if type(value) is dict:
+        return {key: _copied(one, p) for key, one in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)([_copied(one, p) for one in value])
+    return copy.deepcopy(value)
 
 
 def _overwrite(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -161,7 +151,7 @@ def _overwrite(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
     values = [value.clone() if _storage(value) in written else value for _, value in pairs]
     with torch.no_grad():
         for (ours, _), value in zip(pairs, values, strict=True):
-            ours.copy_(value)
+            ours.copy_(value if value.shape == ours.shape else value.reshape(ours.shape))
 
 
 def _storage(tensor: Tensor) -> Any:

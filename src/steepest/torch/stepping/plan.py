@@ -26,6 +26,7 @@ from steepest.torch.layout import (
     surely_unchanged,
 )
 from steepest.torch.state.arrays import State, check_memory, no_memory
+from steepest.torch.stepping.host_numbers import HostNumbers
 from steepest.torch.stepping.overlap import Written, writing_together
 from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 
@@ -47,9 +48,10 @@ class Batch:
 
     def __init__(self, backend: Backend, program: Program, rows: Sequence[SteppedParameter]) -> None:
         self.parameters = [row.p for row in rows]
-        arrays = [row.arrays(program) for row in rows]
-        self._arrays = list(chain.from_iterable(arrays))
-        self._addressed = [*self._arrays, *chain.from_iterable(row.scalars(program) for row in rows)]
+        self._arrays = list(chain.from_iterable(row.arrays(program) for row in rows))
+        self._numbers = list(chain.from_iterable(row.scalars(program) for row in rows))
+        self._on_host = HostNumbers(self._numbers)
+        self._addressed = [*self._arrays, *self._numbers]
         self._addresses = list(map(_address, self._addressed))
         gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = list(map(_kind, gradients))
@@ -60,7 +62,10 @@ class Batch:
         self._arrays_unchanged = surely_unchanged(self._arrays)
         self._all_unchanged = unchanged([*self._arrays, *gradients])
         storages = rows[0].storages(program, rows[0].g)
-        self.step = backend.prepare(program, storages, [row.row(program) for row in rows])
+        each = len(self._numbers) // len(rows)
+        of_rows = [self._on_host.read[i * each : (i + 1) * each] for i in range(len(rows))]
+        table = [row.row(program, numbers) for row, numbers in zip(rows, of_rows, strict=True)]
+        self.step = backend.prepare(program, storages, table)
 
     def gradients(self) -> Gradients:
         """The gradients, laid out as the kernel wants them, and their addresses.
@@ -94,19 +99,25 @@ class Batch:
         """Take one step."""
         tensors, places = gradients
         maximize, threads = group["maximize"], torch.get_num_threads()
-        refused = self.step.run(places, group, maximize, threads)
-        if refused == NO_MEMORY:
-            raise no_memory("a gradient")
-        if refused == OVERLAP:
-            tensors = [laid_out_as(g, p) for g, p in zip(tensors, self.parameters, strict=True)]
-            self.step.run(list(map(_address, tensors)), group, maximize, threads)
+        if self._on_host.copied:
+            self._on_host.fetch(self._numbers)
+        try:
+            refused = self.step.run(places, group, maximize, threads)
+            if refused == NO_MEMORY:
+                raise no_memory("a gradient")
+            if refused == OVERLAP:
+                tensors = [laid_out_as(g, p) for g, p in zip(tensors, self.parameters, strict=True)]
+                self.step.run(list(map(_address, tensors)), group, maximize, threads)
+        finally:
+            if self._on_host.copied:
+                self._on_host.put_back(self._numbers)
         increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
 
 
 class Plan:
     """The batches of a group, the parameters that no kernel may walk, those of sparse gradients and of none."""
 
-    def __init__(self, program: Program, group: Group) -> None:
+    def __init__(self, program: Program, group: Group, chooses_rule: str) -> None:
         self.program = program
         self.batches: list[Batch] = []
         self.rows: list[SteppedParameter] = []
@@ -115,8 +126,9 @@ class Plan:
         self.idle: list[Tensor] = []
         self.was_run = False  # until then it knows better than the state itself what its first step makes
         self._parameters = list(group["params"])
-        self._choices = choices(program.rule, group)
-        self._switches = switches(program.rule)
+        self._chooses_rule = chooses_rule
+        self._choices = self._chosen(group)
+        self._switches = switches(program.rule, chooses_rule)
         self._switched = self._switches(group)
         self._are_numbers = not any(isinstance(group[name], Tensor) for name in program.rule.hyperparameters)
         self._differentiable = group.get("differentiable", False)
@@ -149,7 +161,11 @@ class Plan:
 
     def _same_choices(self, group: Group) -> bool:
         same_numbers = self._are_numbers and self._switches(group) == self._switched  # a tensor may change in place
-        return same_numbers or choices(self.program.rule, group) == self._choices
+        return same_numbers or self._chosen(group) == self._choices
+
+    def _chosen(self, group: Group) -> tuple[Any, ...]:
+        chosen = choices(self.program.rule, group)
+        return (*chosen, bool(group[self._chooses_rule])) if self._chooses_rule else chosen
 
     def _batches_refuse(self, gradients: list[Gradients]) -> bool:
         found = zip(self.batches, gradients, strict=True)
@@ -170,12 +186,15 @@ class Plan:
         return all(stepped.is_as_it_was() for stepped in (*self.unfused, *self.sparse))
 
 
-def make(program: Program, group: Group, stateful: Callable[[Tensor], tuple[State, frozenset[str]]]) -> Plan:
+def make(
+    program: Program, group: Group, stateful: Callable[[Tensor], tuple[State, frozenset[str]]], chooses_rule: str = ""
+) -> Plan:
     """A plan for this group as it stands.
 
     stateful: checks a parameter's state, makes what is missing; gives the state and the names of what is new in it.
+    chooses_rule: an option of the group that says of which rule the program is.
     """
-    plan = Plan(program, group)
+    plan = Plan(program, group, chooses_rule)
     parameters: list[SteppedParameter] = []
     for p in group["params"]:
         if p.grad is None:

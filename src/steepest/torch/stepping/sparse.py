@@ -15,6 +15,7 @@ from steepest.kernels.backend import NO_MEMORY, OVERLAP, backend_of
 from steepest.torch.internals import increment_version, indices_of, values_of
 from steepest.torch.layout import cells, has_kernel, laid_out_as
 from steepest.torch.state.arrays import check_memory, no_memory
+from steepest.torch.stepping.host_numbers import HostNumbers
 from steepest.torch.stepping.stepped_parameter import SteppedParameter
 from steepest.torch.stepping.tensors import step_in_place
 
@@ -61,7 +62,9 @@ def _step_in_kernel(
     slices = slices.contiguous()
     backend = backend_of(stepped.p.device.type)
     assert backend is not None, "has_kernel asks for it"
-    row = stepped.row(program)
+    numbers = stepped.scalars(program)
+    on_host = HostNumbers(numbers)
+    row = stepped.row(program, on_host.read)
     row = row.of_slices(slices.data_ptr(), len(slices) if values.numel() else 0, size=max(1, cells(values[:1])))
     prepared = backend.prepare(program, stepped.storages(program, values), [row])
     refused = prepared.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
@@ -70,6 +73,7 @@ def _step_in_kernel(
         prepared.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
     if refused == NO_MEMORY:
         raise no_memory("a gradient")
+    on_host.put_back(numbers)
     increment_version([stepped.p])
 
 

@@ -1,5 +1,6 @@
 """One parameter that is stepped: its gradient, its state, and how a kernel's table has it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,16 +48,18 @@ class SteppedParameter:
         """How the parameter, a gradient and each array of state are kept."""
         return tuple(stored(one).storage for one in (self.p, g, *(self.state[name] for name in program.state)))
 
-    def row(self, program: Program) -> Row:
-        """The parameter as a kernel's table has it."""
-        step = self.state["step"] if program.rule.counts else None
-        single = [self.state[name] for name in program.scalar_states]
+    def row(self, program: Program, numbers: Sequence[Tensor]) -> Row:
+        """The parameter as a kernel's table has it.
+
+        numbers: its `scalars` as a kernel reads them.
+        """
+        counted, single = (numbers[0], numbers[1:]) if program.rule.counts else (None, numbers)
         return Row(
             elements=cells(self.p),
             parameter=self.p.data_ptr(),
             states=tuple(part.data_ptr() for part in self.arrays(program)[1:]),
-            step=0 if step is None else step.data_ptr(),
-            step_is_double=step is not None and step.dtype is torch.float64,
+            step=0 if counted is None else counted.data_ptr(),
+            step_is_double=counted is not None and counted.dtype is torch.float64,
             uninitialized=self.uninitialized,
             scalar_states=tuple((one.data_ptr(), one.dtype is torch.float64) for one in single),
         )

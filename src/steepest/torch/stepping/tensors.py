@@ -1,6 +1,6 @@
 """A step of a rule on whole tensors: as a function of them, and written back into those that an optimizer holds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -93,7 +93,7 @@ def step_in_place(
     one_number, graph = scalar_states(rule), bool(group.get("differentiable", False))
     before = {name: float(value) if name in one_number else value for name, value in given.items()}
     counted = {"step": float(state["step"])} if rule.counts else {}
-    hyperparameters = {name: _number(group[name], group) for name in rule.hyperparameters}
+    hyperparameters = as_scalars(rule, group) if graph else plain(rule, group)
     start = p.clone() if graph else p  # what the graph keeps must not be the tensor that is written to
     new_p, after = step(
         rule, start, g, {**before, **counted}, hyperparameters, maximize=bool(group.get("maximize", False))
@@ -103,9 +103,23 @@ def step_in_place(
     p.copy_(new_p)
 
 
-def _number(value: Any, group: Mapping[str, Any]) -> Any:
-    """A hyperparameter that is a tensor stays one only where gradients may flow to it."""
-    return value.item() if isinstance(value, Tensor) and not group.get("differentiable", False) else value
+def plain(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters of a rule as numbers."""
+    return _each(rule, group, Tensor.item)
+
+
+def as_scalars(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters of a rule; those that are tensors of one element have no dimension, as numbers have none."""
+    return _each(rule, group, lambda value: value.reshape(()) if value.numel() == 1 else value)
+
+
+def _each(rule: Rule, group: Mapping[str, Any], change: Callable[[Tensor], Any]) -> dict[str, Any]:
+    def changed(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(changed, value))
+        return change(value) if isinstance(value, Tensor) else value
+
+    return {name: changed(group[name]) for name in rule.hyperparameters}
 
 
 def _keep(state: State, name: str, value: Any, others: tuple[Tensor, ...], *, graph: bool) -> None:

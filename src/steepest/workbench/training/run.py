@@ -84,7 +84,7 @@ class Run:
         self.model = self.task.model.train()
         self.optimizer = self.candidate.build(self.model.parameters(), self.rate, self.settings)
         self.initial_rates = [group["lr"] for group in self.optimizer.param_groups]
-        follows_by_itself = any("schedules" in group for group in self.optimizer.param_groups)
+        follows_by_itself = any(getattr(self.optimizer, "schedules", ()))
         self.schedule = None if follows_by_itself else self.candidate.curve(self.rate)
         self.curve_steps = _spread(CURVE_POINTS, self.steps)
         self.evaluation_steps = _spread(self.task.evaluations, self.steps)
