@@ -83,3 +83,10 @@ def states(optimizer: Any) -> list[dict[str, Tensor]]:
     """What an optimizer keeps of each parameter, in their order."""
     found = [optimizer.state.get(p, {}) for group in optimizer.param_groups for p in group["params"]]
     return [dict(zip(state, whole(state.values()), strict=True)) for state in found]
+
+
+def same_on_all(found: list[Any]) -> Any:
+    """What the ranks returned, which must be the same to the last bit."""
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], rtol=0, atol=0)
+    return found[0]

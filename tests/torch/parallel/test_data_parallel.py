@@ -12,18 +12,23 @@ from torch.nn.parallel import DistributedDataParallel
 
 import steepest
 from support.configurations import Configuration
-from support.parallel import ADAMW, CLOSE, ELEMENTWISE, STEPS, in_one_process, net, share, states, train, whole
+from support.parallel import (
+    ADAMW,
+    CLOSE,
+    ELEMENTWISE,
+    STEPS,
+    in_one_process,
+    net,
+    same_on_all,
+    share,
+    states,
+    train,
+    whole,
+)
 from support.ranks import Ranks
 
 Group = Callable[[int], Ranks]
 Found = tuple[list[Tensor], list[dict[str, Tensor]]]
-
-
-def same_on_all(found: list[Any]) -> Any:
-    """What the ranks returned, which must be the same to the last bit."""
-    for other in found[1:]:
-        torch.testing.assert_close(other, found[0], rtol=0, atol=0)
-    return found[0]
 
 
 # DistributedDataParallel
