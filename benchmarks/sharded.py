@@ -5,7 +5,6 @@
 
 import json
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -41,7 +40,7 @@ def _measure(rank: int, folder: str, rounds: int) -> None:
     from torch import distributed
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // PROCESSES))
-    store = distributed.FileStore(f"{folder}/store", PROCESSES)
+    store = distributed.FileStore(f"{folder}/store", PROCESSES)  # pyright: ignore[reportPrivateImportUsage]
     distributed.init_process_group("gloo", store=store, rank=rank, world_size=PROCESSES)
     mesh = distributed.device_mesh.init_device_mesh("cpu", (PROCESSES,))
     found = [_row(what, make, mesh, rounds) for what, make in _models().items()]

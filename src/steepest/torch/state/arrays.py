@@ -223,6 +223,7 @@ def number(value: Any, what: str = "a step count", *, counts: bool = True) -> Te
         )
     if not is_tensor:
         return new_number(value)
+    value = sharded.whole(value)  # that of a DTensor is the same in every process
     if value.is_meta:
         raise ValueError(
             f"{what[0].upper()}{what[1:]} is on the meta device, so it has no value. "

@@ -94,11 +94,12 @@ def step_in_place(
     group: hyperparameters, `maximize`, and `differentiable`, which keeps the graph of the new state.
     """
     one_number, graph = scalar_states(rule), bool(group.get("differentiable", False))
-    read: Callable[[Any], Any] = _recorded if are_operations_replaced() else float
+    is_recorded = are_operations_replaced()
+    read: Callable[[Any], Any] = _recorded if is_recorded else float
     as_number = _scalar if graph else read
     before = {name: as_number(value) if name in one_number else value for name, value in given.items()}
     counted = {"step": read(state["step"])} if rule.counts else {}
-    hyperparameters = as_scalars(rule, group) if graph else plain(rule, group)
+    hyperparameters = as_scalars(rule, group) if graph or is_recorded else plain(rule, group)
     start = p.clone() if graph else p  # what the graph keeps must not be the tensor that is written to
     maximize = bool(group.get("maximize", False))
     with _its_mode(p):
