@@ -3,13 +3,14 @@
 """Our classes against those of keras.optimizers: arguments, results, variables, and each option of the base class."""
 
 import inspect
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 from steepest import keras as ours
-from support.keras_cases import STAND_FOR
+from support.keras_cases import STAND_FOR, repeated_where_traced
 
 OPTIONS = {
     "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
@@ -39,12 +40,22 @@ COMMON = [
     {"gradient_accumulation_steps": 3},
     {"gradient_accumulation_steps": 3, "use_ema": True, "clipnorm": 0.5, "weight_decay": 0.1},
 ]
+
+
+def marks_of_a_common_option(name: str, options: dict) -> Any:
+    """Keras's own class does what a common option says: some names stand for all, and where a run is traced Adam does.
+
+    All of them together, the last case, are for each of the names everywhere.
+    """
+    if name not in STAND_FOR:
+        return pytest.mark.exhaustive
+    return () if name == "Adam" or options is COMMON[-1] else repeated_where_traced()
+
+
 ALL = [*OPTIONS, *(["Muon"] if hasattr(keras.optimizers, "Muon") else [])]  # since Keras 3.10
 CASES = [(name, options) for name, found in OPTIONS.items() for options in found]
 CASES += [
-    pytest.param(name, options, marks=() if name in STAND_FOR else pytest.mark.exhaustive)
-    for name in OPTIONS
-    for options in COMMON
+    pytest.param(name, options, marks=marks_of_a_common_option(name, options)) for name in OPTIONS for options in COMMON
 ]
 
 

@@ -48,6 +48,21 @@ def unchanged(tensors: Sequence[Tensor], is_itself: Callable[[Tensor], bool]) ->
     return lambda *now: [describe(t) for t in now] == expected
 
 
+def never_traced(function: Callable[..., Any], compiler: str) -> Callable[..., Any]:
+    """A function that torch.compile leaves alone, with all that it calls, once this module was imported."""
+    alone: list[Callable[..., Any]] = []
+
+    @functools.wraps(function)  # the mark of the function too
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if compiler not in sys.modules:
+            return function(*args, **kwargs)
+        if not alone:
+            alone.append(torch.compiler.disable(function))
+        return alone[0](*args, **kwargs)
+
+    return call
+
+
 def shard_of(sharded: Any) -> Tensor:
     """The plain tensor in which this process has its part of a DTensor."""
     with torch.no_grad():
@@ -62,21 +77,6 @@ def placement_of(sharded: Any) -> Any:
 def are_operations_replaced() -> bool:
     """Whether new tensors are not what they should be, as under FakeTensorMode."""
     return type(torch.empty(0)) is not Tensor
-
-
-def never_traced(function: Callable[..., Any], compiler: str) -> Callable[..., Any]:
-    """A function that torch.compile leaves alone, with all that it calls, once this module was imported."""
-    alone: list[Callable[..., Any]] = []
-
-    @functools.wraps(function)  # the mark of the function too
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if compiler not in sys.modules:
-            return function(*args, **kwargs)
-        if not alone:
-            alone.append(torch.compiler.disable(function))
-        return alone[0](*args, **kwargs)
-
-    return call
 
 
 def hooks_behind(register: Callable[..., Any]) -> Any:

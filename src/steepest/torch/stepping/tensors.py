@@ -94,10 +94,11 @@ def step_in_place(
     group: hyperparameters, `maximize`, and `differentiable`, which keeps the graph of the new state.
     """
     one_number, graph = scalar_states(rule), bool(group.get("differentiable", False))
-    is_recorded = are_operations_replaced()  # then a number that is read would stand in the record as a constant
-    as_number: Callable[[Any], Any] = _scalar if graph or is_recorded else float
+    is_recorded = are_operations_replaced()
+    read: Callable[[Any], Any] = _recorded if is_recorded else float
+    as_number = _scalar if graph else read
     before = {name: as_number(value) if name in one_number else value for name, value in given.items()}
-    counted = {"step": (_scalar if is_recorded else float)(state["step"])} if rule.counts else {}
+    counted = {"step": read(state["step"])} if rule.counts else {}
     hyperparameters = as_scalars(rule, group) if graph or is_recorded else plain(rule, group)
     start = p.clone() if graph else p  # what the graph keeps must not be the tensor that is written to
     maximize = bool(group.get("maximize", False))
@@ -116,6 +117,11 @@ def _its_mode(p: Tensor) -> Any:
 def _scalar(value: Any) -> Any:
     """A state of one number that a graph may lead to."""
     return value.reshape(()) if isinstance(value, Tensor) else value
+
+
+def _recorded(value: Tensor) -> Tensor:
+    """A number where operations are recorded: one that was read would be in the record as it is now."""
+    return value.reshape(()).double()
 
 
 def plain(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,13 +146,14 @@ def _each(rule: Rule, group: Mapping[str, Any], change: Callable[[Tensor], Any])
 def _keep(state: State, name: str, value: Any, others: tuple[Tensor, ...], *, graph: bool) -> None:
     """Write a new value of state; where it lies in the memory of the parameter or the gradient, a copy of it."""
     ours = state.get(name)
-    if isinstance(value, Tensor) and (graph or ours is None):
-        shared = any(_share(value, o) for o in others)
-        state[name] = _copied(value) if value.is_inference() else value.clone() if shared else value
+    if isinstance(value, Tensor) and graph:
+        state[name] = value.clone() if any(_share(value, other) for other in others) else value
+    elif isinstance(value, Tensor) and ours is None:
+        state[name] = _copied(value) if value.is_inference() or any(_share(value, o) for o in others) else value
     elif not isinstance(ours, Tensor) or ours.is_inference():
         state[name] = _copied(value) if isinstance(value, Tensor) else new_number(value)
-    elif graph and name != "step" and not isinstance(value, Tensor):  # an earlier step's graph has it
-        state[name] = torch.full_like(ours, value, requires_grad=False)
+    elif graph and name != "step":  # an earlier step's graph has it
+        state[name] = torch.full_like(ours, float(value), requires_grad=False)
     else:
         ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
 
