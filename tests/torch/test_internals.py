@@ -126,6 +126,48 @@ def test_unchanged(change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     assert copy.unchanged(tensors)(*now) == internals.unchanged(tensors)(*now)
 
 
+# Distributed tensors
+
+
+def divided() -> Iterator[Any]:
+    """A DTensor of this process alone."""
+    from torch.distributed import HashStore  # pyright: ignore[reportPrivateImportUsage]
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    torch.distributed.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
+    yield distribute_tensor(torch.ones(3), torch.distributed.init_device_mesh("cpu", (1,)), [Shard(0)])
+    torch.distributed.destroy_process_group()
+
+
+def test_shards_and_placements() -> None:
+    for tensor in divided():
+        copy = without("_local_tensor")
+        assert copy.shard_getter(type(tensor)) is fallbacks.shard_of
+        assert internals.shard_getter(type(tensor))(tensor) is fallbacks.shard_of(tensor)
+        copy = without("_spec")
+        assert copy.placement_getter(type(tensor)) is fallbacks.placement_of
+        assert fallbacks.placement_of(tensor) == fallbacks.placement_of(tensor.clone())
+        assert internals.placement_getter(type(tensor))(tensor).placements == fallbacks.placement_of(tensor)[1]
+        assert copy.order_of_shards(tensor) is None
+        assert without("shard_order").order_of_shards(tensor) is None
+
+
+# Modes
+
+
+def test_modes_that_replace_operations() -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    for name in ("_len_torch_dispatch_stack", "_len_torch_function_stack"):
+        copy = without(name)
+        assert copy.modes() or copy.function_modes(), "looks at every step"
+        assert not copy.are_operations_replaced()
+    for copy in (without("_get_dispatch_mode"), internals):
+        assert not copy.are_operations_replaced()
+        with FakeTensorMode():
+            assert copy.are_operations_replaced()
+
+
 # torch.compile
 
 
@@ -332,6 +374,7 @@ NAMES = [
     "_FrameExecStrategy", "set_code_exec_strategy", "SKIP",
     "_update_lr", "_initial_step", "_opt_called", "_get_lr_called_within_step", "_is_initial",
     "_schedulers", "_milestones", "_schedule_phases", "_anneal_func_type",
+    "_local_tensor", "_spec", "_len_torch_dispatch_stack", "_len_torch_function_stack", "_get_dispatch_mode",
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """A step where torch does not do what its operations say: make_fx records them, FakeTensorMode pretends them."""
 
 import copy
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -42,7 +43,8 @@ def recorded_and_real(configuration: Configuration, **how: Any) -> None:
         step(gradient(i))
     graph = make_fx(step, **how)(gradient(2))
     assert any("copy_" in str(node.target) for node in graph.graph.nodes), "the record does not show the step"
-    graph(gradient(3))
+    with torch.no_grad():
+        graph(gradient(3))
     for i in range(4):
         q.grad = gradient(i)
         other.step()
@@ -81,12 +83,8 @@ def fake_step(name: str, mode: Any) -> tuple[Any, Any]:
     with FakeTensorMode() as fake:
         p = nn.Parameter(torch.ones(4, 3))
         p.grad = torch.ones(4, 3)
-    optimizer = getattr(steepest, name)([p])
-    if mode:
-        with fake:
-            optimizer.step()
-            optimizer.step()
-    else:
+    with fake if mode else nullcontext():
+        optimizer = getattr(steepest, name)([p])
         optimizer.step()
         optimizer.step()
     return p, optimizer

@@ -1,4 +1,4 @@
-"""Tensors whose numbers lie in other tensors are stepped by the rule, as by torch.optim; no kernel has their address."""
+"""Tensors whose numbers lie in other tensors are stepped by the rule, as by torch.optim; kernels do not see them."""
 
 from collections.abc import Callable
 from typing import Any

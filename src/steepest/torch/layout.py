@@ -119,6 +119,8 @@ def memory(tensor: Tensor) -> tuple[int, int]:
 
 def _address(tensor: Tensor) -> int:
     """Where a tensor begins; 0 where its numbers lie elsewhere, as those of a wrapper or a FakeTensor."""
+    if type(tensor) not in PLAIN and hasattr(tensor, "fake_mode"):  # which warns where it is asked
+        return 0
     try:
         return tensor.data_ptr()
     except RuntimeError:
