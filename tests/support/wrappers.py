@@ -13,7 +13,7 @@ class Wrapper(Tensor):
     parts: tuple[Tensor, ...]
 
     @staticmethod
-    def __new__(cls, *parts: Tensor) -> "Wrapper":
+    def __new__(cls, *parts: Tensor) -> Any:
         first = parts[0]
         made = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
             cls, first.shape, strides=first.stride(), dtype=first.dtype, device=first.device,
@@ -67,17 +67,17 @@ class Scaled(Wrapper):
         return Scaled(values, (values / scale).round().to(torch.int8), scale)
 
     @property
-    def values(self) -> Tensor:
-        """What it stands for."""
-        return self.parts[1].float() * self.parts[2]
+    def meant(self) -> Tensor:
+        """The values that it stands for."""
+        return self.parts[1].to(self.dtype) * self.parts[2]
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in (torch.ops.aten.detach.default, torch.ops.aten.clone.default):
-            made = Scaled(*args[0].parts)
+            made: Any = Scaled(*args[0].parts)
             made.parts = tuple(map(func, args[0].parts))
             return made
-        plain, keywords = tree_map(lambda t: t.values if isinstance(t, Scaled) else t, (args, kwargs or {}))
+        plain, keywords = tree_map(lambda t: t.meant if isinstance(t, Scaled) else t, (args, kwargs or {}))
         found = func(*plain, **keywords)
         if func._schema.name.endswith("_"):
             new = Scaled.of(plain[0])

@@ -16,6 +16,12 @@ PLAIN = (Tensor, torch.nn.Parameter)
 """The types whose memory is what they show; a subclass may answer for memory elsewhere."""
 
 
+NOT_DIVIDED = (
+    "its parameter is not divided among processes, so none of them can find its values there. Save whole tensors: "
+    "get_optimizer_state_dict(model, optimizer, options=StateDictOptions(full_state_dict=True))."
+)
+
+
 def is_sharded(tensor: Any) -> bool:
     """Whether a tensor is a DTensor; a subclass of that may mean something else by its numbers."""
     return type(tensor) not in PLAIN and type(tensor) is sharded_type()
@@ -67,10 +73,7 @@ def divided(tensor: Any, like: Any) -> Tensor:
     if placement(tensor) == placement(like):
         return tensor
     if not is_sharded(like):
-        raise RuntimeError(
-            "A DTensor was given as state of a parameter that is none: no process has all of it. Load a checkpoint of "
-            "whole tensors: get_optimizer_state_dict(..., options=StateDictOptions(full_state_dict=True)) makes one."
-        )
+        raise RuntimeError(f"A state is a DTensor: {NOT_DIVIDED}")
     with torch.no_grad():
         if not is_sharded(tensor) or tensor.device_mesh != like.device_mesh:
             tensor = everywhere(whole(tensor), like)
@@ -107,3 +110,11 @@ def check(p: Tensor, g: Tensor, optimizer: str) -> None:
             f"{optimizer} was given a gradient on {placement(g)[0]} for a parameter on {placement(p)[0]}. "
             "Use one mesh for both."
         )
+
+
+def do_all(is_true: bool, mesh: Any) -> bool:
+    """Whether something is true in every process of a mesh; all of them must ask."""
+    module = importlib.import_module("torch.distributed.tensor")
+    own = torch.tensor(float(is_true), device=mesh.device_type)
+    with torch.no_grad():
+        return bool(module.DTensor.from_local(own, mesh, [module.Partial("min")] * mesh.ndim).full_tensor())

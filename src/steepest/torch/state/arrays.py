@@ -178,6 +178,8 @@ def check_complete(saved: State, names: Iterable[str], which: str) -> None:
 
 def check_values(name: str, value: Tensor, p: Tensor, which: str) -> None:
     """Refuse a saved state without memory."""
+    if sharded.is_sharded(value) and not sharded.is_sharded(p):
+        raise ValueError(f"The state {name!r} of {which} is a DTensor: {sharded.NOT_DIVIDED} Nothing was changed.")
     check_memory(value, f"the state {name!r} of {which}")
     if value.is_meta and not p.is_meta:
         raise ValueError(

@@ -12,8 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steepest.compiler.branches import scalar_states
 from steepest.compiler.rule import Rule
 from steepest.hyperparameters.values import number_in_python
+from steepest.torch import sharded
 from steepest.torch.internals import COMPILED, storage_of
 from steepest.torch.state.arrays import number
 
@@ -128,7 +130,7 @@ def filled(
                 overwritten.append((ours, value))
                 state[p][name] = ours
             else:
-                state[p][name] = _copied(value, p, name)
+                state[p][name] = _divided(rule, name, _copied(value, p, name), p)
         if rule.counts and state.get(p, {}).get("step") is not None:
             state[p]["step"] = number(state[p]["step"])
     for key in saved.keys() - set(keys):
@@ -143,6 +145,13 @@ def _can_hold(ours: Tensor, value: Any) -> bool:
         return False
     same_shape = ours.shape == value.shape or (ours.numel() == value.numel() == 1 and min(ours.dim(), value.dim()) == 0)
     return same_shape and (ours.dtype, ours.layout) == (value.dtype, value.layout)
+
+
+def _divided(rule: Rule, name: str, value: Any, p: Tensor) -> Any:
+    """A state of its parameter's shape, divided among processes as that is."""
+    if not sharded.is_sharded(p) or name not in {*rule.state} - scalar_states(rule):
+        return value
+    return sharded.divided(value, p) if isinstance(value, Tensor) and value.shape == p.shape else value
 
 
 def _copied(value: Any, p: Tensor, name: str = "") -> Any:
@@ -163,8 +172,9 @@ def _overwrite(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
     values = [value.clone() if _storage(value) in written else value for _, value in pairs]
     with torch.no_grad():
         for (ours, _), value in zip(pairs, values, strict=True):
-            ours.copy_(value if value.shape == ours.shape else value.reshape(ours.shape))
+            same_shape = value if value.shape == ours.shape else value.reshape(ours.shape)
+            sharded.write(ours, same_shape) if sharded.is_sharded(ours) else ours.copy_(same_shape)
 
 
 def _storage(tensor: Tensor) -> Any:
-    return id(tensor) if tensor.layout is not torch.strided else storage_of(tensor)
+    return id(tensor) if tensor.layout is not torch.strided else storage_of(sharded.shard(tensor))

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.torch.internals import values_of, version_of
+from steepest.torch.sharded import do_all, is_sharded, placement, shard
 
 _TAKEN: "WeakKeyDictionary[Optimizer, int]" = WeakKeyDictionary()
 """Steps of torch's own optimizers since the first scheduler of ours watches them."""
@@ -23,9 +24,13 @@ _LEFT_OUT: "WeakSet[Optimizer]" = WeakSet()
 
 
 def has_infinite_gradients(optimizer: Optimizer) -> bool:
-    """Whether any gradient is not finite."""
+    """Whether any gradient is not finite; of DTensors, in any process."""
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    return not all(map(_is_finite, gradients))
+    by_mesh: dict[Any, list[Tensor]] = {}
+    for g in filter(is_sharded, gradients):
+        by_mesh.setdefault(placement(g)[0], []).append(shard(g))
+    in_all = [do_all(all(map(_is_finite, shards)), mesh) for mesh, shards in by_mesh.items()]  # before one may return
+    return not all(in_all) or not all(_is_finite(g) for g in gradients if not is_sharded(g))
 
 
 def _is_finite(g: Tensor) -> bool:
