@@ -15,15 +15,12 @@ from steepest.torch.state.arrays import State
 
 @dataclass(slots=True)
 class SteppedParameter:
-    """A parameter with a gradient, its state, and the states that its next step makes."""
+    """A parameter with a gradient, its state, the states that its next step makes, and its place in its group."""
 
     p: Tensor
     state: State
     uninitialized: frozenset[str]
-    _before: tuple[Any, ...] = ()
-
-    def __post_init__(self) -> None:
-        self._before = self._now()
+    place: int = 0
 
     @property
     def g(self) -> Tensor:
@@ -64,17 +61,12 @@ class SteppedParameter:
             scalar_states=tuple((one.data_ptr(), one.dtype is torch.float64) for one in single),
         )
 
-    def is_as_it_was(self) -> bool:
-        """Whether the parameter lies where it lay, and its gradient is as sparse or dense as it was."""
-        return self.p.grad is not None and self._before == self._now()
 
-    def _now(self) -> tuple[Any, ...]:
-        return is_sparse(self.g), place(self.p)
-
-
-def place(p: Tensor) -> tuple[Any, ...]:
-    """Where a parameter lies, as far as it says."""
-    return (p.data_ptr(), p.stride()) if p.layout is torch.strided and type(p) in PLAIN else ()
+def seen(p: Tensor) -> tuple[Any, ...]:
+    """Whether a parameter's gradient is sparse, and where the parameter lies, as far as it says."""
+    assert p.grad is not None
+    lies = (p.data_ptr(), p.stride()) if p.layout is torch.strided and type(p) in PLAIN else ()
+    return is_sparse(p.grad), lies
 
 
 def is_sparse(g: Tensor) -> bool:
