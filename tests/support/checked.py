@@ -28,7 +28,7 @@ from torch import Tensor
 from steepest.kernels.cpu import entries, native, precision
 from steepest.kernels.cpu import step as cpu_step
 from steepest.torch.optimizers.base import RuleOptimizer
-from steepest.torch.stepping import batch, host_numbers, overlap, plan, sparse
+from steepest.torch.stepping import batch, host_numbers, overlap, sparse
 
 Cell = tuple[int, str]
 """Address and dtype of one element in memory."""
@@ -118,6 +118,8 @@ class Build:
             self.calls.append(function.__name__)
             self._here.allowed = self._list_memory()
             self._here.allowed["a table"] |= _cells_of_table(given)
+            if not is_kernel:  # what says that the steps were counted is written as a double and read as an integer
+                self._here.allowed["a table"].add((arguments + 8 * entries.COUNTED, "float64"))
             with np.errstate(all="ignore"):
                 return int(function(arguments))
         except BaseException as failure:
@@ -257,7 +259,6 @@ def build() -> Iterator[Build]:
             (RuleOptimizer, "step", made.step),
             (cpu_step.CPUStep, "run", made.run),
             (cpu_step.CPUStep, "refuses", made.run),
-            (plan, "laid_out_as", made.copied),
             (batch, "laid_out_as", made.copied),
             (host_numbers, "_copy", made.on_host),
             (overlap, "laid_out_as", made.copied),

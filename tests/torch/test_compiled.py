@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
 
 import steepest
 from support.nets import loss_of, net
@@ -203,10 +204,15 @@ def test_checkpoints_and_groups_in_a_compiled_function() -> None:
     assert traced_of_ours() == []
 
 
-@pytest.mark.parametrize("name", steepest.__all__)
-def test_no_method_of_an_optimizer_is_traced(name: str) -> None:
-    optimizer = getattr(steepest, name)
-    if not (isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)):
-        pytest.skip("not an optimizer")
-    for method in ("step", "zero_grad", "state_dict", "load_state_dict", "add_param_group"):
-        assert getattr(optimizer, method)._torchdynamo_disable, method
+METHODS = ("step", "zero_grad", "state_dict", "load_state_dict", "add_param_group")
+NAMES = {name: module for module in (torch.optim, torch.optim.lr_scheduler) for name in module.__all__}
+CLASSES = [vars(module)[name] for name, module in NAMES.items() if isinstance(vars(module)[name], type)]
+
+
+@pytest.mark.parametrize("theirs", CLASSES, ids=lambda found: found.__name__)
+def test_no_method_of_ours_is_traced(theirs: type) -> None:
+    ours = getattr(steepest if issubclass(theirs, torch.optim.Optimizer) else steepest.lr_scheduler, theirs.__name__)
+    for method in METHODS[: 1 if issubclass(ours, LRScheduler) else None]:
+        assert (
+            getattr(ours, method, None) is getattr(theirs, method, None) or getattr(ours, method)._torchdynamo_disable
+        )

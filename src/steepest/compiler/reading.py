@@ -23,7 +23,7 @@ def syntax(function: FunctionType) -> list[ast.stmt]:
     try:
         definition = ast.parse(source(function)).body[0]
     except (OSError, SyntaxError) as error:
-        if function.__module__.startswith("steepest."):
+        if (function.__module__ or "").startswith("steepest."):
             raise RuleError(WHAT_TO_SHIP) from error
         raise RuleError(
             f"The source of rule {function.__name__!r} cannot be read ({error}).\n"

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
-from steepest.torch.internals import never_traced
+from steepest.torch.internals import are_operations_replaced, function_modes, modes, never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_gradient, check_saved, complete, outlasting
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.batch import Gradients, Places
 from steepest.torch.stepping.plan import Dense, Plan, Watched, make
-from steepest.torch.stepping.stepped_parameter import SteppedParameter
+from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 from steepest.torch.stepping.tensors import step_in_place
 
 MOST_PLANS = 4
@@ -30,6 +30,10 @@ class ElementwiseOptimizer(RuleOptimizer):
     """The option of a group by which `_rule_of` chooses."""
 
     def _step_groups(self) -> None:
+        if (modes() or function_modes()) and are_operations_replaced():
+            for group in self.param_groups:
+                self._step_by_operations(group)
+            return
         values = self._snapshot.values(self.state)
         if values is None:
             self._plans.clear()
@@ -63,6 +67,17 @@ class ElementwiseOptimizer(RuleOptimizer):
         for watched in (*plan.unfused, *plan.sparse):
             watched.uninitialized = frozenset()
 
+    def _step_by_operations(self, group: Group) -> None:
+        """The rule on tensors for all of a group, where torch records or pretends its operations."""
+        lines = program(self._rule_of(group), group)
+        ready = [p for p in group["params"] if p.grad is not None]
+        for p in ready:
+            self._check_gradient(p, p.grad, group)
+        for p in ready:
+            stepped = SteppedParameter(p, *self._stateful(lines, p), by_shard=not group.get("differentiable", False))
+            g = stepped.gradient()
+            self._step_on_tensors(lines, group, stepped, g.to_dense() if is_sparse(g) else g)
+
     def _fitting(self, index: int, group: Group, values: Any) -> tuple[Plan, list[Gradients]] | None:
         """A plan that still holds, the last one first: models whose parts take turns have several."""
         plans = self._plans.get(index, [])
@@ -77,11 +92,12 @@ class ElementwiseOptimizer(RuleOptimizer):
     def _checked(self, plan: Plan, group: Group, watched: Watched) -> Dense:
         """A parameter that no kernel walks and its gradient, after everything that could be wrong was looked at."""
         p: Tensor = group["params"][watched.place]
-        g = p.grad
-        assert g is not None
-        self._check_gradient(p, g, group)
+        assert p.grad is not None
+        self._check_gradient(p, p.grad, group)
         state, uninitialized = self._stateful(plan.program, p)
-        return SteppedParameter(p, state, uninitialized | watched.uninitialized, watched.place), g
+        by_shard = not group.get("differentiable", False)
+        stepped = SteppedParameter(p, state, uninitialized | watched.uninitialized, watched.place, by_shard)
+        return stepped, stepped.gradient()
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
         lines = program(self._rule_of(group), group)
@@ -117,6 +133,7 @@ class ElementwiseOptimizer(RuleOptimizer):
         given = {name: stepped.state[name] for name in lines.kept if name not in stepped.uninitialized}
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
             step_in_place(lines.rule, stepped.p, g, stepped.state, given, group)
+        stepped.was_written()
 
     def _step_sparse(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:
         sparse.step(lines, stepped, g, group)

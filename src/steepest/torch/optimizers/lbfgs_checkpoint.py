@@ -8,6 +8,7 @@ from torch import Tensor
 from steepest.torch.optimizers.lbfgs_iterations import MEMORY
 from steepest.torch.optimizers.vector import length
 from steepest.torch.optimizers.writers import states_of_rules
+from steepest.torch.sharded import whole
 from steepest.torch.state import checkpoint
 
 _LISTS = ("old_dirs", "old_stps", "ro")
@@ -65,5 +66,5 @@ def loaded(value: Any, like: Tensor) -> Any:
     if isinstance(value, list):
         return [loaded(element, like) for element in value]
     if isinstance(value, Tensor):
-        return value.to(device=like.device, dtype=like.dtype if value.dim() else value.dtype)
+        return whole(value).to(device=like.device, dtype=like.dtype if value.dim() else value.dtype)
     return value

@@ -12,6 +12,7 @@ from torch import Tensor
 from steepest.compiler.branches import scalar_states
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
+from steepest.torch import sharded
 from steepest.torch.internals import is_zero_tensor
 from steepest.torch.layout import PLAIN, lies_in_its_storage, parts
 
@@ -28,6 +29,7 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str, *, sparse: bool = False
             f"{optimizer} does not support sparse gradients, please consider SparseAdam instead, or make the layer "
             "dense: `nn.Embedding(..., sparse=False)`."
         )
+    sharded.check(p, g, optimizer)
     check_memory(p, "a parameter")
     check_memory(g, "a gradient")
     if not (p.is_floating_point() or p.is_complex()):
@@ -129,6 +131,7 @@ def _complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
             state[name] = state[name].clone(memory_format=torch.contiguous_format)
         if state[name].device != p.device:
             state[name] = state[name].to(p.device)
+        state[name] = sharded.divided(state[name], p)
     return frozenset(missing) & frozenset(program.uninitialized)
 
 
@@ -220,6 +223,7 @@ def number(value: Any, what: str = "a step count", *, counts: bool = True) -> Te
         )
     if not is_tensor:
         return new_number(value)
+    value = sharded.whole(value)  # that of a DTensor is the same in every process
     if value.is_meta:
         raise ValueError(
             f"{what[0].upper()}{what[1:]} is on the meta device, so it has no value. "

@@ -19,6 +19,7 @@ from steepest.torch.layout import STORED, laid_out_as, parts, same_layout, surel
 from steepest.torch.state.arrays import check_memory, no_memory
 from steepest.torch.stepping.changed import ChangedError
 from steepest.torch.stepping.host_numbers import HostNumbers
+from steepest.torch.stepping.shards import Shards
 from steepest.torch.stepping.stepped_parameter import SteppedParameter
 
 Group = dict[str, Any]
@@ -30,11 +31,15 @@ _storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
 
 
 class Gradients(NamedTuple):
-    """What one batch is stepped with: tensors, which must live through the step, and the addresses of gradients."""
+    """What one batch is stepped with: gradients, which must live through the step, and their addresses.
+
+    stepped: the parameters, or the shards that this process has of them.
+    """
 
     tensors: Sequence[Tensor]
     addresses: list[int]
     parameters: Sequence[Tensor]
+    stepped: Sequence[Tensor]
     values: Sequence[Any]
 
 
@@ -48,15 +53,19 @@ class Batch:
     def __init__(
         self, backend: Backend, program: Program, rows: Sequence[SteppedParameter], places: Places, count: int
     ) -> None:
-        names = [*program.state, *(["step"] if program.rule.counts else []), *program.scalar_states]
+        numbered = [*(["step"] if program.rule.counts else []), *program.scalar_states]
         self._of_group = _picker([row.place for row in rows], count)
-        at = sorted(places[id(row.p)][name] for row in rows for name in names) if names else []
+        arrays = {places[id(row.owner)][name]: row.state[name] for row in rows for name in program.state}
+        numbers = {places[id(row.owner)][name]: row.state[name] for row in rows for name in numbered}
+        self._shards = Shards(rows, len(arrays)) if rows[0].by_shard else None
+        found = arrays | numbers  # in any order that a step can find them in
+        at = [*arrays, *numbers] if self._shards else sorted(found)
         self._of_state = _picker(at) if at else None
         self._has_parts = any(type(row.state[name]) in STORED for row in rows for name in program.state)
-        numbers = [number for row in rows for number in row.scalars(program)]
-        self._on_host = HostNumbers(numbers)
-        self._numbers = [places[id(row.p)][name] for row in rows for name in names[len(program.state) :]]
-        tensors = self._in_order(rows, names, places)
+        self._on_host, self._numbers = HostNumbers([*numbers.values()]), [*numbers]
+        tensors = [*(row.p for row in rows), *(found[place] for place in at)]
+        if self._has_parts:
+            tensors = list(chain.from_iterable(map(parts, tensors)))
         gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = list(map(_kind, gradients))
         self._places: list[int] = []
@@ -66,17 +75,10 @@ class Batch:
         self._sizes = self._sizes_now(tensors)
         self._tensors_unchanged = surely_unchanged(tensors)
         self._all_unchanged = unchanged([*tensors, *gradients])
-        each = len(numbers) // len(rows)
+        each = len(numbered)
         of_rows = [self._on_host.read[i * each : (i + 1) * each] for i in range(len(rows))]
         table = [row.row(program, found) for row, found in zip(rows, of_rows, strict=True)]
         self.step = backend.prepare(program, rows[0].storages(program, rows[0].g), table)
-
-    def _in_order(self, rows: Sequence[SteppedParameter], names: Sequence[str], places: Places) -> list[Tensor]:
-        """The tensors of the rows as `_tensors` will find them."""
-        by_place = {places[id(row.p)][name]: row.state[name] for row in rows for name in names}
-        at = sorted(places[id(row.p)][name] for row in rows for name in names)
-        found = [*(row.p for row in rows), *(by_place[place] for place in at)]
-        return list(chain.from_iterable(map(parts, found))) if self._has_parts else found
 
     def gradients(self, group: Group, values: Sequence[Any]) -> Gradients:
         """The gradients, laid out as the kernel wants them, and their addresses.
@@ -89,19 +91,24 @@ class Batch:
         tensors = parameters if self._of_state is None else [*parameters, *self._of_state(values)]
         if self._has_parts:
             tensors = list(chain.from_iterable(map(parts, tensors)))
+        elif self._shards is not None:
+            tensors = self._shards.of(tensors)
         if list(map(_address, tensors)) != self._addresses or self._sizes_now(tensors) != self._sizes:
             raise ChangedError
         gradients = list(map(gradient_of, parameters))
+        stepped = parameters
+        if self._shards is not None:
+            stepped, gradients = tensors[: len(parameters)], self._shards.of_gradients(parameters, gradients)
         places = list(map(_address, gradients))
         if places != self._places:
             self._check_memory(gradients)
             self._places = places
         if self._all_unchanged(*tensors, *gradients):
-            return Gradients(gradients, places, parameters, values)
+            return Gradients(gradients, places, parameters, stepped, values)
         if not self._tensors_unchanged(*tensors) or list(map(_kind, gradients)) != self._gradients:
             raise ChangedError
-        gradients = [_conform(g, p) for g, p in zip(gradients, parameters, strict=True)]
-        return Gradients(gradients, list(map(_address, gradients)), parameters, values)
+        gradients = [_conform(g, p) for g, p in zip(gradients, stepped, strict=True)]
+        return Gradients(gradients, list(map(_address, gradients)), parameters, stepped, values)
 
     def _check_memory(self, gradients: list[Tensor]) -> None:
         """Look whether each gradient lies in its storage, unless it is where it was in one of the same size."""
@@ -113,7 +120,7 @@ class Batch:
 
     def run(self, gradients: Gradients, group: Group) -> None:
         """Take one step."""
-        tensors, places, parameters, values = gradients
+        tensors, places, parameters, stepped, values = gradients
         maximize, threads = group["maximize"], torch.get_num_threads()
         numbers = [values[place] for place in self._numbers] if self._on_host.copied else ()
         if numbers:
@@ -123,12 +130,14 @@ class Batch:
             if refused == NO_MEMORY:
                 raise no_memory("a gradient")
             if refused == OVERLAP:
-                tensors = [laid_out_as(g, p) for g, p in zip(tensors, parameters, strict=True)]
+                tensors = [laid_out_as(g, p) for g, p in zip(tensors, stepped, strict=True)]
                 self.step.run(list(map(_address, tensors)), group, maximize, threads)
         finally:
             if numbers:
                 self._on_host.put_back(numbers)
         increment_version(parameters)  # so that autograd notices a parameter changed behind a saved graph
+        if self._shards is not None:
+            increment_version(stepped)
 
 
 def _picker(places: Sequence[int], count: int = -1) -> Callable[[Sequence[Any]], Sequence[Any]]:

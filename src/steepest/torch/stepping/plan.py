@@ -14,7 +14,7 @@ from torch import Tensor
 
 from steepest.compiler.program import Program, choices, switches
 from steepest.kernels.backend import PreparedStep, backend_of
-from steepest.torch.layout import STORAGE_OF_DTYPE, has_kernel, is_walked_like, laid_out_as
+from steepest.torch.layout import PLAIN, STORAGE_OF_DTYPE, STORED, has_kernel, is_walked_like
 from steepest.torch.state.arrays import State
 from steepest.torch.stepping.batch import Batch, Gradients, Group, Places
 from steepest.torch.stepping.changed import ChangedError
@@ -137,17 +137,18 @@ def make(
         if p.grad is None:
             plan.idle.append(place)
         else:
-            parameters.append(SteppedParameter(p, *stateful(p), place))
+            by_shard = not group.get("differentiable", False)
+            parameters.append(SteppedParameter(p, *stateful(p), place, by_shard))
     plan.sparse += [_watched(stepped) for stepped in parameters if is_sparse(stepped.g)]
     walkable = [
         stepped
         for stepped in parameters
-        if not is_sparse(stepped.g) and not group.get("differentiable", False) and _is_walkable(stepped)
+        if not is_sparse(stepped.g) and not group.get("differentiable", False) and _is_walkable(stepped, program)
     ]
     for stepped in walkable:
         for name in program.state:
             if not is_walked_like(stepped.state[name], stepped.p):
-                stepped.state[name] = laid_out_as(stepped.state[name], stepped.p)
+                stepped.lay_out(name)
     together = writing_together(program, parameters)
     fused = {id(stepped): stepped for stepped in walkable if id(stepped) not in together}
     left = [stepped for stepped in parameters if id(stepped) not in fused and not is_sparse(stepped.g)]
@@ -164,7 +165,7 @@ def make(
 
 
 def _watched(stepped: SteppedParameter) -> Watched:
-    return Watched(stepped.place, seen(stepped.p), stepped.uninitialized)
+    return Watched(stepped.place, seen(stepped.owner), stepped.uninitialized)
 
 
 def _beside_each_other(steps: Sequence[PreparedStep]) -> None:
@@ -177,13 +178,22 @@ def _beside_each_other(steps: Sequence[PreparedStep]) -> None:
         step.write_beside(written)
 
 
-def _is_walkable(stepped: SteppedParameter) -> bool:
-    return has_kernel(stepped.p) and stepped.g.dtype in STORAGE_OF_DTYPE and type(stepped.g) is Tensor
+def _is_walkable(stepped: SteppedParameter, program: Program) -> bool:
+    """Whether parameter, gradient and state are plain tensors, though state may still have to be laid out anew."""
+    return (
+        has_kernel(stepped.p)
+        and stepped.is_divided_alike
+        and stepped.g.dtype in STORAGE_OF_DTYPE
+        and type(stepped.g) is Tensor
+        and all(type(t) in PLAIN or type(t) in STORED for t in map(stepped.state.__getitem__, program.state))
+        and all(type(t) in PLAIN for t in stepped.scalars(program))
+    )
 
 
 def _by_storage(program: Program, rows: Sequence[SteppedParameter]) -> list[tuple[str, list[SteppedParameter]]]:
     """The rows that one kernel can take: of one device, each array kept in the same way."""
     kinds: dict[tuple[str, ...], list[SteppedParameter]] = {}
     for row in rows:
-        kinds.setdefault((row.p.device.type, *row.storages(program, row.g)), []).append(row)
+        kind = (row.p.device.type, str(row.by_shard), *row.storages(program, row.g))
+        kinds.setdefault(kind, []).append(row)
     return [(device, rows) for (device, *_), rows in kinds.items()]
