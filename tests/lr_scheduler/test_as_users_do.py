@@ -317,7 +317,7 @@ def test_counts_and_factors_of_any_kind(name: str) -> None:
 def test_no_steps_at_all() -> None:
     """torch divides by zero at its first step; nothing is left to anneal."""
     assert rates(ours.CosineAnnealingLR(optimizer(steepest), 0, eta_min=0.01), 3) == [0.1, 0.01, 0.01]
-    scheduler = ours.StepLR(optimizer(steepest, lr=0.1), 1)
+    scheduler: Any = ours.StepLR(optimizer(steepest, lr=0.1), 1)
     scheduler.step_size = 0
     scheduler.optimizer.step()
     with pytest.raises(ValueError, match="Give it a step_size of at least 1"):

@@ -28,7 +28,7 @@ from torch import Tensor
 from steepest.kernels.cpu import entries, native, precision
 from steepest.kernels.cpu import step as cpu_step
 from steepest.torch.optimizers.base import RuleOptimizer
-from steepest.torch.stepping import overlap, plan, sparse
+from steepest.torch.stepping import batch, host_numbers, overlap, sparse
 
 Cell = tuple[int, str]
 """Address and dtype of one element in memory."""
@@ -98,6 +98,7 @@ class Build:
         self._optimizer: Any = None
         self._prepared: Any = None
         self._copies: list[weakref.ref[Tensor]] = []
+        self._numbers: list[weakref.ref[Tensor]] = []
         self._slices: weakref.ref[Tensor] | None = None
         self._here = threading.local()
         """`allowed`: what the call in this thread may touch."""
@@ -148,6 +149,8 @@ class Build:
                     allowed["a table"] |= cells(value)
         for copy in self._copies:
             allowed["g"] |= cells(copy())
+        for number in self._numbers:
+            allowed["a table"] |= cells(number())
         if self._slices is not None:
             allowed["a table"] |= cells(self._slices())
         return allowed
@@ -159,6 +162,7 @@ class Build:
             return step(optimizer, closure)
         finally:
             self._copies = [copy for copy in self._copies if copy() is not None]
+            self._numbers = [number for number in self._numbers if number() is not None]
             if self._failure is not None:
                 raise self._failure
 
@@ -172,6 +176,12 @@ class Build:
         copy = laid_out_as(*arguments)
         self._copies.append(weakref.ref(copy))
         return copy
+
+    def on_host(self, copy: Callable[..., Tensor], *arguments: Any) -> Tensor:
+        """Stands in for the copy of a number that no kernel reads where it is."""
+        number = copy(*arguments)
+        self._numbers.append(weakref.ref(number))
+        return number
 
     def along_slices(self, step: Callable[..., None], *arguments: Any) -> None:
         """Stands in for the step along a sparse gradient: its values and the numbers of its slices are read."""
@@ -249,7 +259,8 @@ def build() -> Iterator[Build]:
             (RuleOptimizer, "step", made.step),
             (cpu_step.CPUStep, "run", made.run),
             (cpu_step.CPUStep, "refuses", made.run),
-            (plan, "laid_out_as", made.copied),
+            (batch, "laid_out_as", made.copied),
+            (host_numbers, "_copy", made.on_host),
             (overlap, "laid_out_as", made.copied),
             (sparse, "laid_out_as", made.copied),
             (sparse, "_step_in_kernel", made.along_slices),

@@ -34,7 +34,7 @@ def pretend_when_imported(module: str, missing: set[str]) -> None:
             pretend(imported, missing)
         exec_module(self, imported)
 
-    importlib.machinery.SourceFileLoader.exec_module = exec_missing
+    importlib.machinery.SourceFileLoader.exec_module = exec_missing  # type: ignore[method-assign,assignment] # pyright: ignore
     importlib.util.find_spec = lambda name, *more: None if name in missing else find_spec(name, *more)
 
 

@@ -67,11 +67,12 @@ def run(make: Any, name: str, kwargs: dict[str, Any], dtype: torch.dtype, steps:
     params = parameters(name, dtype)
     kwargs = {key: value.clone() if isinstance(value, torch.Tensor) else value for key, value in kwargs.items()}
     optimizer = make(params, **kwargs)
+    has_a_maximum = name == "LBFGS" and kwargs.get("maximize")  # its steps to an infinite one would be infinite
     for step in range(steps):
 
         def closure(step: int = step) -> torch.Tensor:
             optimizer.zero_grad()
-            value = loss(params, step)
+            value = loss(params, step) * (-1 if has_a_maximum else 1)
             value.backward()
             if INFOS[name].only_supports_sparse_grads:
                 for p in params:

@@ -1,4 +1,4 @@
-"""Tensors whose numbers lie in other tensors are stepped by the rule, as by torch.optim; kernels do not see them."""
+"""Tensor subclasses whose numbers lie in other tensors: the rule on tensors, equal to torch.optim, or a sentence."""
 
 from collections.abc import Callable
 from typing import Any

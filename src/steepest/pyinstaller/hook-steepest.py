@@ -1,6 +1,6 @@
 """What PyInstaller does with steepest: it keeps the sources, from which rules are read, and the data files."""
 
-from PyInstaller.utils.hooks import collect_data_files, collect_submodules
+from PyInstaller.utils.hooks import collect_data_files, collect_submodules  # pyright: ignore[reportMissingModuleSource, reportMissingImports]
 
 module_collection_mode = "pyz+py"
 hiddenimports = collect_submodules("steepest")

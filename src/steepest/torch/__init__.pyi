@@ -4,15 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.optim.optimizer import Optimizer, ParamsT
+from torch.optim.optimizer import ParamsT
 
 from steepest.schedules import Schedule
 from steepest.torch.optimizers.base import RuleOptimizer as RuleOptimizer
 from steepest.torch.functional import functional as functional
+from steepest.torch.optimizers.scheduled import ScheduledOptimizer
 
 __all__ = ["LBFGS", "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "RuleOptimizer", "functional", "optimizer"]
 
-class LBFGS(Optimizer):
+class LBFGS(ScheduledOptimizer):
     def __init__(
         self,
         params: ParamsT,
@@ -26,6 +27,7 @@ class LBFGS(Optimizer):
         *,
         maximize: bool = False,
     ) -> None: ...
+    def step(self, closure: Callable[[], Any] | None = None) -> Any: ...  # type: ignore[override]
 
 class ASGD(RuleOptimizer):
     def __init__(

@@ -36,6 +36,11 @@ def storage_of(tensor: Tensor) -> int:
         return 0
 
 
+def storage_sizes(tensors: Sequence[Tensor]) -> list[int]:
+    """The bytes of the storage of each."""
+    return [tensor.untyped_storage().nbytes() for tensor in tensors]
+
+
 def unchanged(tensors: Sequence[Tensor], is_itself: Callable[[Tensor], bool]) -> Callable[..., bool]:
     """`check(*tensors)`: whether each still has the type, dtype, device, shape and strides it has now."""
 

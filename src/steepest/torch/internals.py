@@ -10,6 +10,7 @@ import functools
 import importlib
 import importlib.util
 import sys
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -74,6 +75,27 @@ def is_itself(tensor: Tensor) -> bool:
 def storage_of(tensor: Tensor) -> int:
     """The same for two strided tensors that lie in one storage, and for no others but those without memory."""
     return tensor.untyped_storage()._cdata if _STORAGES_HAVE_NUMBERS else fallbacks.storage_of(tensor)
+
+
+def _last() -> bool:
+    """Whether the Python object of a storage lives as long as the storage."""
+    tensor = torch.zeros(1, device="cpu")
+    return weakref.ref(tensor.untyped_storage())() is not None
+
+
+_STORAGES_LAST = _last()
+
+
+def storage_sizes(tensors: Sequence[Tensor]) -> Callable[[Sequence[Tensor]], list[int]]:
+    """`sizes(tensors)`: the bytes of the storage of each, which may have been resized since; keeps no storage alive.
+
+    A storage that is gone is an error (TypeError).  Asking each tensor for its storage costs twice as much.
+    """
+    if not _STORAGES_LAST:
+        return fallbacks.storage_sizes
+    storages = [weakref.ref(tensor.untyped_storage()) for tensor in tensors]
+    size = torch.UntypedStorage.nbytes
+    return lambda _: [size(storage()) for storage in storages]  # type: ignore[arg-type]
 
 
 def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:

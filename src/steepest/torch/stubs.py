@@ -26,10 +26,11 @@ def torch_stub() -> str:
     return (
         _HEADER
         + "from collections.abc import Callable\nfrom typing import Any\n\n"
-        + "import torch\nfrom torch.optim.optimizer import Optimizer, ParamsT\n\n"
+        + "import torch\nfrom torch.optim.optimizer import ParamsT\n\n"
         + "from steepest.schedules import Schedule\n"
         + "from steepest.torch.optimizers.base import RuleOptimizer as RuleOptimizer\n"
-        + "from steepest.torch.functional import functional as functional\n\n"
+        + "from steepest.torch.functional import functional as functional\n"
+        + "from steepest.torch.optimizers.scheduled import ScheduledOptimizer\n\n"
         + f"__all__ = {_quoted(steepest.torch.__all__)}\n\n"
         + "\n".join(_class_stub(c) for c in made)
         + "\ndef optimizer(rule: Callable[..., Any]) -> type[RuleOptimizer]: ...\n"
@@ -70,7 +71,9 @@ def _class_stub(cls: type[Optimizer]) -> str:
             lines, marked = [*lines, "        *,\n"], True
         takes_schedules = issubclass(cls, RuleOptimizer) or parameter.name == "lr"
         lines.append(f"        {_parameter(parameter, schedules=takes_schedules)},\n")
-    base = "RuleOptimizer" if issubclass(cls, RuleOptimizer) else "Optimizer"
+    base = "RuleOptimizer" if issubclass(cls, RuleOptimizer) else "ScheduledOptimizer"
+    if base != "RuleOptimizer":
+        extra += "    def step(self, closure: Callable[[], Any] | None = None) -> Any: ...  # type: ignore[override]\n"
     return f"class {cls.__name__}({base}):\n    def __init__(\n{''.join(lines)}    ) -> None: ...\n{extra}"
 
 

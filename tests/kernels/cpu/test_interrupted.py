@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -137,7 +138,7 @@ def test_a_signal_after_any_call_of_a_step_leaves_all_of_it_or_nothing(last_call
     assert contents(optimizer, p) == history[taken + 1]
 
 
-def nadam() -> tuple[steepest.NAdam, torch.nn.Parameter]:
+def nadam() -> tuple[Any, torch.nn.Parameter]:
     p = torch.nn.Parameter(torch.ones(3))
     p.grad = torch.tensor([0.5, -1.0, 2.0])
     return steepest.NAdam([p]), p

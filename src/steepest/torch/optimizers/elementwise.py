@@ -12,7 +12,8 @@ from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_gradient, check_saved, complete, outlasting
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
-from steepest.torch.stepping.plan import Gradients, Plan, make
+from steepest.torch.stepping.batch import Gradients, Places
+from steepest.torch.stepping.plan import Dense, Plan, Watched, make
 from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 from steepest.torch.stepping.tensors import step_in_place
 
@@ -33,13 +34,19 @@ class ElementwiseOptimizer(RuleOptimizer):
             for group in self.param_groups:
                 self._step_by_operations(group)
             return
-        if not self._snapshot.is_still(self.state):
+        values = self._snapshot.values(self.state)
+        if values is None:
             self._plans.clear()
+            self._snapshot = Snapshot(self.state)
+            values = self._snapshot.values(self.state)
         for index, group in enumerate(self.param_groups):
-            self._step_group(index, group)
+            found = self._fitting(index, group, values)
+            if found is None:
+                found = self._plan_anew(index, group)
+                values = self._snapshot.values(self.state)
+            self._step_group(group, *found)
 
-    def _step_group(self, index: int, group: Group) -> None:
-        plan, gradients = self._fitting(index, group) or self._plan_anew(index, group)
+    def _step_group(self, group: Group, plan: Plan, gradients: list[Gradients]) -> None:
         if plan.is_one_batch:
             plan.batches[0].run(gradients[0], group)
         else:
@@ -47,15 +54,18 @@ class ElementwiseOptimizer(RuleOptimizer):
         plan.was_run = True
 
     def _step_parts(self, plan: Plan, gradients: list[Gradients], group: Group) -> None:
-        dense = [(stepped, self._checked(plan, group, stepped)) for stepped in plan.unfused]
-        slices = [(stepped, sparse.checked(self._checked(plan, group, stepped))) for stepped in plan.sparse]
-        gradients, dense, slices = plan.apart(gradients, dense, slices)
+        dense = [self._checked(plan, group, watched) for watched in plan.unfused]
+        slices = [self._checked(plan, group, watched) for watched in plan.sparse]
+        slices = [(stepped, sparse.checked(g)) for stepped, g in slices]
+        gradients, dense, slices = plan.apart(group, self.state, gradients, dense, slices)
         for batch, found in zip(plan.batches, gradients, strict=True):
             batch.run(found, group)
         for stepped, g in dense:
             self._step_on_tensors(plan.program, group, stepped, g)
         for stepped, g in slices:
             self._step_sparse(plan.program, group, stepped, g)
+        for watched in (*plan.unfused, *plan.sparse):
+            watched.uninitialized = frozenset()
 
     def _step_by_operations(self, group: Group) -> None:
         """The rule on tensors for all of a group, where torch records or pretends its operations."""
@@ -68,26 +78,26 @@ class ElementwiseOptimizer(RuleOptimizer):
             g = stepped.gradient()
             self._step_on_tensors(lines, group, stepped, g.to_dense() if is_sparse(g) else g)
 
-    def _fitting(self, index: int, group: Group) -> tuple[Plan, list[Gradients]] | None:
+    def _fitting(self, index: int, group: Group, values: Any) -> tuple[Plan, list[Gradients]] | None:
         """A plan that still holds, the last one first: models whose parts take turns have several."""
         plans = self._plans.get(index, [])
         for position, plan in enumerate(plans):
-            gradients = plan.gradients(group)
+            gradients = plan.gradients(group, values)
             if gradients is not None:
                 if position:
                     plans.insert(0, plans.pop(position))
                 return plan, gradients
         return None
 
-    def _checked(self, plan: Plan, group: Group, stepped: SteppedParameter) -> Tensor:
-        """The gradient of a parameter that no kernel walks, after everything that could be wrong was looked at."""
-        p = stepped.owner
+    def _checked(self, plan: Plan, group: Group, watched: Watched) -> Dense:
+        """A parameter that no kernel walks and its gradient, after everything that could be wrong was looked at."""
+        p: Tensor = group["params"][watched.place]
         assert p.grad is not None
         self._check_gradient(p, p.grad, group)
-        stepped.kept, uninitialized = self._stateful(plan.program, p)
-        stepped.uninitialized = uninitialized | stepped.uninitialized
-        stepped.look()
-        return stepped.gradient()
+        state, uninitialized = self._stateful(plan.program, p)
+        by_shard = not group.get("differentiable", False)
+        stepped = SteppedParameter(p, state, uninitialized | watched.uninitialized, watched.place, by_shard)
+        return stepped, stepped.gradient()
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
         lines = program(self._rule_of(group), group)
@@ -95,15 +105,19 @@ class ElementwiseOptimizer(RuleOptimizer):
             if p.grad is not None:
                 self._check_gradient(p, p.grad, group)
         with outlasting():
-            plan = make(lines, group, lambda p: self._stateful(lines, p), self.chooses_rule)
-        gradients = plan.gradients(group)
+            plan = make(lines, group, lambda p: self._stateful(lines, p), self._look_again, self.chooses_rule)
+        gradients = plan.gradients(group, self._snapshot.values(self.state) or ())
         assert gradients is not None, "a plan fits the group that it was just made for"
-        before, self._snapshot = self._snapshot, Snapshot(self.state)
-        if not before.ids() <= self._snapshot.ids():  # this plan laid out anew what others write to
-            self._plans.clear()
         others = [other for other in self._plans.get(index, []) if other.was_run]
         self._plans[index] = [plan, *others[: MOST_PLANS - 1]]
         return plan, gradients
+
+    def _look_again(self) -> Places:
+        """Where the states are now; plans whose states are elsewhere than they were are gone."""
+        before, self._snapshot = self._snapshot, Snapshot(self.state)
+        if not before.begins(self._snapshot):
+            self._plans.clear()
+        return self._snapshot.places()
 
     def _rule_of(self, group: Group) -> Rule:
         """The rule that steps a group; another one with the same state, where an option of the group says so."""
@@ -120,7 +134,6 @@ class ElementwiseOptimizer(RuleOptimizer):
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
             step_in_place(lines.rule, stepped.p, g, stepped.state, given, group)
         stepped.was_written()
-        stepped.uninitialized = frozenset()
 
     def _step_sparse(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:
         sparse.step(lines, stepped, g, group)

@@ -88,7 +88,7 @@ class LBFGS(Helpers):
         self._count_scheduled()
         return returned
 
-    step = hooked(_step)  # type: ignore[assignment]
+    step: Any = hooked(_step)  # type: ignore[assignment]
 
     def _iterate(self, closure: Closure) -> Any:
         group, state = self.param_groups[0], self.state[self._params[0]]

@@ -5,119 +5,37 @@ shared) is checked when the plan is made; each step then only looks whether anyt
 parameter, and makes a new plan if so.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import chain
-from operator import is_
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program, choices, switches
-from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend, PreparedStep, backend_of
-from steepest.torch.internals import gradient_of, increment_version, is_itself, unchanged
-from steepest.torch.layout import (
-    PLAIN,
-    STORAGE_OF_DTYPE,
-    STORED,
-    has_kernel,
-    is_walked_like,
-    laid_out_as,
-    same_layout,
-    surely_unchanged,
-)
-from steepest.torch.state.arrays import State, check_memory, no_memory
+from steepest.kernels.backend import PreparedStep, backend_of
+from steepest.torch.layout import PLAIN, STORAGE_OF_DTYPE, STORED, has_kernel, is_walked_like
+from steepest.torch.state.arrays import State
+from steepest.torch.stepping.batch import Batch, Gradients, Group, Places
 from steepest.torch.stepping.changed import ChangedError
-from steepest.torch.stepping.host_numbers import HostNumbers
 from steepest.torch.stepping.overlap import Written, writing_together
-from steepest.torch.stepping.shards import Shards
-from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
+from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse, seen
 
-Group = dict[str, Any]
 Dense = tuple[SteppedParameter, Tensor]
-Gradients = tuple[list[Tensor], list[int]]  # tensors, which must live through the step, and their addresses
-
-# Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
-_address, _offset = Tensor.data_ptr, Tensor.storage_offset
-_storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
 
 
-class Batch:
-    """Tensors that one prepared step takes together, and what must still be true of them at the next step."""
+@dataclass(slots=True)
+class Watched:
+    """A parameter that no kernel walks: its place in the group, how it was found, the states that its step makes."""
 
-    def __init__(self, backend: Backend, program: Program, rows: Sequence[SteppedParameter]) -> None:
-        self.parameters = [row.owner for row in rows]
-        self._stepped = [row.p for row in rows]
-        self._shards = Shards(rows, program) if rows[0].by_shard else None
-        self._arrays = list(chain.from_iterable(row.arrays(program) for row in rows))
-        self._numbers = list(chain.from_iterable(row.scalars(program) for row in rows))
-        self._on_host = HostNumbers(self._numbers)
-        self._addressed = [*self._arrays, *self._numbers]
-        self._addresses = list(map(_address, self._addressed))
-        gradients = [_conform(row.g, row.p) for row in rows]
-        self._gradients = list(map(_kind, gradients))
-        self._places: list[int] = []
-        self._where_in_storage: list[int] = []
-        self._storages = list(map(_storage, self._arrays))  # held, so that no other memory can have their addresses
-        self._sizes = list(map(_bytes, self._storages))
-        self._arrays_unchanged = surely_unchanged(self._arrays)
-        self._all_unchanged = unchanged([*self._arrays, *gradients])
-        storages = rows[0].storages(program, rows[0].g)
-        each = len(self._numbers) // len(rows)
-        of_rows = [self._on_host.read[i * each : (i + 1) * each] for i in range(len(rows))]
-        table = [row.row(program, numbers) for row, numbers in zip(rows, of_rows, strict=True)]
-        self.step = backend.prepare(program, storages, table)
+    place: int
+    before: tuple[Any, ...]
+    uninitialized: frozenset[str]
 
-    def gradients(self) -> Gradients:
-        """The gradients, laid out as the kernel wants them, and their addresses.
-
-        Raises ChangedError, or what torch raises for a tensor without address or strides, if the rows are not as they
-        were when the step was prepared.
-        """
-        if list(map(_address, self._addressed)) != self._addresses or list(map(_bytes, self._storages)) != self._sizes:
-            raise ChangedError
-        gradients = list(map(gradient_of, self.parameters))
-        if self._shards is not None:
-            gradients = self._shards.of(gradients)
-        places = list(map(_address, gradients))
-        if places != self._places:
-            self._check_memory(gradients)
-            self._places = places
-        if self._all_unchanged(*self._arrays, *gradients):
-            return gradients, places
-        if not self._arrays_unchanged(*self._arrays) or list(map(_kind, gradients)) != self._gradients:
-            raise ChangedError
-        gradients = [_conform(g, p) for g, p in zip(gradients, self._stepped, strict=True)]
-        return gradients, list(map(_address, gradients))
-
-    def _check_memory(self, gradients: list[Tensor]) -> None:
-        """Look whether each gradient lies in its storage, unless it is where it was in one of the same size."""
-        where = [*map(_bytes, map(_storage, gradients)), *map(_offset, gradients)]
-        if where != self._where_in_storage:
-            for g in gradients:
-                check_memory(g, "a gradient")
-            self._where_in_storage = where
-
-    def run(self, gradients: Gradients, group: Group) -> None:
-        """Take one step."""
-        tensors, places = gradients
-        maximize, threads = group["maximize"], torch.get_num_threads()
-        if self._on_host.copied:
-            self._on_host.fetch(self._numbers)
-        try:
-            refused = self.step.run(places, group, maximize, threads)
-            if refused == NO_MEMORY:
-                raise no_memory("a gradient")
-            if refused == OVERLAP:
-                tensors = [laid_out_as(g, p) for g, p in zip(tensors, self._stepped, strict=True)]
-                self.step.run(list(map(_address, tensors)), group, maximize, threads)
-        finally:
-            if self._on_host.copied:
-                self._on_host.put_back(self._numbers)
-        increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
-        if self._shards is not None:
-            increment_version(self._stepped)
+    def is_as_it_was(self, parameters: Sequence[Tensor]) -> bool:
+        """Whether it lies where it lay, and its gradient is as sparse or dense as it was."""
+        p = parameters[self.place]
+        return p.grad is not None and self.before == seen(p)
 
 
 class Plan:
@@ -126,12 +44,12 @@ class Plan:
     def __init__(self, program: Program, group: Group, chooses_rule: str) -> None:
         self.program = program
         self.batches: list[Batch] = []
-        self.rows: list[SteppedParameter] = []
-        self.unfused: list[SteppedParameter] = []
-        self.sparse: list[SteppedParameter] = []
-        self.idle: list[Tensor] = []
+        self.fused: list[int] = []
+        self.unfused: list[Watched] = []
+        self.sparse: list[Watched] = []
+        self.idle: list[int] = []
         self.was_run = False  # until then it knows better than the state itself what its first step makes
-        self._parameters = list(group["params"])
+        self._parameters = list(map(id, group["params"]))
         self._chooses_rule = chooses_rule
         self._choices = self._chosen(group)
         self._switches = switches(program.rule, chooses_rule)
@@ -139,12 +57,15 @@ class Plan:
         self._are_numbers = not any(isinstance(group[name], Tensor) for name in program.rule.hyperparameters)
         self._differentiable = group.get("differentiable", False)
 
-    def gradients(self, group: Group) -> list[Gradients] | None:
-        """The gradients of each kernel; None if this plan does not fit the group any more."""
+    def gradients(self, group: Group, values: Sequence[Any]) -> list[Gradients] | None:
+        """The gradients of each kernel; None if this plan does not fit the group any more.
+
+        values: of the optimizer's state, in order.
+        """
         if not self._fits(group):
             return None
         try:
-            return [batch.gradients() for batch in self.batches]
+            return [batch.gradients(group, values) for batch in self.batches]
         except (ChangedError, RuntimeError, TypeError):  # a tensor without address or strides, or no gradient
             return None
 
@@ -154,16 +75,21 @@ class Plan:
         return len(self.batches) == 1 and not self.unfused and not self.sparse
 
     def apart(
-        self, gradients: list[Gradients], dense: list[Dense], slices: list[Dense]
-    ) -> tuple[list[Gradients], list[Dense], list[Dense]]:
+        self, group: Group, state: Mapping[Any, State], gradients: list[Gradients], dense: list[Dense],
+        slices: list[Dense],
+    ) -> tuple[list[Gradients], list[Dense], list[Dense]]:  # fmt: skip
         """The gradients, copied where another part of this step would write to them before they are read."""
         if not dense and not slices and not self._batches_refuse(gradients):
             return gradients, dense, slices
-        written = Written(self.program, [*self.rows, *(stepped for stepped, _ in (*dense, *slices))])
-        kernels = [list(map(written.copied_from, tensors)) for tensors, _ in gradients]
+        in_kernels = [(group["params"][place], place) for place in self.fused]
+        rows = [SteppedParameter(p, state.get(p, {}), frozenset(), place) for p, place in in_kernels]
+        written = Written(self.program, [*rows, *(stepped for stepped, _ in (*dense, *slices))])
+        kernels = [list(map(written.copied_from, found.tensors)) for found in gradients]
         dense = [(stepped, written.copied_from(g)) for stepped, g in dense]
         slices = [(stepped, written.values_copied_from(g)) for stepped, g in slices]
-        return [(tensors, list(map(_address, tensors))) for tensors in kernels], dense, slices
+        addressed = [(tensors, list(map(Tensor.data_ptr, tensors))) for tensors in kernels]
+        found = [one._replace(tensors=g, addresses=at) for one, (g, at) in zip(gradients, addressed, strict=True)]
+        return found, dense, slices
 
     def _same_choices(self, group: Group) -> bool:
         same_numbers = self._are_numbers and self._switches(group) == self._switched  # a tensor may change in place
@@ -175,39 +101,45 @@ class Plan:
 
     def _batches_refuse(self, gradients: list[Gradients]) -> bool:
         found = zip(self.batches, gradients, strict=True)
-        return any(batch.step.refuses(places) for batch, (_, places) in found)
+        return any(batch.step.refuses(one.addresses) for batch, one in found)
 
     def _fits(self, group: Group) -> bool:
         parameters = group["params"]
-        if len(parameters) != len(self._parameters) or not all(map(is_, parameters, self._parameters)):
+        if list(map(id, parameters)) != self._parameters:  # those with state live; others are looked at anew anyway
             return False
         if not self._same_choices(group):
             return False
         if group.get("differentiable", False) != self._differentiable:
             return False
-        if self.idle and any(p.grad is not None for p in self.idle):
+        if self.idle and any(parameters[place].grad is not None for place in self.idle):
             return False
         if not self.unfused and not self.sparse:
             return True
-        return all(stepped.is_as_it_was() for stepped in (*self.unfused, *self.sparse))
+        return all(watched.is_as_it_was(parameters) for watched in (*self.unfused, *self.sparse))
 
 
 def make(
-    program: Program, group: Group, stateful: Callable[[Tensor], tuple[State, frozenset[str]]], chooses_rule: str = ""
+    program: Program,
+    group: Group,
+    stateful: Callable[[Tensor], tuple[State, frozenset[str]]],
+    places: Callable[[], Places],
+    chooses_rule: str = "",
 ) -> Plan:
     """A plan for this group as it stands.
 
     stateful: checks a parameter's state, makes what is missing; gives the state and the names of what is new in it.
+    places: where each state is then among all values of the optimizer's state.
     chooses_rule: an option of the group that says of which rule the program is.
     """
     plan = Plan(program, group, chooses_rule)
     parameters: list[SteppedParameter] = []
-    for p in group["params"]:
+    for place, p in enumerate(group["params"]):
         if p.grad is None:
-            plan.idle.append(p)
+            plan.idle.append(place)
         else:
-            parameters.append(SteppedParameter(p, *stateful(p), by_shard=not group.get("differentiable", False)))
-    plan.sparse += [stepped for stepped in parameters if is_sparse(stepped.g)]
+            by_shard = not group.get("differentiable", False)
+            parameters.append(SteppedParameter(p, *stateful(p), place, by_shard))
+    plan.sparse += [_watched(stepped) for stepped in parameters if is_sparse(stepped.g)]
     walkable = [
         stepped
         for stepped in parameters
@@ -219,15 +151,21 @@ def make(
                 stepped.lay_out(name)
     together = writing_together(program, parameters)
     fused = {id(stepped): stepped for stepped in walkable if id(stepped) not in together}
-    plan.unfused += [stepped for stepped in parameters if id(stepped) not in fused and not is_sparse(stepped.g)]
-    plan.rows += fused.values()
+    left = [stepped for stepped in parameters if id(stepped) not in fused and not is_sparse(stepped.g)]
+    plan.unfused += map(_watched, left)
+    plan.fused += [stepped.place for stepped in fused.values()]
+    at, count = places(), len(group["params"])
     for device, rows in _by_storage(program, list(fused.values())):
         backend = backend_of(device)
         assert backend is not None, "has_kernel asks for it"
         most = backend.most_rows
-        plan.batches += [Batch(backend, program, rows[i : i + most]) for i in range(0, len(rows), most)]
+        plan.batches += [Batch(backend, program, rows[i : i + most], at, count) for i in range(0, len(rows), most)]
     _beside_each_other([batch.step for batch in plan.batches])
     return plan
+
+
+def _watched(stepped: SteppedParameter) -> Watched:
+    return Watched(stepped.place, seen(stepped.owner), stepped.uninitialized)
 
 
 def _beside_each_other(steps: Sequence[PreparedStep]) -> None:
@@ -250,19 +188,6 @@ def _is_walkable(stepped: SteppedParameter, program: Program) -> bool:
         and all(type(t) in PLAIN or type(t) in STORED for t in map(stepped.state.__getitem__, program.state))
         and all(type(t) in PLAIN for t in stepped.scalars(program))
     )
-
-
-def _kind(g: Tensor) -> tuple[Any, ...]:
-    return type(g), g.shape, g.dtype, g.device
-
-
-def _conform(g: Tensor, p: Tensor) -> Tensor:
-    if g.layout is not torch.strided:
-        raise ChangedError
-    if same_layout(g, p) and is_itself(g):
-        return g
-    check_memory(g, "a gradient")
-    return laid_out_as(g, p)
 
 
 def _by_storage(program: Program, rows: Sequence[SteppedParameter]) -> list[tuple[str, list[SteppedParameter]]]:

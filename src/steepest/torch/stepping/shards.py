@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from operator import is_
+from typing import Any
 
 from torch import Tensor
 
-from steepest.compiler.program import Program
 from steepest.torch.internals import placement_getter, shard_getter
 from steepest.torch.sharded import is_sharded, placement, shard
 from steepest.torch.stepping.changed import ChangedError
@@ -13,38 +13,49 @@ from steepest.torch.stepping.stepped_parameter import SteppedParameter
 
 
 class Shards:
-    """The shards of the parameters and the state of some rows, and of their gradients."""
+    """How to come from the DTensors of some rows to their shards.
 
-    def __init__(self, rows: Sequence[SteppedParameter], program: Program) -> None:
-        sharded = type(rows[0].owner)
-        self._shard, self._placement = shard_getter(sharded), placement_getter(sharded)
-        self._owners = [row.owner for row in rows]
-        self._divided = [*self._owners, *(row.kept[name] for row in rows for name in program.state)]
-        self._shards = list(map(self._shard, self._divided))
-        self._placements = list(map(self._placement, self._owners))
+    states: how many of the tensors behind the parameters are DTensors too.
+    """
+
+    def __init__(self, rows: Sequence[SteppedParameter], states: int) -> None:
+        owners = [row.owner for row in rows]
+        self._shard, self._placement = shard_getter(type(owners[0])), placement_getter(type(owners[0]))
+        self._count, self._sharded = len(rows), len(rows) + states
+        self._placements = list(map(self._placement, owners))
         self._of_gradients = self._placements
 
-    def of(self, gradients: Sequence[Tensor]) -> list[Tensor]:
-        """The shards of gradients.
+    def of(self, tensors: Sequence[Any]) -> list[Tensor]:
+        """The shards of parameters and states; what comes behind them are numbers, which every process has.
 
-        Raises ChangedError where one is not divided as its parameter, or a parameter or a state has another shard than
-        it had: 0.3 us a parameter for all of this.
+        Raises ChangedError where a parameter is divided otherwise than it was, or a tensor is no DTensor.
         """
         try:
-            now, placements = map(self._shard, self._divided), list(map(self._placement, gradients))
-            if not all(map(is_, now, self._shards)) or not all(
-                map(is_, map(self._placement, self._owners), self._placements)
-            ):
+            shards = list(map(self._shard, tensors[: self._sharded]))
+            now = map(self._placement, tensors[: self._count])
+            if not all(map(is_, now, self._placements)):
                 raise ChangedError
-            shards = list(map(self._shard, gradients))
+        except AttributeError as error:
+            raise ChangedError from error
+        return [*_arrived(shards, tensors), *tensors[self._sharded :]]
+
+    def of_gradients(self, owners: Sequence[Any], gradients: Sequence[Any]) -> list[Tensor]:
+        """The shards of gradients.
+
+        Raises ChangedError where one is not divided as its parameter.
+        """
+        try:
+            placements, shards = list(map(self._placement, gradients)), list(map(self._shard, gradients))
         except AttributeError as error:  # no DTensor, or no gradient
             raise ChangedError from error
         if not all(map(is_, placements, self._of_gradients)):
-            self._look(gradients)
+            for p, g in zip(owners, gradients, strict=True):
+                if not is_sharded(g) or placement(p) != placement(g):
+                    raise ChangedError
             self._of_gradients = placements
-        return shards if set(map(type, shards)) == {Tensor} else list(map(shard, gradients))
+        return _arrived(shards, gradients)
 
-    def _look(self, gradients: Sequence[Tensor]) -> None:
-        for p, g in zip(self._owners, gradients, strict=True):
-            if not is_sharded(g) or placement(p) != placement(g):
-                raise ChangedError
+
+def _arrived(shards: list[Tensor], tensors: Sequence[Any]) -> list[Tensor]:
+    """The shards, after the communication that computes some of them."""
+    return shards if set(map(type, shards)) == {Tensor} else list(map(shard, tensors[: len(shards)]))

@@ -20,6 +20,7 @@ class SteppedParameter:
     """A parameter with a gradient, its state, and the states that its next step makes.
 
     owner, kept: the parameter and its state as the optimizer has them.
+    place: which parameter of its group it is.
     by_shard: whether a DTensor is stepped as the shard that this process has of it.
     p, state: the tensors that are stepped: those shards, else the same as owner and kept.
     """
@@ -27,15 +28,14 @@ class SteppedParameter:
     owner: Tensor
     kept: State
     uninitialized: frozenset[str]
+    place: int = 0
     by_shard: bool = True
     p: Tensor = field(init=False)
     state: State = field(init=False)
-    _before: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         self.by_shard = self.by_shard and is_sharded(self.owner)
         self.look()
-        self._before = self._now()
 
     def look(self) -> None:
         """Find what is stepped in what the optimizer has."""
@@ -102,17 +102,13 @@ class SteppedParameter:
             scalar_states=tuple((one.data_ptr(), one.dtype is torch.float64) for one in single),
         )
 
-    def is_as_it_was(self) -> bool:
-        """Whether the parameter lies where it lay, and its gradient is as sparse or dense as it was."""
-        return self.owner.grad is not None and self._before == self._now()
 
-    def _now(self) -> tuple[Any, ...]:
-        return is_sparse(self.g), place(shard(self.owner)), placement(self.owner), self.is_divided_alike
-
-
-def place(p: Tensor) -> tuple[Any, ...]:
-    """Where a parameter lies, as far as it says."""
-    return (p.data_ptr(), p.stride()) if p.layout is torch.strided and type(p) in PLAIN else ()
+def seen(p: Tensor) -> tuple[Any, ...]:
+    """Whether a gradient is sparse, where its parameter lies, as far as it says, and how both are divided."""
+    assert p.grad is not None
+    own = shard(p)
+    lies = (own.data_ptr(), own.stride()) if own.layout is torch.strided and type(own) in PLAIN else ()
+    return is_sparse(shard(p.grad)), lies, placement(p), placement(p.grad) == placement(p)
 
 
 def is_sparse(g: Tensor) -> bool:

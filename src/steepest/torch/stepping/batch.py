@@ -1,0 +1,160 @@
+"""Tensors that one prepared step takes together, and what must still be true of them at the next step.
+
+A kernel is handed addresses, so all that makes them right is looked at before each step, in the tensors that the group
+and the state hold then: about a microsecond a parameter.  No tensor and no storage is kept alive from step to step.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from steepest.compiler.program import Program
+from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend
+from steepest.torch.internals import gradient_of, increment_version, is_itself, storage_sizes, unchanged
+from steepest.torch.layout import STORED, laid_out_as, parts, same_layout, surely_unchanged
+from steepest.torch.state.arrays import check_memory, no_memory
+from steepest.torch.stepping.changed import ChangedError
+from steepest.torch.stepping.host_numbers import HostNumbers
+from steepest.torch.stepping.shards import Shards
+from steepest.torch.stepping.stepped_parameter import SteppedParameter
+
+Group = dict[str, Any]
+Places = Mapping[int, Mapping[str, int]]
+
+# Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
+_address, _offset = Tensor.data_ptr, Tensor.storage_offset
+_storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
+
+
+class Gradients(NamedTuple):
+    """What one batch is stepped with: gradients, which must live through the step, and their addresses.
+
+    stepped: the parameters, or the shards that this process has of them.
+    """
+
+    tensors: Sequence[Tensor]
+    addresses: list[int]
+    parameters: Sequence[Tensor]
+    stepped: Sequence[Tensor]
+    values: Sequence[Any]
+
+
+class Batch:
+    """The rows of one prepared step.
+
+    places: where each state is among all values of the optimizer's state.
+    count: how many parameters the group has.
+    """
+
+    def __init__(
+        self, backend: Backend, program: Program, rows: Sequence[SteppedParameter], places: Places, count: int
+    ) -> None:
+        numbered = [*(["step"] if program.rule.counts else []), *program.scalar_states]
+        self._of_group = _picker([row.place for row in rows], count)
+        arrays = {places[id(row.owner)][name]: row.state[name] for row in rows for name in program.state}
+        numbers = {places[id(row.owner)][name]: row.state[name] for row in rows for name in numbered}
+        self._shards = Shards(rows, len(arrays)) if rows[0].by_shard else None
+        found = arrays | numbers  # in any order that a step can find them in
+        at = [*arrays, *numbers] if self._shards else sorted(found)
+        self._of_state = _picker(at) if at else None
+        self._has_parts = any(type(row.state[name]) in STORED for row in rows for name in program.state)
+        self._on_host, self._numbers = HostNumbers([*numbers.values()]), [*numbers]
+        tensors = [*(row.p for row in rows), *(found[place] for place in at)]
+        if self._has_parts:
+            tensors = list(chain.from_iterable(map(parts, tensors)))
+        gradients = [_conform(row.g, row.p) for row in rows]
+        self._gradients = list(map(_kind, gradients))
+        self._places: list[int] = []
+        self._where_in_storage: list[int] = []
+        self._addresses = list(map(_address, tensors))
+        self._sizes_now = storage_sizes(tensors)
+        self._sizes = self._sizes_now(tensors)
+        self._tensors_unchanged = surely_unchanged(tensors)
+        self._all_unchanged = unchanged([*tensors, *gradients])
+        each = len(numbered)
+        of_rows = [self._on_host.read[i * each : (i + 1) * each] for i in range(len(rows))]
+        table = [row.row(program, found) for row, found in zip(rows, of_rows, strict=True)]
+        self.step = backend.prepare(program, rows[0].storages(program, rows[0].g), table)
+
+    def gradients(self, group: Group, values: Sequence[Any]) -> Gradients:
+        """The gradients, laid out as the kernel wants them, and their addresses.
+
+        values: of the optimizer's state, in order.
+        Raises ChangedError, or what torch raises for a tensor without address or strides, if the rows are not as they
+        were when the step was prepared.
+        """
+        parameters = self._of_group(group["params"])
+        tensors = parameters if self._of_state is None else [*parameters, *self._of_state(values)]
+        if self._has_parts:
+            tensors = list(chain.from_iterable(map(parts, tensors)))
+        elif self._shards is not None:
+            tensors = self._shards.of(tensors)
+        if list(map(_address, tensors)) != self._addresses or self._sizes_now(tensors) != self._sizes:
+            raise ChangedError
+        gradients = list(map(gradient_of, parameters))
+        stepped = parameters
+        if self._shards is not None:
+            stepped, gradients = tensors[: len(parameters)], self._shards.of_gradients(parameters, gradients)
+        places = list(map(_address, gradients))
+        if places != self._places:
+            self._check_memory(gradients)
+            self._places = places
+        if self._all_unchanged(*tensors, *gradients):
+            return Gradients(gradients, places, parameters, stepped, values)
+        if not self._tensors_unchanged(*tensors) or list(map(_kind, gradients)) != self._gradients:
+            raise ChangedError
+        gradients = [_conform(g, p) for g, p in zip(gradients, stepped, strict=True)]
+        return Gradients(gradients, list(map(_address, gradients)), parameters, stepped, values)
+
+    def _check_memory(self, gradients: list[Tensor]) -> None:
+        """Look whether each gradient lies in its storage, unless it is where it was in one of the same size."""
+        where = [*map(_bytes, map(_storage, gradients)), *map(_offset, gradients)]
+        if where != self._where_in_storage:
+            for g in gradients:
+                check_memory(g, "a gradient")
+            self._where_in_storage = where
+
+    def run(self, gradients: Gradients, group: Group) -> None:
+        """Take one step."""
+        tensors, places, parameters, stepped, values = gradients
+        maximize, threads = group["maximize"], torch.get_num_threads()
+        numbers = [values[place] for place in self._numbers] if self._on_host.copied else ()
+        if numbers:
+            self._on_host.fetch(numbers)
+        try:
+            refused = self.step.run(places, group, maximize, threads)
+            if refused == NO_MEMORY:
+                raise no_memory("a gradient")
+            if refused == OVERLAP:
+                tensors = [laid_out_as(g, p) for g, p in zip(tensors, stepped, strict=True)]
+                self.step.run(list(map(_address, tensors)), group, maximize, threads)
+        finally:
+            if numbers:
+                self._on_host.put_back(numbers)
+        increment_version(parameters)  # so that autograd notices a parameter changed behind a saved graph
+        if self._shards is not None:
+            increment_version(stepped)
+
+
+def _picker(places: Sequence[int], count: int = -1) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Picks the elements at these places of a sequence; all of them, where there are so many."""
+    if list(places) == list(range(count)):
+        return lambda found: found
+    return itemgetter(*places) if len(places) > 1 else lambda found, place=places[0]: (found[place],)
+
+
+def _kind(g: Tensor) -> tuple[Any, ...]:
+    return type(g), g.shape, g.dtype, g.device
+
+
+def _conform(g: Tensor, p: Tensor) -> Tensor:
+    if g.layout is not torch.strided:
+        raise ChangedError
+    if same_layout(g, p) and is_itself(g):
+        return g
+    check_memory(g, "a gradient")
+    return laid_out_as(g, p)
