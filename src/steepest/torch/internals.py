@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,7 +96,7 @@ def storage_sizes(tensors: Sequence[Tensor]) -> Callable[[Sequence[Tensor]], lis
         return fallbacks.storage_sizes
     storages = [weakref.ref(tensor.untyped_storage()) for tensor in tensors]
     size = torch.UntypedStorage.nbytes
-    return lambda _: [size(storage()) for storage in storages]  # type: ignore[arg-type]
+    return lambda _: list(map(size, map(operator.call, storages)))
 
 
 def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:

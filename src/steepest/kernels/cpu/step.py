@@ -61,38 +61,40 @@ class CPUStep(PreparedStep):
 
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
         self._gradients[:] = gradients
-        self._arguments[entries.COUNTED] = self._arguments[entries.NEXT_CHUNK] = 0
+        arguments = self._arguments
+        arguments[entries.COUNTED] = arguments[entries.NEXT_CHUNK] = 0
         try:
             flags = self._prepare(self._address)
             if flags & (OVERLAP | NO_MEMORY):
                 return flags
             scalars = self._scalars(hyperparameters, -1.0 if maximize else 1.0, differ=bool(flags & STEPS_DIFFER))
-            self._arguments[entries.SCALARS] = ctypes.addressof(scalars)
-            self._launch(threads)
-            self._finish()
-        except (
-            BaseException
-        ):  # a hyperparameter that is no number, or what a signal raised: all of the step, or nothing
-            if self._arguments[entries.NEXT_CHUNK]:
-                self._finish()
-            elif self._arguments[entries.COUNTED]:
-                self._count_back()
+            arguments[entries.SCALARS] = ctypes.addressof(scalars)
+            if threads == 1 or not self._worth_sharing:
+                self._kernel(self._address)
+            else:
+                self._run_with(threads)
+            self._uninitialized = None
+            if self._scalar_states is not None:
+                self._scalar_states.put_back()
+        except BaseException:  # a hyperparameter that is no number, or what a signal raised
+            self._finish_or_count_back()
             raise
         return TAKEN
 
-    def _launch(self, threads: int) -> None:
-        """Run the kernel; once it has taken its first chunk it is run to its end, whatever a signal raises."""
-        if threads == 1 or not self._worth_sharing:
-            self._kernel(self._address)
-        elif (team := openmp.team()) is not None:
+    def _run_with(self, threads: int) -> None:
+        if (team := openmp.team()) is not None:
             team(self._entry, self._address, threads)
         else:
             self._run_with_workers(min(threads, self._chunks) - 1)
 
-    def _finish(self) -> None:
-        self._uninitialized = None
-        if self._scalar_states is not None:
-            self._scalar_states.put_back()
+    def _finish_or_count_back(self) -> None:
+        """Leave all of a step or nothing: a kernel that has taken its first chunk was run to its end."""
+        if self._arguments[entries.NEXT_CHUNK]:
+            self._uninitialized = None
+            if self._scalar_states is not None:
+                self._scalar_states.put_back()
+        elif self._arguments[entries.COUNTED]:
+            self._count_back()
 
     def _count_back(self) -> None:
         for address, is_double in self._table[:, [entries.STEP, entries.STEP_IS_DOUBLE]].tolist():

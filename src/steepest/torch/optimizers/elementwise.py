@@ -44,14 +44,12 @@ class ElementwiseOptimizer(RuleOptimizer):
             if found is None:
                 found = self._plan_anew(index, group)
                 values = self._snapshot.values(self.state)
-            self._step_group(group, *found)
-
-    def _step_group(self, group: Group, plan: Plan, gradients: list[Gradients]) -> None:
-        if plan.is_one_batch:
-            plan.batches[0].run(gradients[0], group)
-        else:
-            self._step_parts(plan, gradients, group)
-        plan.was_run = True
+            plan, gradients = found
+            if plan.is_one_batch:
+                plan.batches[0].run(gradients[0], group)
+            else:
+                self._step_parts(plan, gradients, group)
+            plan.was_run = True
 
     def _step_parts(self, plan: Plan, gradients: list[Gradients], group: Group) -> None:
         dense = [self._checked(plan, group, watched) for watched in plan.unfused]

@@ -16,6 +16,7 @@ class Snapshot:
         self._has_more = not all(isinstance(one, dict) for one in state.values())
         found = _of_parameters(state)
         self._owners, self._names = list(map(id, found)), list(map(tuple, found.values()))
+        self._counts, self._all_names = list(map(len, self._names)), list(chain.from_iterable(self._names))
 
     def values(self, state: Mapping[Any, Any]) -> list[Any] | None:
         """Every value of the state as it is now, in order; None if owners or names are others: 0.2 us a parameter.
@@ -25,10 +26,13 @@ class Snapshot:
         """
         if self._has_more:
             state = _of_parameters(state)
+        every = state.values()
         try:
-            if list(map(tuple, state.values())) != self._names or list(map(id, state)) != self._owners:
+            if list(map(id, state)) != self._owners or list(map(len, every)) != self._counts:
                 return None
-            return list(chain.from_iterable(map(dict.values, state.values())))
+            if list(chain.from_iterable(every)) != self._all_names:
+                return None
+            return list(chain.from_iterable(map(dict.values, every)))
         except TypeError:  # something that is no dictionary has come
             return None
 
