@@ -18,6 +18,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
 
 import steepest
+from steepest.torch import fallbacks
+from steepest.torch.stepping import shards
 from support.configurations import Configuration
 
 pytestmark = pytest.mark.structure
@@ -189,6 +191,17 @@ def test_a_gradient_of_another_step_may_be_divided_otherwise(mesh: Any) -> None:
     run.step()
     assert not run.plan().unfused
     run.check()
+
+
+def test_without_private_names_the_plan_holds_too(mesh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "shard_getter", lambda _: fallbacks.shard_of)
+    monkeypatch.setattr(shards, "placement_getter", lambda _: fallbacks.placement_of)
+    run = Run(ADAMW, mesh)
+    for _ in range(3):
+        run.step()
+    run.check()
+    assert len(run.ours._plans[0]) == 1
+    assert not run.plan().unfused
 
 
 def test_gradients_that_are_still_on_their_way(mesh: Any) -> None:

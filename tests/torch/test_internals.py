@@ -132,10 +132,11 @@ def test_unchanged(change: Callable[[torch.Tensor], torch.Tensor]) -> None:
 def divided() -> Iterator[Any]:
     """A DTensor of this process alone."""
     from torch.distributed import HashStore  # pyright: ignore[reportPrivateImportUsage]
+    from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.tensor import Shard, distribute_tensor
 
     torch.distributed.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
-    yield distribute_tensor(torch.ones(3), torch.distributed.init_device_mesh("cpu", (1,)), [Shard(0)])
+    yield distribute_tensor(torch.ones(3), init_device_mesh("cpu", (1,)), [Shard(0)])
     torch.distributed.destroy_process_group()
 
 

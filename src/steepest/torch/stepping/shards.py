@@ -21,22 +21,23 @@ class Shards:
     def __init__(self, rows: Sequence[SteppedParameter], states: int) -> None:
         owners = [row.owner for row in rows]
         self._shard, self._placement = shard_getter(type(owners[0])), placement_getter(type(owners[0]))
-        self._count, self._sharded = len(rows), len(rows) + states
-        self._placements = list(map(self._placement, owners))
-        self._of_gradients = self._placements
+        self._sharded = len(rows) + states
+        self._placements: list[Any] = []  # of parameters and states, from the first step on
+        self._of_gradients = list(map(self._placement, owners))
 
     def of(self, tensors: Sequence[Any]) -> list[Tensor]:
         """The shards of parameters and states; what comes behind them are numbers, which every process has.
 
-        Raises ChangedError where a parameter is divided otherwise than it was, or a tensor is no DTensor.
+        Raises ChangedError where one of them is divided otherwise than it was, or is no DTensor.
         """
+        divided = tensors[: self._sharded]
         try:
-            shards = list(map(self._shard, tensors[: self._sharded]))
-            now = map(self._placement, tensors[: self._count])
-            if not all(map(is_, now, self._placements)):
-                raise ChangedError
+            shards, now = list(map(self._shard, divided)), list(map(self._placement, divided))
         except AttributeError as error:
             raise ChangedError from error
+        self._placements = self._placements or now
+        if not all(map(is_, now, self._placements)) and now != self._placements:
+            raise ChangedError
         return [*_arrived(shards, tensors), *tensors[self._sharded :]]
 
     def of_gradients(self, owners: Sequence[Any], gradients: Sequence[Any]) -> list[Tensor]:
