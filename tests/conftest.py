@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock  # torch needs it too
 
 # Set before anything compiles: kernels are compiled once for the session, and the user's own cache is left alone.  The
 # workers of pytest-xdist share the folder: a file in it is written whole or not at all, whoever comes first.
@@ -31,7 +32,7 @@ if IS_WORKER:  # threads of torch's that wait for work keep the other workers fr
 
 from support.configurations import REPRESENTATIVES, TABLE  # noqa: E402 - after the variable that steepest reads
 
-LONGEST = ("tests/keras/test_backends.py", "tests/workbench/")
+LONGEST = ("tests/keras/test_backends.py", "tests/workbench/", "tests/test_docs_api.py")
 """Files whose tests wait for processes of their own, for minutes."""
 
 
@@ -76,9 +77,16 @@ def threads() -> Iterator[Callable[[int], None]]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole documentation, built once, with warnings as errors."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]  # --quiet hides warnings
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
+    """The whole documentation, with warnings as errors; built by the first worker that needs it, for all of them."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if IS_WORKER else own) / "site"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            unfinished = folder.with_suffix(".unfinished")
+            command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(unfinished)]
+            built = subprocess.run(
+                command, cwd=ROOT, capture_output=True, text=True, check=False
+            )  # --quiet: no warnings
+            assert built.returncode == 0, built.stderr
+            unfinished.rename(folder)
     return folder

@@ -34,12 +34,24 @@ def run(folder, environment=None, **options) -> str:
     return done.stdout.strip()
 
 
-def test_a_second_process_compiles_nothing_and_does_not_import_numba(tmp_path):
-    folder = tmp_path / "deep" / "cache"
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """The folder that a process has made and filled, below one that was not there either."""
+    folder = tmp_path_factory.mktemp("filled") / "deep" / "cache"
     assert run(folder) == COLD
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert len([*folder.iterdir()]) == 2
-    assert run(folder) == WARM
+    return folder
+
+
+@pytest.fixture
+def filled(first):
+    """What a cache contains that a process has filled."""
+    return {path.name: path.read_bytes() for path in first.iterdir()}
+
+
+def test_a_second_process_compiles_nothing_and_does_not_import_numba(first, filled):
+    assert stat.S_IMODE(first.stat().st_mode) == 0o700
+    assert len(filled) == 2
+    assert run(first) == WARM
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o707, 0o755, 0o722])
@@ -74,15 +86,6 @@ DAMAGE = {
     "its digest alone": lambda content: content[:32],
     "something else": lambda content: b"\x80\x04\x95" * 100,
 }
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """A cache that a process has filled."""
-    folder = tmp_path_factory.mktemp("filled")
-    folder.chmod(0o700)
-    assert run(folder) == COLD
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -170,6 +173,7 @@ def test_a_user_without_a_home_has_no_cache_and_no_error(monkeypatch):
     assert cache.load("key") is None
 
 
+@pytest.mark.structure
 def test_the_second_step_and_a_change_of_numbers_compile_nothing(configuration):
     p = torch.nn.Parameter(torch.ones(33))
     optimizer = configuration.ours([p])

@@ -1,4 +1,8 @@
-"""No file imports, at run time and however indirectly, a file that imports it."""
+"""No file imports, at run time and however indirectly, a file that imports it.
+
+The contract of import-linter sees circles between siblings, files and whole folders.  It does not see the circle of a
+folder's `__init__.py` and a file in that folder, which are no siblings; this test does.
+"""
 
 import graphlib
 

@@ -49,8 +49,8 @@ MEANINGS = {
     "d": "The largest root mean square of an update; larger updates are scaled down.",
     "ns_coefficients": "The polynomial of an iteration: a X + b (XXᵀ) X + c (XXᵀ)² X.",
     "ns_steps": "The number of iterations that make the singular values nearly equal.",
-    "adjust_lr_fn": "How the rate depends on the shape: a factor √max(1, rows/columns) (also for `None`), or "
-    "0.2 √max(rows, columns), with which you can use the rates of AdamW.",
+    "adjust_lr_fn": "How the rate depends on the shape: a factor √max(1, rows/columns) (also for `None`), "
+    "0.2 √max(rows, columns), with which you can use the rates of AdamW, or √(rows/columns).",
     "beyond_matrices": "How a tensor of more than two dimensions becomes matrices: all dimensions but the first are "
     "joined, as for convolutions; or the last two are a matrix, and the others count matrices. `None`: an error.",
     "max_iter": "The most iterations in one call of `step`.",
@@ -58,13 +58,14 @@ MEANINGS = {
     "tolerance_grad": "Stop when no element of the gradient is larger than this.",
     "tolerance_change": "Stop when neither the loss nor an element of the parameters changes by more than this.",
     "history_size": "The number of past steps that the direction is computed from.",
+    "maximize": "Maximize the function instead of minimizing it.",
     "line_search_fn": "Search along the direction for a point that is lower and flatter, instead of one step of `lr`.",
 }
 
 RANGES_IN_WORDS = {
     "etas": "0 < first < 1 < second",
     "step_sizes": "0 ≤ first ≤ second",
-    "adjust_lr_fn": '`None`, `"original"` or `"match_rms_adamw"`',
+    "adjust_lr_fn": '`None`, `"original"`, `"match_rms_adamw"` or `"spectral_unclamped"`',
     "beyond_matrices": '`None`, `"flatten"` or `"batch"`',
     "line_search_fn": '`None` or `"strong_wolfe"`',
     "lbfgs.lr": "≥ 0",

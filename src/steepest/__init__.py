@@ -58,6 +58,8 @@ def _of_torch(name: str) -> Any:
     """
     import torch.optim
 
+    import steepest.torch_needed  # noqa: F401
+
     if hasattr(torch.optim, name):
         return getattr(torch.optim, name)
     near = difflib.get_close_matches(name, __dir__(), n=1)
@@ -66,6 +68,8 @@ def _of_torch(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
+    if importlib.util.find_spec("torch") is None:
+        return sorted({*_MODULES, "__version__"})
     import torch.optim
 
     return sorted({*_found("__all__"), *_MODULES, *torch.optim.__all__, "__version__"})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import steepest.torch_needed  # noqa: F401 # isort: skip - says what to type where torch is missing
 from torch.optim import swa_utils as torchs
 from torch.optim.swa_utils import (
     AveragedModel,

@@ -3,13 +3,14 @@
 """Our classes against those of keras.optimizers: arguments, results, variables, and each option of the base class."""
 
 import inspect
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 from steepest import keras as ours
-from support.keras_cases import STAND_FOR
+from support.keras_cases import STAND_FOR, repeated_where_traced
 
 OPTIONS = {
     "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
@@ -39,12 +40,22 @@ COMMON = [
     {"gradient_accumulation_steps": 3},
     {"gradient_accumulation_steps": 3, "use_ema": True, "clipnorm": 0.5, "weight_decay": 0.1},
 ]
+
+
+def marks_of_a_common_option(name: str, options: dict) -> Any:
+    """Keras's own class does what a common option says: some names stand for all, and where a run is traced Adam does.
+
+    All of them together, the last case, are for each of the names everywhere.
+    """
+    if name not in STAND_FOR:
+        return pytest.mark.exhaustive
+    return () if name == "Adam" or options is COMMON[-1] else repeated_where_traced()
+
+
 ALL = [*OPTIONS, *(["Muon"] if hasattr(keras.optimizers, "Muon") else [])]  # since Keras 3.10
 CASES = [(name, options) for name, found in OPTIONS.items() for options in found]
 CASES += [
-    pytest.param(name, options, marks=() if name in STAND_FOR else pytest.mark.exhaustive)
-    for name in OPTIONS
-    for options in COMMON
+    pytest.param(name, options, marks=marks_of_a_common_option(name, options)) for name in OPTIONS for options in COMMON
 ]
 
 
@@ -266,3 +277,36 @@ def test_muon_ends_where_keras_does(options, run, values_of) -> None:
 def test_a_misspelt_argument_of_muon_is_answered_with_the_nearest() -> None:
     with pytest.raises(TypeError, match=r"^Muon\(\) .*'learnig_rate'. Did you mean 'learning_rate'"):
         ours.Muon(learnig_rate=0.1)
+
+
+SPARSE = [
+    (name, options)
+    for name, found in OPTIONS.items()
+    for options in found
+    if "initial_accumulator_value" not in options
+]
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="a gradient of Keras on torch is never sparse")
+@pytest.mark.parametrize(("name", "options"), SPARSE, ids=named)
+def test_a_sparse_gradient_steps_as_the_same_gradient_does_in_keras(name, options, values_of) -> None:
+    """IndexedSlices of TensorFlow, BCOO of JAX, eager as Keras's own test of them has it; a row is there twice."""
+    rows = np.linspace(0.5, 2.0, 12, dtype="float32").reshape(4, 3)
+    places, shape = [0, 2, 4, 2], (5, 3)
+    if keras.backend.backend() == "jax":
+        from jax.experimental import sparse as of_jax
+
+        gradient = of_jax.BCOO((rows, np.array(places)[:, None]), shape=shape)
+    else:
+        import tensorflow as tf
+
+        gradient = tf.IndexedSlices(tf.constant(rows), tf.constant(places), tf.constant(shape))
+    whole = np.zeros(shape, dtype="float32")
+    np.add.at(whole, places, rows)
+    ends = []
+    for optimizer, along in zip(both(name, **options), (gradient, whole), strict=True):
+        variable = keras.Variable(np.ones(shape), dtype="float32")
+        for _ in range(3):
+            optimizer.apply([along if along is gradient else keras.ops.convert_to_tensor(along)], [variable])
+        ends += values_of([variable])
+    np.testing.assert_allclose(*ends, rtol=1e-5, atol=1e-6)

@@ -1,29 +1,17 @@
 # pyright: reportArgumentType=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
 """Without any private name of Keras the results are the same."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
+import pytest
+
+from steepest.keras import internals
+from steepest.keras.base import IS_TORCH
+from support.pretending import found_here, found_without
+
 PROGRAM = """
-import importlib.machinery, importlib.util, json, os, sys
-os.environ["KERAS_BACKEND"] = "torch"
 import keras, numpy as np
 from keras import ops
-from support.pretending import pretend
-
-MISSING = set(json.loads(sys.argv[1]))
-exec_module, find_spec = importlib.machinery.SourceFileLoader.exec_module, importlib.util.find_spec
-
-def exec_missing(self, module):
-    if module.__name__ == "steepest.keras.internals":
-        pretend(module, MISSING)
-    exec_module(self, module)
-
-importlib.machinery.SourceFileLoader.exec_module = exec_missing
-importlib.util.find_spec = lambda name, *more: None if name in MISSING else find_spec(name, *more)
 
 from steepest import keras as ours
 from steepest.keras import internals
@@ -60,7 +48,6 @@ for name, make in OPTIMIZERS.items():
         optimizer.apply(grads, variables)
     found[name] = [ops.convert_to_numpy(one).tolist() for one in (*variables, *optimizer.variables[2:])]
 found["steps together"] = internals.steps_together
-print(json.dumps(found))
 """
 
 NAMES = [
@@ -70,17 +57,9 @@ NAMES = [
 ]  # fmt: skip
 
 
-def results(missing: list[str]) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(missing)],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
-
+@pytest.mark.skipif(not IS_TORCH, reason="on JAX and TensorFlow nothing of the program is another")
 def test_without_any_private_name() -> None:
-    found, expected = results(NAMES), results([])
+    found, expected = found_without(NAMES, internals.__name__, PROGRAM), found_here(PROGRAM)
     assert (found.pop("steps together"), expected.pop("steps together")) == (False, True)
     for name, values in expected.items():
         for one, other in zip(found[name], values, strict=True):

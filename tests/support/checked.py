@@ -117,6 +117,8 @@ class Build:
             self.calls.append(function.__name__)
             self._here.allowed = self._list_memory()
             self._here.allowed["a table"] |= _cells_of_table(given)
+            if not is_kernel:  # what says that the steps were counted is written as a double and read as an integer
+                self._here.allowed["a table"].add((arguments + 8 * entries.COUNTED, "float64"))
             with np.errstate(all="ignore"):
                 return int(function(arguments))
         except BaseException as failure:
@@ -142,7 +144,7 @@ class Build:
             allowed["g"] |= cells(p.grad)
             for name, value in self._optimizer.state.get(p, {}).items():
                 allowed.setdefault(name, set()).update(cells(value))
-                if isinstance(value, Tensor) and value.dim() == 0:  # a step count, or another state of one number
+                if isinstance(value, Tensor) and value.numel() == 1:  # a step count, or another state of one number
                     allowed["a table"] |= cells(value)
         for copy in self._copies:
             allowed["g"] |= cells(copy())

@@ -11,7 +11,14 @@ STAND_FOR = ("SGD", "Adagrad", "Adam", "Muon")
 """Without state, with one array that its first step makes, with two arrays, and the one of whole tensors."""
 
 
-def standing_for(names: Iterable[str]) -> list[Any]:
+def standing_for(names: Iterable[str], few: tuple[str, ...] = STAND_FOR) -> list[Any]:
     """These names, of which most are left to `--exhaustive` where a run is traced: JAX takes a second to compile it."""
-    left_out = pytest.mark.exhaustive
-    return [name if IS_TORCH or name in STAND_FOR else pytest.param(name, marks=left_out) for name in names]
+    return [name if name in few else pytest.param(name, marks=repeated_where_traced()) for name in names]
+
+
+def repeated_where_traced() -> Any:
+    """The mark of a case that only repeats another one on JAX and TensorFlow; on torch, where nothing is traced, none.
+
+    One `fit` takes JAX 3 to 6 seconds, nearly all of them to compile it.
+    """
+    return () if IS_TORCH else pytest.mark.exhaustive

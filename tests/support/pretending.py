@@ -1,6 +1,12 @@
-"""A library that lacks some names, for one module alone."""
+"""A library that lacks some names: for one module alone, and for a program in a process of its own."""
 
 import builtins
+import importlib.machinery
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,3 +23,35 @@ def pretend(module: ModuleType, missing: set[str]) -> None:
     builtins.vars(module).update(
         getattr=getattr_, hasattr=lambda thing, name: name not in missing and hasattr(thing, name), vars=vars_
     )
+
+
+def pretend_when_imported(module: str, missing: set[str]) -> None:
+    """The same for a module that this process has not imported yet; modules among the names are not found at all."""
+    exec_module, find_spec = importlib.machinery.SourceFileLoader.exec_module, importlib.util.find_spec
+
+    def exec_missing(self: importlib.machinery.SourceFileLoader, imported: ModuleType) -> None:
+        if imported.__name__ == module:
+            pretend(imported, missing)
+        exec_module(self, imported)
+
+    importlib.machinery.SourceFileLoader.exec_module = exec_missing
+    importlib.util.find_spec = lambda name, *more: None if name in missing else find_spec(name, *more)
+
+
+def found_without(missing: list[str], module: str, program: str, *options: str) -> dict[str, Any]:
+    """What a program leaves in `found` where the module lacks these names, which the program knows as MISSING."""
+    start = f"import json; from support.pretending import pretend_when_imported as pretend; MISSING = {set(missing)!r}"
+    whole = f"{start}\npretend({module!r}, MISSING)\n{program}\nprint(json.dumps(found))"
+    done = subprocess.run(
+        [sys.executable, *options, "-c", whole],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def found_here(program: str) -> dict[str, Any]:
+    """What it leaves there in this process, where nothing is missing."""
+    scope: dict[str, Any] = {"MISSING": set()}
+    exec(program, scope)
+    return json.loads(json.dumps(scope["found"]))

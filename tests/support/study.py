@@ -7,10 +7,11 @@ import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from steepest.workbench import Comparison, executors
+from steepest.workbench import Comparison, compare, executors
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search.budget import parsed_budget
 from steepest.workbench.store.record import DATABASE, Record
@@ -50,6 +51,18 @@ def write_task(folder: Path, text: str = SLOW) -> Path:
     file = folder / "slow.py"
     file.write_text(textwrap.dedent(text), encoding="utf-8")
     return file
+
+
+def small(task: TaskFunction | str, out: Path, **changes: Any) -> Comparison:
+    """A comparison of SGD and Adam with three trials and two fresh seeds, unless it is changed."""
+    arguments: dict[str, Any] = {
+        "optimizers": ["sgd", "adam"],
+        "budget": "trials=3",
+        "seeds": 2,
+        "out": out,
+        "controls": False,
+    }
+    return compare(task, **(arguments | changes))
 
 
 def conduct(

@@ -8,6 +8,7 @@ import pickle
 import pytest
 import torch
 
+import steepest
 from support.nets import assert_same_run, net, train
 
 
@@ -125,3 +126,21 @@ def test_state_of_another_dtype_than_its_parameter(name, of_p, of_state):
     for key, value in runs[1][1].items():
         bound = 4 * eps / 2 * max(1.0, value.abs().max().item())
         torch.testing.assert_close(runs[0][1][key].double(), value.double(), rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("share", [1.0, 1e-8])
+def test_a_centred_average_that_overflows_stands_still_as_torchs(share, momentum, dtype):
+    """The average square is infinite, and so may be the square of the average: their difference is no number."""
+    ends = []
+    for library in (torch.optim, steepest):
+        p = torch.nn.Parameter(torch.ones(9, dtype=dtype))
+        optimizer = library.RMSprop([p], centered=True, momentum=momentum)
+        for g in (share * torch.finfo(dtype).max, 1.0, 1.0):
+            p.grad = torch.full_like(p, g)
+            optimizer.step()
+        ends.append([p.detach(), *(optimizer.state[p][name] for name in ("square_avg", "grad_avg"))])
+    for found, expected in zip(*ends[::-1], strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+    assert torch.equal(ends[1][0], torch.ones(9, dtype=dtype))

@@ -3,6 +3,7 @@
 import torch
 
 import steepest
+from steepest.compiler.branches import scalar_states
 
 
 def after_steps(make, steps: int, leaf: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -67,3 +68,40 @@ def test_gradients_through_the_rate():
 
     # the buffer is g, 1.5 g, 1.75 g: together 4.25 g
     torch.testing.assert_close(torch.autograd.grad(final(rate).sum(), rate)[0], -4.25 * gradient.sum())
+
+
+def test_gradients_reach_every_state(configuration):
+    """Of what a step is given, numbers for whole tensors too, as finite differences say."""
+    names = [name for name in configuration.rule.state if name in made_by(configuration)]
+    if configuration.name == "Rprop":
+        names.remove("prev")  # of which the sign alone is asked
+    if not names:
+        return
+    single = scalar_states(configuration.rule)
+    size = {"grad_avg": 0.1}  # so that its square is less than the average square
+    state = [torch.tensor(0.75) if n in single else torch.linspace(2.5, 4.5, 4) * size.get(n, 1.0) for n in names]
+    weight = torch.linspace(-1, 1, 4, dtype=torch.float64)
+
+    def stepped(*given):
+        leaf = torch.linspace(0.5, 1, 4, dtype=torch.float64).requires_grad_().clone()
+        optimizer = configuration.ours([leaf], differentiable=True)
+        optimizer.state[leaf].update({name: value.clone() for name, value in zip(names, given, strict=True)})
+        if configuration.rule.counts:
+            optimizer.state[leaf]["step"] = torch.tensor(3.0)
+        if configuration.name == "Rprop":
+            optimizer.state[leaf]["prev"] = torch.ones_like(leaf)
+        for step in range(2):
+            leaf.grad = torch.cos(weight * (step + 1)) + 2
+            optimizer.step()
+        return (leaf / configuration.options["lr"], *(optimizer.state[leaf][name] for name in names))
+
+    assert torch.autograd.gradcheck(stepped, [value.double().requires_grad_() for value in state], atol=1e-4)
+
+
+def made_by(configuration) -> set[str]:
+    """The names of what a step keeps."""
+    p = torch.nn.Parameter(torch.ones(2))
+    p.grad = torch.ones(2)
+    optimizer = configuration.ours([p])
+    optimizer.step()
+    return {*optimizer.state[p]}

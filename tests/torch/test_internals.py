@@ -3,9 +3,7 @@
 import ast
 import importlib.machinery
 import importlib.util
-import json
 import re
-import subprocess
 import sys
 from collections import OrderedDict, defaultdict, namedtuple
 from collections.abc import Callable, Iterator
@@ -21,7 +19,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 import steepest
 from steepest.torch import fallbacks, internals
-from support.pretending import pretend
+from support.pretending import found_here, found_without, pretend
 
 SRC = Path(steepest.__file__).parent
 
@@ -258,20 +256,6 @@ def test_hooks_under_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
 # All at once
 
 PROGRAM = """
-import importlib.machinery, importlib.util, json, sys, warnings
-from support.pretending import pretend
-
-MISSING = set(json.loads(sys.argv[1]))
-exec_module, find_spec = importlib.machinery.SourceFileLoader.exec_module, importlib.util.find_spec
-
-def exec_missing(self, module):
-    if module.__name__ == "steepest.torch.internals":
-        pretend(module, MISSING)
-    exec_module(self, module)
-
-importlib.machinery.SourceFileLoader.exec_module = exec_missing
-importlib.util.find_spec = lambda name, *more: None if name in MISSING else find_spec(name, *more)
-
 import torch, steepest
 from steepest import lr_scheduler, swa_utils
 from steepest.torch import internals
@@ -340,7 +324,6 @@ tree = {"w": torch.ones(2), "rest": [torch.zeros(1)]}
 new, state = adam.update(tree, {"w": torch.ones(2), "rest": [None]}, adam.init(tree))
 found["functional"] = [new["w"].tolist(), new["rest"][0].tolist(), state["w"]["exp_avg"].tolist()]
 found["pretends"] = internals._trees is None and internals._guards is None
-print(json.dumps(found))
 """
 
 NAMES = [
@@ -352,17 +335,9 @@ NAMES = [
 ]  # fmt: skip
 
 
-def results(missing: list[str]) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, json.dumps(missing)],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def test_without_any_private_name() -> None:
-    found, expected = results(NAMES), results([])
+    found = found_without(NAMES, internals.__name__, PROGRAM, "-W", "error")
+    expected = found_here(PROGRAM)
     assert (found.pop("pretends"), expected.pop("pretends")) == (True, False)
     assert found == expected
 

@@ -9,6 +9,7 @@ and with compiled ones.  `STEEPEST_MISUSE=20000` lives so many at random instead
 
 import os
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ CONFIGURATIONS = [
 ]
 ADAM = CONFIGURATIONS[4]
 AT_RANDOM = int(os.environ.get("STEEPEST_MISUSE", "0"))
+EXAMPLES = [100, pytest.param(300, marks=pytest.mark.exhaustive)]
 
 Round = tuple[bool, list[tuple[deeds.Deed, int, int]]]
 """Whether the gradients are new tensors, and the deeds: each with the numbers of a parameter and of a way to do it."""
@@ -45,17 +47,6 @@ Life = tuple[Configuration, list[int], list[Round]]
 _deed = st.tuples(st.sampled_from(deeds.DEEDS), st.integers(0, 7), st.integers(0, 255))
 _rounds = st.lists(st.tuples(st.booleans(), st.lists(_deed, max_size=3)), min_size=1, max_size=7)
 LIVES = st.tuples(st.sampled_from(CONFIGURATIONS), st.lists(st.integers(0, 13), min_size=1, max_size=4), _rounds)
-
-
-def lives(examples: int) -> Any:
-    """Hypothesis's settings: the same examples every time, or as many others as are asked for."""
-    return settings(
-        max_examples=AT_RANDOM or examples,
-        derandomize=not AT_RANDOM,
-        deadline=None,
-        database=None,
-        report_multiple_bugs=False,
-    )
 
 
 def live(life: Life, dtypes: tuple[torch.dtype, ...]) -> None:
@@ -77,6 +68,18 @@ def _live(configuration: Configuration, shapes: list[int], rounds: list[Round], 
         world.step()
 
 
+def live_through(examples: int, one: Callable[[Life], None]) -> None:
+    """The same lives every time, or as many others as are asked for."""
+    chosen = settings(
+        max_examples=AT_RANDOM or examples,
+        derandomize=not AT_RANDOM,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+    )
+    chosen(given(LIVES)(one))()
+
+
 @pytest.mark.parametrize("deed", deeds.DEEDS, ids=lambda deed: deed.__name__)
 def test_each_deed_alone_within_bounds(deed):
     with checked.build() as build:
@@ -86,17 +89,21 @@ def test_each_deed_alone_within_bounds(deed):
     assert len(build.calls) > 100
 
 
-@lives(300)
-@given(LIVES)
-def test_deeds_within_bounds(life):
-    with checked.build():
-        live(life, DTYPES)
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_deeds_within_bounds(examples):
+    def one(life: Life) -> None:
+        with checked.build():
+            live(life, DTYPES)
+
+    live_through(examples, one)
 
 
-@lives(300)
-@given(LIVES)
-def test_deeds_with_compiled_kernels(life):
-    live(life, FEW_DTYPES)
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_deeds_with_compiled_kernels(examples):
+    def one(life: Life) -> None:
+        live(life, FEW_DTYPES)
+
+    live_through(examples, one)
 
 
 FAULTS: dict[str, tuple[Any, str, Any, list[tuple[deeds.Deed, int, int]]]] = {

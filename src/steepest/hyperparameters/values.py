@@ -32,6 +32,25 @@ def check_values(
                 raise ValueError(where + allowed.refusal(one, index if isinstance(default, tuple) else None))
 
 
+def in_python(value: Any) -> Any:
+    """A value of NumPy's as Python has it: a number, also as an array without dimensions; several as a tuple.
+
+    So it is compared, printed and saved like any other: a checkpoint with a number of NumPy's is not read with
+    `weights_only`.  Anything else is what it was; NumPy is not imported for it.
+    """
+    if type(value) in (tuple, list):
+        found = [in_python(one) for one in value]
+        return value if all(new is old for new, old in zip(found, value, strict=True)) else type(value)(found)
+    is_numpys = type(value).__module__ == "numpy" and hasattr(value, "tolist")
+    return tuple(value.tolist()) if is_numpys and value.ndim == 1 else number_in_python(value)
+
+
+def number_in_python(value: Any) -> Any:
+    """The same for one number alone; an array of several stays an array."""
+    is_number = type(value).__module__ == "numpy" and hasattr(value, "tolist") and value.ndim == 0
+    return value.item() if is_number else value
+
+
 def _members(where: str, name: str, value: Any, default: Any) -> Sequence[Any]:
     """The one number, or the several of a tuple."""
     if not isinstance(default, tuple):
@@ -46,4 +65,4 @@ def is_number(value: Any, default: Any, arrays: tuple[type, ...] | None) -> bool
     usual = default if isinstance(default, tuple) else (default,)
     if value is None or isinstance(value, str):
         return None in usual or any(isinstance(one, str) for one in usual)
-    return arrays is None or isinstance(value, (*NUMBERS, *arrays))
+    return arrays is None or isinstance(in_python(value), (*NUMBERS, *arrays))

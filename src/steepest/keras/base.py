@@ -215,12 +215,12 @@ class RuleOptimizer(Places, TakesSchedules):
 
 
 def _dense(gradient: Any) -> Any:
-    """A gradient that TensorFlow keeps as some rows, as a whole."""
+    """A gradient that TensorFlow or JAX keeps as some rows, as a whole."""
     if type(gradient).__name__ == "IndexedSlices":
         import tensorflow
 
         return tensorflow.convert_to_tensor(gradient)
-    return ops.convert_to_tensor(gradient)
+    return ops.convert_to_tensor(gradient, sparse=False)
 
 
 def _named(variable: Any, what: str) -> str:

@@ -5,6 +5,7 @@ rate that a group had when its first scheduler was made.  `LRScheduler`, the bas
 `ReduceLROnPlateau`, which depends on a metric, are torch's own.
 """
 
+import steepest.torch_needed  # noqa: F401 # isort: skip - says what to type where torch is missing
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from steepest.lr_scheduler.composed import ChainedScheduler, SequentialLR

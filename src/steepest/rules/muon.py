@@ -40,4 +40,6 @@ def orthogonal(matrix, coefficients, eps, steps):
 
 def _ratio(shape, adjust_lr_fn):
     rows, columns = shape
-    return 0.2 * sqrt(max(rows, columns)) if adjust_lr_fn == "match_rms_adamw" else sqrt(max(1, rows / columns))
+    if adjust_lr_fn == "match_rms_adamw":
+        return 0.2 * sqrt(max(rows, columns))
+    return sqrt(rows / columns if adjust_lr_fn == "spectral_unclamped" else max(1, rows / columns))

@@ -1,6 +1,6 @@
 """RMSprop, with Graves's centred form and momentum."""
 
-from steepest.ops import maximum, sqrt
+from steepest.ops import maximum, sqrt, where
 
 
 def rmsprop(
@@ -14,7 +14,8 @@ def rmsprop(
     variance = square_avg
     if centered:
         grad_avg = alpha * grad_avg + (1 - alpha) * g
-        variance = maximum(square_avg - grad_avg * grad_avg, 0.0)  # rounding can leave it just below zero
+        centred = maximum(square_avg - grad_avg * grad_avg, 0.0)  # rounding can leave it just below zero
+        variance = where(square_avg < 2 * square_avg, centred, square_avg)  # an overflow is not undone by another
     g = g / (sqrt(variance) + eps)
     if momentum:
         momentum_buffer = momentum * momentum_buffer + g

@@ -1,5 +1,6 @@
 """Drop-in for torch.optim: the same names, signatures, defaults, errors and checkpoints, on kernels of our own."""
 
+import steepest.torch_needed  # noqa: F401 # isort: skip - says what to type where torch is missing
 from collections.abc import Callable
 from typing import Any
 

@@ -23,6 +23,8 @@ class LBFGS(Optimizer):
         tolerance_change: float = 1e-09,
         history_size: int = 100,
         line_search_fn: str | None = None,
+        *,
+        maximize: bool = False,
     ) -> None: ...
 
 class ASGD(RuleOptimizer):

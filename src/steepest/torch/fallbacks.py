@@ -63,6 +63,22 @@ def never_traced(function: Callable[..., Any], compiler: str) -> Callable[..., A
     return call
 
 
+def shard_of(sharded: Any) -> Tensor:
+    """The plain tensor in which this process has its part of a DTensor."""
+    with torch.no_grad():
+        return sharded.to_local()
+
+
+def placement_of(sharded: Any) -> Any:
+    """How it is divided."""
+    return sharded.device_mesh, sharded.placements
+
+
+def are_operations_replaced() -> bool:
+    """Whether new tensors are not what they should be, as under FakeTensorMode."""
+    return type(torch.empty(0)) is not Tensor
+
+
 def hooks_behind(register: Callable[..., Any]) -> Any:
     """The dictionary into which one of torch's `register_..._hook` puts hooks."""
     handle = register(_nothing)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from steepest.compiler.rule import Rule, read
 from steepest.hyperparameters.arguments import check_names
+from steepest.hyperparameters.values import in_python
 from steepest.torch.internals import map_tree
 from steepest.torch.optimizers import demands
 from steepest.torch.stepping.tensors import as_scalars, step
@@ -86,6 +87,7 @@ class functional:  # noqa: N801 - called like a function, as torch.func's are
         return map_tree(attrgetter("p"), found), map_tree(attrgetter("state"), found)
 
     def _with(self, changed: Mapping[str, Any]) -> dict[str, Any]:
+        changed = {name: in_python(value) for name, value in changed.items()}
         known = {**getattr(self, "hyperparameters", self.rule.hyperparameters)}
         check_names(f"functional({self.rule.name})", changed, known)
         demands.check(self.rule, known | {name: v for name, v in changed.items() if not _has_tensor(v)})
@@ -103,4 +105,4 @@ def _has_tensor(value: Any) -> bool:
 
 
 def _no_steps(rule: Rule) -> State:
-    return {"step": torch.zeros((), dtype=torch.float64)} if rule.counts else {}
+    return {"step": torch.zeros((), dtype=torch.float64, device="cpu")} if rule.counts else {}

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from steepest.kernels.backend import backend_of
 from steepest.torch.internals import is_itself, unchanged, unchanged_in_python
+from steepest.torch.sharded import PLAIN, is_sharded, shard
 
-PLAIN = (Tensor, torch.nn.Parameter)
-"""The types whose memory is what they show; a subclass such as DTensor may answer for memory elsewhere."""
 STORAGE_OF_DTYPE = {getattr(torch, name): name for name in ("float64", "float32", "bfloat16", "float16")}
 STORAGE_OF_DTYPE |= {torch.complex64: "float32", torch.complex128: "float64"}  # a pair of cells, each stepped by itself
 
@@ -39,8 +38,8 @@ def stored(tensor: Tensor) -> Stored:
 
 
 def parts(tensor: Tensor) -> tuple[Tensor, ...]:
-    """The tensors whose memory holds a tensor's numbers: itself, unless it is kept in another way."""
-    return STORED[type(tensor)](tensor).parts if type(tensor) in STORED else (tensor,)
+    """The tensors whose memory holds a tensor's numbers: itself, unless it is sharded or kept in another way."""
+    return STORED[type(tensor)](tensor).parts if type(tensor) in STORED else (shard(tensor),)
 
 
 def is_dense(tensor: Tensor) -> bool:
@@ -71,13 +70,13 @@ def cell_size(tensor: Tensor) -> int:
 
 def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
     """The same values and dtype, in memory of their own that is laid out as the dense tensor `like`."""
-    return torch.empty_strided(like.shape, like.stride(), dtype=tensor.dtype).copy_(tensor)
+    return torch.empty_strided(like.shape, like.stride(), dtype=tensor.dtype, device=tensor.device).copy_(tensor)
 
 
 def has_kernel(tensor: Tensor) -> bool:
     """Whether a kernel can walk this tensor: plain, dense memory of a device and a storage that a backend knows."""
     backend = backend_of(tensor.device.type)
-    if backend is None or not all(map(_is_plain, parts(tensor))):
+    if backend is None or is_sharded(tensor) or not all(map(_is_plain, parts(tensor))):
         return False
     is_known = type(tensor) in STORED or tensor.dtype in STORAGE_OF_DTYPE
     return is_known and stored(tensor).storage in backend.storages
@@ -114,7 +113,16 @@ def memory(tensor: Tensor) -> tuple[int, int]:
     """[begin, end) of the CPU's addresses that a tensor may touch; empty where it has none there."""
     if tensor.numel() == 0 or tensor.device.type != "cpu" or tensor.layout is not torch.strided:
         return 0, 0
-    return tensor.data_ptr(), tensor.data_ptr() + _extent(tensor) * tensor.element_size()
+    begin = _address(tensor)
+    return (begin, begin + _extent(tensor) * tensor.element_size()) if begin else (0, 0)
+
+
+def _address(tensor: Tensor) -> int:
+    """Where a tensor begins; 0 where its numbers lie elsewhere, as those of a wrapper or a FakeTensor."""
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:
+        return 0
 
 
 def surely_unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:

@@ -13,27 +13,16 @@ import polars as pl
 import pytest
 import torch
 
-from steepest.workbench import Candidate, Comparison, Task, compare
+from steepest.workbench import Candidate, Task, compare
 from steepest.workbench.errors import UsageError, WorkbenchError
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.report import sentences
-from support.study import SLOW
+from support.study import SLOW, small
 
 Make = Callable[[int], Task]
 
 
 pytestmark = pytest.mark.usefixtures("without_figures")
-
-
-def small(task: Make | str, out: Path, **changes: Any) -> Comparison:
-    arguments: dict[str, Any] = {
-        "optimizers": ["sgd", "adam"],
-        "budget": "trials=3",
-        "seeds": 2,
-        "out": out,
-        "controls": False,
-    }
-    return compare(task, **(arguments | changes))
 
 
 def test_the_protocol(tiny: Make, tmp_path: Path) -> None:

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
-from steepest.workbench import Comparison, Task, compare
+from steepest.workbench import Task
 from steepest.workbench.errors import TaskError, WorkbenchError
 from steepest.workbench.store.record import Record
-from support.study import KEY
+from support.study import KEY, small
 
 Make = Callable[[int], Task]
 
@@ -19,17 +18,6 @@ pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 OWN = "def mine(p, g, *, lr=0.1):\n    '''{} of a step.'''\n    p = p - {} * lr * g\n    return p\n"
-
-
-def small(task: Make | str, out: Path, **changes: Any) -> Comparison:
-    arguments: dict[str, Any] = {
-        "optimizers": ["sgd", "adam"],
-        "budget": "trials=3",
-        "seeds": 2,
-        "out": out,
-        "controls": False,
-    }
-    return compare(task, **(arguments | changes))
 
 
 def test_the_same_call_again_runs_nothing(tiny: Make, tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ import ast
 import functools
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 from steepest.compiler.program import Program
 from steepest.compiler.python import SPELLINGS, assignment, call, choice, compared
 from steepest.compiler.python import text as python_text
+from steepest.frozen import text_of
 from steepest.kernels.cpu import entries
 from steepest.kernels.cpu.native import Native, load
 from steepest.kernels.storage import STORAGES
@@ -172,4 +172,4 @@ def _names(program: Program, storages: tuple[str, ...]) -> Mapping[str, Any]:
 
 @functools.cache
 def _salt(storages: tuple[str, ...]) -> str:
-    return (Path(__file__).parent / "precision.py").read_text() + repr(storages)
+    return text_of("steepest.kernels.cpu", "precision.py") + repr(storages)

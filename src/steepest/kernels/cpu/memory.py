@@ -2,9 +2,9 @@
 
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from steepest.frozen import text_of
 from steepest.kernels.cpu.native import Native, load
 
 
@@ -14,7 +14,7 @@ def over_memory(name: str, source: str) -> Native:
 
     It may call load_int64, load_float, load_double, store_float and store_double; numbers are float64 in between.
     """
-    return load(name, source, _names, salt=(Path(__file__).parent / "precision.py").read_text())
+    return load(name, source, _names, salt=text_of("steepest.kernels.cpu", "precision.py"))
 
 
 def _names() -> Mapping[str, Any]:

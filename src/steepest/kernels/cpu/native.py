@@ -16,12 +16,12 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 
 from steepest import cache
+from steepest.frozen import text_of
 from steepest.kernels.undisturbed import undisturbed
 
 Native = Callable[[int], int]
@@ -117,7 +117,7 @@ def _c_library() -> ctypes.CDLL:
 def _machine() -> tuple[str, ...]:
     """What machine code depends on beside its text: this file, the compilers and the processor."""
     return (
-        Path(__file__).read_text(),
+        text_of("steepest.kernels.cpu", "native.py"),
         version("numba"),
         version("llvmlite"),
         llvm.get_host_cpu_name(),

@@ -12,14 +12,17 @@ from torch import Tensor
 
 from steepest.compiler.rule import Rule
 from steepest.hyperparameters.arguments import bind
+from steepest.hyperparameters.values import in_python
 from steepest.torch import internals
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers import demands
+from steepest.torch.optimizers.options import refuse_unknown
 from steepest.torch.optimizers.scheduled import ScheduledOptimizer
 from steepest.torch.optimizers.writers import check_writer
 from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
+from steepest.torch.state.arrays import outlasting
 
 Group = dict[str, Any]
 
@@ -47,9 +50,14 @@ class RuleOptimizer(ScheduledOptimizer):
     beyond_torch: ClassVar[tuple[str, ...]] = ()
     """Arguments that torch's class of this name has not, so that its groups, and checkpoints of them, have no place."""
 
+    unknown: ClassVar[dict[str, Any]] = {}
+    """Arguments of torch's class of this name that have no effect here, with the only value that is taken."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(type(self).__name__, self.signature, args, kwargs)
+        refuse_unknown(type(self).__name__, self.unknown, arguments)
         params = arguments.pop("params")
+        arguments = {name: in_python(value) for name, value in arguments.items()}
         self._forget()
         checked = self._checked_arguments(arguments)
         self._beyond_torch = {name: checked.pop(name) for name in self.beyond_torch}
@@ -115,10 +123,13 @@ class RuleOptimizer(ScheduledOptimizer):
         saved_groups = checkpoint.matched(self.param_groups, found["param_groups"])
         check_writer(type(self).__name__, self.rule, saved_groups, found["state"])
         demands.check_kinds(self.rule, saved_groups)
+        for saved in saved_groups:
+            refuse_unknown(type(self).__name__, self.unknown, saved)
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             for position, (p, key) in enumerate(zip(group["params"], saved["params"], strict=True)):
                 self._check_state(found["state"].get(key, {}), saved, p, checkpoint.which(saved, position))
-        state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
+        with outlasting():
+            state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
         schedules, groups = self._found_schedules(), checkpoint.merged(self.param_groups, saved_groups)
         self.__setstate__({"state": state, "param_groups": groups})
         self._resume_schedules(schedules, saved_groups)
@@ -133,9 +144,11 @@ class RuleOptimizer(ScheduledOptimizer):
     def add_param_group(self, param_group: Group) -> None:
         """Add a parameter group, as torch.optim.Optimizer does; its own schedules stand beside the optimizer's."""
         given = param_group if isinstance(param_group, dict) else {}  # torch refuses anything else
+        given |= {name: in_python(given[name]) for name in self.rule.hyperparameters if name in given}
         arguments = {name: value for name, value in given.items() if name in self.rule.hyperparameters}
         found = scheduled.given(arguments)
         scheduled.check(type(self).__name__, found, self.rule.hyperparameters)
+        refuse_unknown(type(self).__name__, self.unknown, given)
         if found:
             param_group |= scheduled.with_schedules(found)
         super().add_param_group(param_group)  # the very dictionary: who gave it, or shares it, reads and writes it

@@ -9,7 +9,10 @@ from steepest.compiler.rule import Rule
 from steepest.hyperparameters.values import check_values, is_number
 
 _CHOICES = {
-    "adjust_lr_fn": (("original", "match_rms_adamw"), "Adjust learning rate function {} is not supported"),
+    "adjust_lr_fn": (
+        ("original", "match_rms_adamw", "spectral_unclamped"),
+        "Adjust learning rate function {} is not supported",
+    ),
     "beyond_matrices": (("flatten", "batch"), "beyond_matrices={!r} is not supported"),
 }
 """Hyperparameters that are one of a few words, and what is said of another."""

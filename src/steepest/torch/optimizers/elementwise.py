@@ -7,13 +7,13 @@ from torch import Tensor
 
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
-from steepest.torch.internals import never_traced
+from steepest.torch.internals import are_operations_replaced, function_modes, modes, never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
-from steepest.torch.state.arrays import State, check_gradient, check_saved, complete
+from steepest.torch.state.arrays import State, check_gradient, check_saved, complete, outlasting
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.plan import Gradients, Plan, make
-from steepest.torch.stepping.stepped_parameter import SteppedParameter
+from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 from steepest.torch.stepping.tensors import step_in_place
 
 MOST_PLANS = 4
@@ -29,6 +29,10 @@ class ElementwiseOptimizer(RuleOptimizer):
     """The option of a group by which `_rule_of` chooses."""
 
     def _step_groups(self) -> None:
+        if (modes() or function_modes()) and are_operations_replaced():
+            for group in self.param_groups:
+                self._step_by_operations(group)
+            return
         if not self._snapshot.is_still(self.state):
             self._plans.clear()
         for index, group in enumerate(self.param_groups):
@@ -53,6 +57,17 @@ class ElementwiseOptimizer(RuleOptimizer):
         for stepped, g in slices:
             self._step_sparse(plan.program, group, stepped, g)
 
+    def _step_by_operations(self, group: Group) -> None:
+        """The rule on tensors for all of a group, where torch records or pretends its operations."""
+        lines = program(self._rule_of(group), group)
+        ready = [p for p in group["params"] if p.grad is not None]
+        for p in ready:
+            self._check_gradient(p, p.grad, group)
+        for p in ready:
+            stepped = SteppedParameter(p, *self._stateful(lines, p), by_shard=not group.get("differentiable", False))
+            g = stepped.gradient()
+            self._step_on_tensors(lines, group, stepped, g.to_dense() if is_sparse(g) else g)
+
     def _fitting(self, index: int, group: Group) -> tuple[Plan, list[Gradients]] | None:
         """A plan that still holds, the last one first: models whose parts take turns have several."""
         plans = self._plans.get(index, [])
@@ -66,19 +81,21 @@ class ElementwiseOptimizer(RuleOptimizer):
 
     def _checked(self, plan: Plan, group: Group, stepped: SteppedParameter) -> Tensor:
         """The gradient of a parameter that no kernel walks, after everything that could be wrong was looked at."""
-        g = stepped.p.grad
-        assert g is not None
-        self._check_gradient(stepped.p, g, group)
-        stepped.state, uninitialized = self._stateful(plan.program, stepped.p)
+        p = stepped.owner
+        assert p.grad is not None
+        self._check_gradient(p, p.grad, group)
+        stepped.kept, uninitialized = self._stateful(plan.program, p)
         stepped.uninitialized = uninitialized | stepped.uninitialized
-        return g
+        stepped.look()
+        return stepped.gradient()
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
         lines = program(self._rule_of(group), group)
         for p in group["params"]:  # all of them before any state is made
             if p.grad is not None:
                 self._check_gradient(p, p.grad, group)
-        plan = make(lines, group, lambda p: self._stateful(lines, p), self.chooses_rule)
+        with outlasting():
+            plan = make(lines, group, lambda p: self._stateful(lines, p), self.chooses_rule)
         gradients = plan.gradients(group)
         assert gradients is not None, "a plan fits the group that it was just made for"
         before, self._snapshot = self._snapshot, Snapshot(self.state)
@@ -102,6 +119,7 @@ class ElementwiseOptimizer(RuleOptimizer):
         given = {name: stepped.state[name] for name in lines.kept if name not in stepped.uninitialized}
         with torch.set_grad_enabled(bool(group.get("differentiable", False))):
             step_in_place(lines.rule, stepped.p, g, stepped.state, given, group)
+        stepped.was_written()
         stepped.uninitialized = frozenset()
 
     def _step_sparse(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:

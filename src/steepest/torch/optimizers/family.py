@@ -10,9 +10,10 @@ from steepest import rules
 from steepest.compiler.program import Program
 from steepest.compiler.rule import Rule, read
 from steepest.torch.internals import never_traced
+from steepest.torch.optimizers import options
 from steepest.torch.optimizers.base import Group
 from steepest.torch.optimizers.make import optimizer
-from steepest.torch.state.arrays import State, number_dtype
+from steepest.torch.state.arrays import State, new_number, outlasting
 from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 
 
@@ -45,8 +46,9 @@ class Adagrad(optimizer(rules.adagrad)):
 
     def _start(self, p: Tensor, start: float) -> None:
         start = complex(start, start) if p.is_complex() else float(start)  # type: ignore[assignment]
-        self.state[p].setdefault("step", torch.tensor(0.0, dtype=number_dtype(), device="cpu"))
-        self.state[p]["sum"] = torch.full_like(p, start, memory_format=torch.preserve_format)
+        with outlasting():
+            self.state[p].setdefault("step", new_number(0.0))
+            self.state[p]["sum"] = torch.full_like(p, start, memory_format=torch.preserve_format)
 
     def share_memory(self) -> None:
         """Move every sum of squares into shared memory."""
@@ -157,4 +159,6 @@ def family() -> dict[str, type[Any]]:
     classes = [own.get(name) or optimizer(getattr(rules, name)) for name in rules.__all__]
     for cls in classes:
         cls.__module__, cls.__qualname__ = "steepest.torch", cls.__name__
+        if "__init__" in vars(cls):
+            options.with_init_signature(cls.signature, cls.__init__)
     return {cls.__name__: cls for cls in classes}

@@ -24,10 +24,17 @@ def optimizer(rule: Callable[..., Any]) -> type[Any]:
         "signature": options.signature(read_rule),
         "rule": read_rule,
         "beyond_torch": options.beyond_torch(read_rule),
+        "unknown": options.unknown(read_rule),
         "__reduce__": _reduce,
     }
     base: type[RuleOptimizer] = ElementwiseOptimizer if read_rule.elementwise else WholeOptimizer
-    return type(name, (base,), contents)
+    cls = type(name, (base,), contents)
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - the method of that name
+        super(cls, self).__init__(*args, **kwargs)
+
+    cls.__init__ = options.with_init_signature(options.signature(read_rule), __init__)  # type: ignore[misc]
+    return cls
 
 
 def _reduce(self: RuleOptimizer) -> Any:

@@ -1,6 +1,7 @@
 """The arguments of an optimizer for torch: their names and their defaults."""
 
 import inspect
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import torch
@@ -30,6 +31,34 @@ def beyond_torch(rule: Rule) -> tuple[str, ...]:
     theirs = torch_class(rule)
     known = inspect.signature(theirs).parameters if theirs else rule.hyperparameters
     return tuple(name for name in rule.hyperparameters if name not in known)
+
+
+def unknown(rule: Rule) -> dict[str, Any]:
+    """Arguments of torch's class for this rule that we do not know, as a later release has, with their defaults."""
+    theirs = torch_class(rule)
+    known = {"params", *rule.hyperparameters, *_FRONT_END}
+    return defaults(theirs, known) if theirs else {}
+
+
+def defaults(theirs: type[Any], known: Container[str]) -> dict[str, Any]:
+    return {name: p.default for name, p in inspect.signature(theirs).parameters.items() if name not in known}
+
+
+def refuse_unknown(called: str, unknown: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse an argument that would have no effect (TypeError); at torch's default it asks for nothing."""
+    for name in unknown.keys() & given.keys():
+        if given[name] is not unknown[name] and given[name] != unknown[name]:
+            raise TypeError(
+                f"{called} was given {name}={given[name]!r}, an argument of this release of torch that steepest does "
+                f"not know yet, so it would have no effect. Leave it at {unknown[name]!r}, or use torch.optim.{called}."
+            )
+
+
+def with_init_signature(signature: inspect.Signature, init: Callable[..., None]) -> Callable[..., None]:
+    """An `__init__` whose arguments can be listed, as LightningCLI and jsonargparse do."""
+    parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *signature.parameters.values()]
+    init.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return init
 
 
 def signature(rule: Rule) -> inspect.Signature:

@@ -5,6 +5,7 @@ from typing import Any
 
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.state import schedules as scheduled
+from steepest.torch.state.checkpoint import without_numpy
 from steepest.torch.state.schedules import GroupSchedules
 
 Group = dict[str, Any]
@@ -62,7 +63,7 @@ class ScheduledOptimizer(QuickOptimizer):
     @never_traced
     def state_dict(self) -> dict[str, Any]:
         """State and hyperparameters as torch.optim writes them; schedules belong to the program, their step is kept."""
-        found = super().state_dict()
+        found = without_numpy(super().state_dict())
         if self._by_group:
             groups = zip(self.param_groups, found["param_groups"], strict=True)
             found["param_groups"] = [self._saved(*pair) for pair in groups]

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from steepest.kernels import reference
+from steepest.torch import sharded
+from steepest.torch.internals import increment_version
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import check_complete, check_gradient, check_shape, check_values, number
 from steepest.torch.stepping.tensors import plain, step_in_place
@@ -19,7 +21,7 @@ class WholeOptimizer(RuleOptimizer):
         for group in self.param_groups:
             ready = [(p, p.grad) for p in group["params"] if p.grad is not None]
             for p, g in ready:  # all of them before any is stepped
-                self._check_gradient(p, g)
+                self._check_gradient(p, g, group)
             for p, g in ready:
                 self._step_one(group, p, g)
 
@@ -29,8 +31,25 @@ class WholeOptimizer(RuleOptimizer):
             state["step"] = number(state.get("step", 0.0))
         given = {name: state[name] for name in self.rule.state if state.get(name) is not None}
         self._check_shapes(given, p, "a parameter")
-        with torch.set_grad_enabled(bool(group.get("differentiable", False))):
-            step_in_place(self.rule, p, g, state, given, self._resolved(group, p))
+        if sharded.is_sharded(p):
+            self._step_shards(group, p, g, given)
+        else:
+            with torch.set_grad_enabled(bool(group.get("differentiable", False))):
+                step_in_place(self.rule, p, g, state, given, self._resolved(group, p))
+
+    def _step_shards(self, group: Group, p: Tensor, g: Tensor, given: Mapping[str, Any]) -> None:
+        """Step a DTensor: every process computes the whole step, as one alone would, and keeps its shards of it."""
+        state = self.state[p]
+        values = {name: sharded.whole(value) for name, value in state.items()}
+        known = {name: values[name] for name in given}
+        with torch.no_grad():
+            whole_p = sharded.whole(p)
+            step_in_place(self.rule, whole_p, sharded.whole(g), values, known, self._resolved(group, p))
+            for name in self.rule.state:
+                if name in values:
+                    state[name] = _divided(values[name], state.get(name), p)
+            sharded.write(p, whole_p)
+        increment_version([p])
 
     def _resolved(self, group: Mapping[str, Any], p: Tensor) -> Mapping[str, Any]:
         """The hyperparameters for one parameter."""
@@ -49,10 +68,15 @@ class WholeOptimizer(RuleOptimizer):
             if isinstance(saved.get(name), Tensor):
                 check_values(name, saved[name], p, which)
 
-    def _check_gradient(self, p: Tensor, g: Tensor) -> None:
+    def _check_gradient(self, p: Tensor, g: Tensor, group: Group) -> None:
         if p.is_complex():
             raise RuntimeError(f"{type(self).__name__} does not support complex parameters: see torch.view_as_real.")
         check_gradient(p, g, type(self).__name__)
+        if sharded.is_sharded(p) and group.get("differentiable", False):
+            raise RuntimeError(
+                f"{type(self).__name__} cannot be differentiable on DTensors: it computes with whole tensors, which no "
+                "graph leads to. Use steepest.functional on plain tensors."
+            )
 
     def _check_shapes(self, state: Mapping[str, Any], p: Tensor, which: str) -> None:
         """Compare with the state that a first step would make."""
@@ -73,3 +97,13 @@ class WholeOptimizer(RuleOptimizer):
     def _forget(self) -> None:
         super()._forget()
         self._first_states: dict[torch.Size, dict[str, Any]] = {}
+
+
+def _divided(value: Tensor, before: Any, p: Tensor) -> Tensor:
+    """A whole state as a DTensor: divided as its parameter where it has that shape, else the same in every process."""
+    if sharded.is_sharded(before):
+        sharded.write(before, value)
+        return before
+    if value.shape != p.shape:
+        return sharded.everywhere(value, p)
+    return sharded.of_shard(sharded.shard(sharded.divided(value, p)).clone(), p)  # a view would keep the whole alive

@@ -1,7 +1,8 @@
 """The state of one parameter: made where it is missing, checked where it is not.  Names and dtypes are torch's."""
 
+import contextlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from steepest.compiler.branches import scalar_states
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
+from steepest.torch import sharded
 from steepest.torch.internals import is_zero_tensor
 from steepest.torch.layout import PLAIN, lies_in_its_storage, parts
 
@@ -27,6 +29,7 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str, *, sparse: bool = False
             f"{optimizer} does not support sparse gradients, please consider SparseAdam instead, or make the layer "
             "dense: `nn.Embedding(..., sparse=False)`."
         )
+    sharded.check(p, g, optimizer)
     check_memory(p, "a parameter")
     check_memory(g, "a gradient")
     if not (p.is_floating_point() or p.is_complex()):
@@ -89,6 +92,13 @@ def no_memory(what: str) -> RuntimeError:
     )
 
 
+@contextlib.contextmanager
+def outlasting() -> Iterator[None]:
+    """New tensors may be written to anywhere: state outlives the inference_mode of a step."""
+    with torch.inference_mode(False), torch.no_grad():  # in this order: leaving inference_mode switches gradients on
+        yield
+
+
 def new_array(p: Tensor) -> Tensor:
     """An array of state before the first step: zeros, kept as the parameter is."""
     return torch.zeros_like(p, memory_format=torch.preserve_format)
@@ -99,6 +109,11 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
 
     Raises ValueError for a state that belongs to a parameter of another shape, RuntimeError for one without memory.
     """
+    with outlasting():
+        return _complete(program, p, state)
+
+
+def _complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
     if program.rule.counts:
         state["step"] = number(state.get("step", 0.0), "the step count of a parameter")
     missing = [name for name in program.kept if state.get(name) is None]
@@ -112,10 +127,11 @@ def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
             state[name] = state[name].to_dense()
         check_kind(name, state[name], p)
         check_memory(state[name], f"the state {name!r}")
-        if _is_expanded(state[name]):
+        if _is_expanded(state[name]) or state[name].is_inference():
             state[name] = state[name].clone(memory_format=torch.contiguous_format)
         if state[name].device != p.device:
             state[name] = state[name].to(p.device)
+        state[name] = sharded.divided(state[name], p)
     return frozenset(missing) & frozenset(program.uninitialized)
 
 
@@ -193,7 +209,8 @@ def number(value: Any, what: str = "a step count", *, counts: bool = True) -> Te
     """A state that is one number, as a tensor: the very one that is there, whatever its shape and wherever it lies.
 
     Processes that train together share it, so it is written in place.  A Python number, as checkpoints held it before
-    torch 1.12, becomes a tensor on the CPU; so does a number of a dtype that could not hold the next ones.
+    torch 1.12, becomes a tensor on the CPU; so does a number of a dtype that could not hold the next ones, and one that
+    nobody may write to outside of inference_mode.
     counts: whether it is raised by one at each step: floats of 16 bits stand still at 256 or 2048, 8 bits overflow.
     Raises ValueError for anything else.
     """
@@ -205,16 +222,27 @@ def number(value: Any, what: str = "a step count", *, counts: bool = True) -> Te
             "Load the checkpoint that belongs to this model, or start without it."
         )
     if not is_tensor:
-        return torch.tensor(float(value), dtype=number_dtype(), device="cpu")
+        return new_number(value)
+    value = sharded.whole(value)  # that of a DTensor is the same in every process
     if value.is_meta:
         raise ValueError(
             f"{what[0].upper()}{what[1:]} is on the meta device, so it has no value. "
             "Load the checkpoint with map_location='cpu', or start without it."
         )
     check_memory(value, what)
-    if value.layout is torch.strided and (value.dtype in _COUNT if counts else value.is_floating_point()):
+    if (
+        value.layout is torch.strided
+        and not value.is_inference()
+        and (value.dtype in _COUNT if counts else value.is_floating_point())
+    ):
         return value
-    return torch.tensor(float(value), dtype=number_dtype(), device="cpu")
+    return new_number(value)
+
+
+def new_number(value: Any) -> Tensor:
+    """A tensor of the host, whatever is usual where it is made."""
+    with outlasting():
+        return torch.tensor(float(value), dtype=number_dtype(), device="cpu")
 
 
 _COUNT = (torch.float32, torch.float64, torch.int16, torch.int32, torch.int64)

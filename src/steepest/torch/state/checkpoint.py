@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.rule import Rule
+from steepest.hyperparameters.values import number_in_python
 from steepest.torch.internals import COMPILED, storage_of
 from steepest.torch.state.arrays import number
 
@@ -92,10 +93,21 @@ def which(saved: Group, position: int) -> str:
     return f"parameter {names[position]!r}" if names else f"parameter {saved['params'][position]}"
 
 
+def without_numpy(state_dict: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint with Python's numbers for those of NumPy that a program set, which `weights_only` forbids."""
+    for group in state_dict["param_groups"]:
+        for name, value in group.items():
+            if name not in ("params", "param_names"):
+                group[name] = number_in_python(value)
+    return state_dict
+
+
 def merged(groups: Sequence[Group], saved_groups: Sequence[Group]) -> list[Group]:
     """Our groups with the hyperparameters that were saved."""
     return [
-        copy.deepcopy({name: value for name, value in saved.items() if name not in ("params", *IMPLEMENTATION)})
+        copy.deepcopy(
+            {name: number_in_python(v) for name, v in saved.items() if name not in ("params", *IMPLEMENTATION)}
+        )
         | {name: group[name] for name in ("params", "param_names", *IMPLEMENTATION) if name in group}
         for group, saved in zip(groups, saved_groups, strict=True)
     ]

@@ -32,7 +32,9 @@ class Written:
         if not self._touches(values):
             return g
         own = self.copied_from(values)
-        return torch.sparse_coo_tensor(g.indices(), own, g.shape, is_coalesced=True, check_invariants=False)
+        return torch.sparse_coo_tensor(
+            g.indices(), own, g.shape, is_coalesced=True, check_invariants=False, device=g.device
+        )
 
     def _touches(self, tensor: Tensor) -> bool:
         begin, end = memory(tensor)

@@ -18,7 +18,9 @@ from steepest.compiler.program import Program, choices, switches
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend, PreparedStep, backend_of
 from steepest.torch.internals import gradient_of, increment_version, is_itself, unchanged
 from steepest.torch.layout import (
+    PLAIN,
     STORAGE_OF_DTYPE,
+    STORED,
     has_kernel,
     is_walked_like,
     laid_out_as,
@@ -26,8 +28,10 @@ from steepest.torch.layout import (
     surely_unchanged,
 )
 from steepest.torch.state.arrays import State, check_memory, no_memory
+from steepest.torch.stepping.changed import ChangedError
 from steepest.torch.stepping.host_numbers import HostNumbers
 from steepest.torch.stepping.overlap import Written, writing_together
+from steepest.torch.stepping.shards import Shards
 from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 
 Group = dict[str, Any]
@@ -39,15 +43,13 @@ _address, _offset = Tensor.data_ptr, Tensor.storage_offset
 _storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
 
 
-class ChangedError(Exception):
-    """An assumption of the plan no longer holds."""
-
-
 class Batch:
     """Tensors that one prepared step takes together, and what must still be true of them at the next step."""
 
     def __init__(self, backend: Backend, program: Program, rows: Sequence[SteppedParameter]) -> None:
-        self.parameters = [row.p for row in rows]
+        self.parameters = [row.owner for row in rows]
+        self._stepped = [row.p for row in rows]
+        self._shards = Shards(rows, program) if rows[0].by_shard else None
         self._arrays = list(chain.from_iterable(row.arrays(program) for row in rows))
         self._numbers = list(chain.from_iterable(row.scalars(program) for row in rows))
         self._on_host = HostNumbers(self._numbers)
@@ -76,6 +78,8 @@ class Batch:
         if list(map(_address, self._addressed)) != self._addresses or list(map(_bytes, self._storages)) != self._sizes:
             raise ChangedError
         gradients = list(map(gradient_of, self.parameters))
+        if self._shards is not None:
+            gradients = self._shards.of(gradients)
         places = list(map(_address, gradients))
         if places != self._places:
             self._check_memory(gradients)
@@ -84,7 +88,7 @@ class Batch:
             return gradients, places
         if not self._arrays_unchanged(*self._arrays) or list(map(_kind, gradients)) != self._gradients:
             raise ChangedError
-        gradients = [_conform(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
+        gradients = [_conform(g, p) for g, p in zip(gradients, self._stepped, strict=True)]
         return gradients, list(map(_address, gradients))
 
     def _check_memory(self, gradients: list[Tensor]) -> None:
@@ -106,12 +110,14 @@ class Batch:
             if refused == NO_MEMORY:
                 raise no_memory("a gradient")
             if refused == OVERLAP:
-                tensors = [laid_out_as(g, p) for g, p in zip(tensors, self.parameters, strict=True)]
+                tensors = [laid_out_as(g, p) for g, p in zip(tensors, self._stepped, strict=True)]
                 self.step.run(list(map(_address, tensors)), group, maximize, threads)
         finally:
             if self._on_host.copied:
                 self._on_host.put_back(self._numbers)
         increment_version(self.parameters)  # so that autograd notices a parameter changed behind a saved graph
+        if self._shards is not None:
+            increment_version(self._stepped)
 
 
 class Plan:
@@ -200,17 +206,17 @@ def make(
         if p.grad is None:
             plan.idle.append(p)
         else:
-            parameters.append(SteppedParameter(p, *stateful(p)))
+            parameters.append(SteppedParameter(p, *stateful(p), by_shard=not group.get("differentiable", False)))
     plan.sparse += [stepped for stepped in parameters if is_sparse(stepped.g)]
     walkable = [
         stepped
         for stepped in parameters
-        if not is_sparse(stepped.g) and not group.get("differentiable", False) and _is_walkable(stepped)
+        if not is_sparse(stepped.g) and not group.get("differentiable", False) and _is_walkable(stepped, program)
     ]
     for stepped in walkable:
         for name in program.state:
             if not is_walked_like(stepped.state[name], stepped.p):
-                stepped.state[name] = laid_out_as(stepped.state[name], stepped.p)
+                stepped.lay_out(name)
     together = writing_together(program, parameters)
     fused = {id(stepped): stepped for stepped in walkable if id(stepped) not in together}
     plan.unfused += [stepped for stepped in parameters if id(stepped) not in fused and not is_sparse(stepped.g)]
@@ -234,8 +240,16 @@ def _beside_each_other(steps: Sequence[PreparedStep]) -> None:
         step.write_beside(written)
 
 
-def _is_walkable(stepped: SteppedParameter) -> bool:
-    return has_kernel(stepped.p) and stepped.g.dtype in STORAGE_OF_DTYPE and type(stepped.g) is Tensor
+def _is_walkable(stepped: SteppedParameter, program: Program) -> bool:
+    """Whether parameter, gradient and state are plain tensors, though state may still have to be laid out anew."""
+    return (
+        has_kernel(stepped.p)
+        and stepped.is_divided_alike
+        and stepped.g.dtype in STORAGE_OF_DTYPE
+        and type(stepped.g) is Tensor
+        and all(type(t) in PLAIN or type(t) in STORED for t in map(stepped.state.__getitem__, program.state))
+        and all(type(t) in PLAIN for t in stepped.scalars(program))
+    )
 
 
 def _kind(g: Tensor) -> tuple[Any, ...]:
@@ -255,5 +269,6 @@ def _by_storage(program: Program, rows: Sequence[SteppedParameter]) -> list[tupl
     """The rows that one kernel can take: of one device, each array kept in the same way."""
     kinds: dict[tuple[str, ...], list[SteppedParameter]] = {}
     for row in rows:
-        kinds.setdefault((row.p.device.type, *row.storages(program, row.g)), []).append(row)
+        kind = (row.p.device.type, str(row.by_shard), *row.storages(program, row.g))
+        kinds.setdefault(kind, []).append(row)
     return [(device, rows) for (device, *_), rows in kinds.items()]

@@ -52,7 +52,9 @@ def checked(gradient: Tensor) -> Tensor:
 def _slice_numbers(gradient: Tensor) -> Tensor:
     """Which slice of the parameter each one of the gradient is, counted through all sparse dimensions."""
     sizes = gradient.shape[: gradient.sparse_dim()]
-    strides = torch.tensor([math.prod(sizes[d + 1 :]) for d in range(len(sizes))], dtype=torch.int64)
+    strides = torch.tensor(
+        [math.prod(sizes[d + 1 :]) for d in range(len(sizes))], dtype=torch.int64, device=gradient.device
+    )
     return (gradient.indices() * strides.unsqueeze(1)).sum(0)
 
 

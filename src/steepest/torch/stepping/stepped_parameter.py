@@ -1,7 +1,7 @@
 """One parameter that is stepped: its gradient, its state, and how a kernel's table has it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -9,27 +9,65 @@ from torch import Tensor
 
 from steepest.compiler.program import Program
 from steepest.kernels.backend import Row
-from steepest.torch.layout import PLAIN, cells, parts, stored
+from steepest.torch.internals import increment_version
+from steepest.torch.layout import PLAIN, cells, laid_out_as, parts, stored
+from steepest.torch.sharded import divided, is_sharded, of_shard, placement, shard
 from steepest.torch.state.arrays import State
 
 
 @dataclass(slots=True)
 class SteppedParameter:
-    """A parameter with a gradient, its state, and the states that its next step makes."""
+    """A parameter with a gradient, its state, and the states that its next step makes.
 
-    p: Tensor
-    state: State
+    owner, kept: the parameter and its state as the optimizer has them.
+    by_shard: whether a DTensor is stepped as the shard that this process has of it.
+    p, state: the tensors that are stepped: those shards, else the same as owner and kept.
+    """
+
+    owner: Tensor
+    kept: State
     uninitialized: frozenset[str]
+    by_shard: bool = True
+    p: Tensor = field(init=False)
+    state: State = field(init=False)
     _before: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
+        self.by_shard = self.by_shard and is_sharded(self.owner)
+        self.look()
         self._before = self._now()
+
+    def look(self) -> None:
+        """Find what is stepped in what the optimizer has."""
+        self.p = shard(self.owner) if self.by_shard else self.owner
+        self.state = {name: shard(value) for name, value in self.kept.items()} if self.by_shard else self.kept
 
     @property
     def g(self) -> Tensor:
-        """The gradient of the moment, which nobody keeps for longer than a step."""
-        assert self.p.grad is not None
-        return self.p.grad
+        """The gradient of the moment, which nobody keeps for longer than a step, as far as it is here already."""
+        assert self.owner.grad is not None
+        return shard(self.owner.grad) if self.by_shard else self.owner.grad
+
+    @property
+    def is_divided_alike(self) -> bool:
+        """Whether the gradient is divided as the parameter is; all state is."""
+        return placement(self.owner.grad) == placement(self.owner)
+
+    def gradient(self) -> Tensor:
+        """The gradient, divided as the parameter is: all processes must ask for it."""
+        assert self.owner.grad is not None
+        return shard(divided(self.owner.grad, self.owner)) if self.by_shard else self.owner.grad
+
+    def lay_out(self, name: str) -> None:
+        """Keep a state in memory of its own that is laid out as the parameter."""
+        self.state[name] = laid_out_as(self.state[name], self.p)
+        if self.by_shard:
+            self.kept[name] = of_shard(self.state[name], self.owner)
+
+    def was_written(self) -> None:
+        """Tell autograd of a step that was taken on the shard."""
+        if self.by_shard:
+            increment_version([self.owner])
 
     def arrays(self, program: Program) -> list[Tensor]:
         """What a step writes, the parameter first, each part of memory by itself."""
@@ -66,10 +104,10 @@ class SteppedParameter:
 
     def is_as_it_was(self) -> bool:
         """Whether the parameter lies where it lay, and its gradient is as sparse or dense as it was."""
-        return self.p.grad is not None and self._before == self._now()
+        return self.owner.grad is not None and self._before == self._now()
 
     def _now(self) -> tuple[Any, ...]:
-        return is_sparse(self.g), place(self.p)
+        return is_sparse(self.g), place(shard(self.owner)), placement(self.owner), self.is_divided_alike
 
 
 def place(p: Tensor) -> tuple[Any, ...]:

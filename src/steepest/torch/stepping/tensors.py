@@ -1,6 +1,7 @@
 """A step of a rule on whole tensors: as a function of them, and written back into those that an optimizer holds."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -9,7 +10,9 @@ from torch import Tensor
 from steepest.compiler.branches import deciding, scalar_states
 from steepest.compiler.rule import Rule
 from steepest.kernels import reference
-from steepest.torch.state.arrays import State, number_dtype
+from steepest.torch.internals import are_operations_replaced
+from steepest.torch.sharded import PLAIN
+from steepest.torch.state.arrays import State, new_number, outlasting
 
 
 def step(
@@ -91,16 +94,34 @@ def step_in_place(
     group: hyperparameters, `maximize`, and `differentiable`, which keeps the graph of the new state.
     """
     one_number, graph = scalar_states(rule), bool(group.get("differentiable", False))
-    before = {name: float(value) if name in one_number else value for name, value in given.items()}
-    counted = {"step": float(state["step"])} if rule.counts else {}
-    hyperparameters = as_scalars(rule, group) if graph else plain(rule, group)
+    is_recorded = are_operations_replaced()
+    read: Callable[[Any], Any] = _recorded if is_recorded else float
+    as_number = _scalar if graph else read
+    before = {name: as_number(value) if name in one_number else value for name, value in given.items()}
+    counted = {"step": read(state["step"])} if rule.counts else {}
+    hyperparameters = as_scalars(rule, group) if graph or is_recorded else plain(rule, group)
     start = p.clone() if graph else p  # what the graph keeps must not be the tensor that is written to
-    new_p, after = step(
-        rule, start, g, {**before, **counted}, hyperparameters, maximize=bool(group.get("maximize", False))
-    )
+    maximize = bool(group.get("maximize", False))
+    with _its_mode(p):
+        new_p, after = step(rule, start, g, {**before, **counted}, hyperparameters, maximize=maximize)
     for name, value in after.items():
         _keep(state, name, value, (start, g), graph=graph)
     p.copy_(new_p)
+
+
+def _its_mode(p: Tensor) -> Any:
+    """The mode in which a FakeTensor was made: torch.where(condition, fake, 1.0) finds a real tensor outside of it."""
+    return getattr(p, "fake_mode", nullcontext()) if type(p) not in PLAIN else nullcontext()
+
+
+def _scalar(value: Any) -> Any:
+    """A state of one number that a graph may lead to."""
+    return value.reshape(()) if isinstance(value, Tensor) else value
+
+
+def _recorded(value: Tensor) -> Tensor:
+    """A number where operations are recorded: one that was read would be in the record as it is now."""
+    return value.reshape(()).double()
 
 
 def plain(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,13 +146,25 @@ def _each(rule: Rule, group: Mapping[str, Any], change: Callable[[Tensor], Any])
 def _keep(state: State, name: str, value: Any, others: tuple[Tensor, ...], *, graph: bool) -> None:
     """Write a new value of state; where it lies in the memory of the parameter or the gradient, a copy of it."""
     ours = state.get(name)
-    if isinstance(value, Tensor) and (graph or ours is None):
+    if isinstance(value, Tensor) and graph:
         state[name] = value.clone() if any(_share(value, other) for other in others) else value
-    elif isinstance(ours, Tensor):
-        ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
+    elif isinstance(value, Tensor) and ours is None:
+        state[name] = _copied(value) if value.is_inference() or any(_share(value, o) for o in others) else value
+    elif not isinstance(ours, Tensor) or ours.is_inference():
+        state[name] = _copied(value) if isinstance(value, Tensor) else new_number(value)
+    elif graph and name != "step":  # an earlier step's graph has it
+        state[name] = torch.full_like(ours, float(value), requires_grad=False)
     else:
-        state[name] = torch.tensor(value, dtype=number_dtype())
+        ours.fill_(value) if not isinstance(value, Tensor) else ours.copy_(value)
+
+
+def _copied(value: Tensor) -> Tensor:
+    with outlasting():
+        return value.clone()
 
 
 def _share(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors lie in one memory; nobody knows where the numbers of a wrapper are."""
+    if type(one) not in PLAIN or type(other) not in PLAIN:
+        return True
     return one is other or one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
