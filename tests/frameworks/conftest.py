@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,12 @@ def declare_operators_of_torchvision() -> None:
 
 
 declare_operators_of_torchvision()
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(threads: Callable[[int], None]) -> None:
+    """On a busy machine a layer of 100 weights takes 60 ms with two, which wait for each other."""
+    threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

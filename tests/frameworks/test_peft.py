@@ -9,6 +9,7 @@ import steepest
 from support.framework import LIBRARIES, X, Y, assert_near, assert_same, needs, net, values
 
 peft = needs("peft")
+optimizers = needs("peft.optimizers")
 
 
 def adapted(seed: int = 0) -> Any:
@@ -31,7 +32,7 @@ def lora(lib: Any, model: Any) -> Any:
 
 
 def lora_plus(lib: Any, model: Any) -> Any:
-    make = peft.optimizers.create_loraplus_optimizer
+    make = optimizers.create_loraplus_optimizer
     return make(model, lib.AdamW, lr=0.02, loraplus_lr_ratio=4.0, loraplus_weight_decay=0.1)
 
 

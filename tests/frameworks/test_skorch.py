@@ -63,7 +63,7 @@ def test_resumed_bit_for_bit(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_the_callback_and_a_pickle(tmp_path: Path) -> None:
-    checkpoint = callbacks.Checkpoint(dirname=str(tmp_path), monitor=None, f_history=None, f_criterion=None)
+    checkpoint = callbacks.Checkpoint(dirname=str(tmp_path), monitor=None, f_criterion=None)
     through = fit(regressor(steepest, epochs=2, callbacks=[("saved", checkpoint)]))
     resumed = regressor(steepest, seed=1, epochs=2, callbacks=[("load", callbacks.LoadInitState(checkpoint))])
     fit(resumed.initialize())

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import torch
 
 import steepest
 from support.framework import LIBRARIES, X, Y, assert_near, assert_same, needs, net, values
@@ -98,16 +97,3 @@ def test_layers_with_rates_of_their_own() -> None:
         found.append((rates, values(model)))
     assert found[1][0] == pytest.approx(found[0][0], rel=1e-6)
     assert_near(found[1][1], found[0][1])
-
-
-def test_timm_makes_ours_by_name() -> None:
-    """Its registry takes any class."""
-    optim.default_registry.register(optim.OptimInfo(name="steepest_adamw", opt_class=steepest.AdamW, has_betas=True))
-    model = net()
-    optimizer = optim.create_optimizer_v2(model, "steepest_adamw", lr=0.05, weight_decay=0.1)
-    assert type(optimizer) is steepest.AdamW
-    other = net()
-    theirs = torch.optim.AdamW(optim.param_groups_weight_decay(other, 0.1), lr=0.05)
-    for one, made_by in ((model, optimizer), (other, theirs)):
-        train(one, made_by, SCHEDULERS["step"](made_by), range(1))
-    assert_near(values(model), values(other))
