@@ -24,7 +24,8 @@ class Module(L.LightningModule):
 
     def __init__(self, lib: Any, configure: Configure) -> None:
         super().__init__()
-        self.lib, self.configure, self.rates, self.lr = lib, configure, [], 0.05
+        self.called = "torch" if lib is torch.optim else "steepest"  # a callback copies the module
+        self.configure, self.rates, self.lr = configure, [], 0.05
         self.backbone, self.head = net()[:2], net()[2]
 
     def forward(self, x: Any) -> Any:
@@ -37,7 +38,7 @@ class Module(L.LightningModule):
         self.rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def configure_optimizers(self) -> Any:
-        return self.configure(self.lib, self)
+        return self.configure(LIBRARIES[self.called], self)
 
 
 def fit(module: Any, folder: Path, *, path: str | None = None, **options: Any) -> Any:
@@ -63,7 +64,7 @@ def scheduled(make: Callable[[Any, Any], Any], interval: str = "step") -> Config
 CONFIGURATIONS: dict[str, Configure] = {
     "no scheduler": adamw,
     "SGD": lambda lib, m: lib.SGD(m.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01),
-    "RMSprop": lambda lib, m: lib.RMSprop(m.parameters(), lr=0.01, momentum=0.5),
+    "RMSprop": lambda lib, m: lib.RMSprop(m.parameters(), lr=0.005, eps=1e-3, momentum=0.5),
     "one cycle of its library": scheduled(lambda lib, o: lib.lr_scheduler.OneCycleLR(o, 0.1, total_steps=24)),
     "cosine of torch": scheduled(lambda _, o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 24)),
     "by epoch": scheduled(lambda lib, o: lib.lr_scheduler.StepLR(o, 1, 0.5), "epoch"),
@@ -255,14 +256,21 @@ def test_manual_optimization(tmp_path: Path) -> None:
     assert_near(values(modules[1]), values(modules[0]))
 
 
-def test_the_command_line_knows_the_arguments(tmp_path: Path) -> None:
+class Told(Module):
+    """Its optimizer is named on the command line."""
+
+    def __init__(self) -> None:
+        super().__init__(steepest, adamw)
+
+
+def test_the_command_line_knows_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     """LightningCLI reads them from the signature of the constructor."""
-    pytest.importorskip("jsonargparse", reason="LightningCLI needs it")
+    needs("jsonargparse")
     from lightning.pytorch.cli import LightningCLI
 
-    command = LightningCLI(
-        lambda: Module(steepest, adamw), run=False, save_config_callback=None,
-        args=["--optimizer", "steepest.SGD", "--optimizer.lr", "0.5", "--optimizer.momentum", "0.25"],
-    )  # fmt: skip
-    optimizer = command.configure_optimizers(command.model, steepest.SGD(command.model.parameters(), lr=0.5))
+    monkeypatch.delattr(Module, "configure_optimizers")
+    told = ["--optimizer", "steepest.SGD", "--optimizer.lr", "0.5", "--optimizer.momentum", "0.25"]
+    command = LightningCLI(Told, run=False, save_config_callback=None, args=told)
+    optimizer = command.model.configure_optimizers()
     assert type(optimizer) is steepest.SGD
+    assert (optimizer.defaults["lr"], optimizer.defaults["momentum"]) == (0.5, 0.25)
