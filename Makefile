@@ -6,10 +6,10 @@ DEMO ?= digits-mlp
 # tests/conftest.py says which files come first.
 ON_EVERY_CORE := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-all test-torch check bench docs clean
+.PHONY: help demo test test-all test-torch test-frameworks check bench docs clean
 
 help:                       ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="	" read -r target says; do printf '  make %-9s %s\n' "$$target" "$$says"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="	" read -r target says; do printf '  make %-15s %s\n' "$$target" "$$says"; done
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -45,6 +45,18 @@ $(OTHER)/ready: pyproject.toml constraints.txt
 test-torch: $(OTHER)/ready       ## what depends on torch, with another version: make test-torch TORCH=2.14.1
 	$(OTHER)/bin/python -m pytest $(ON_EVERY_CORE) tests/torch tests/lr_scheduler tests/schedules tests/kernels
 
+# Frameworks that people train in, in an environment of their own: 2 GB.
+FRAMEWORKS := .venv-frameworks
+
+$(FRAMEWORKS)/ready: pyproject.toml constraints.txt constraints-frameworks.txt
+	$(PYTHON) -m venv $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/pip install --quiet --no-cache-dir --constraint constraints.txt --requirement constraints-frameworks.txt \
+	  torch --editable . pytest pytest-timeout pytest-xdist
+	@touch $@
+
+test-frameworks: $(FRAMEWORKS)/ready  ## small runs in Lightning, Trainer, accelerate, peft, opacus, timm and skorch
+	$(FRAMEWORKS)/bin/python -m pytest $(ON_EVERY_CORE) tests/frameworks
+
 check: .venv/developer      ## everything that CI looks at beside the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -61,4 +73,4 @@ docs: .venv/developer       ## the documentation in a browser, as it is written
 	$(BIN)/mkdocs serve
 
 clean:                      ## remove the environment, the built documentation and runs/
-	rm -rf .venv .venv-torch-* site runs
+	rm -rf .venv .venv-torch-* .venv-frameworks site runs

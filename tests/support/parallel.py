@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor
@@ -22,12 +23,22 @@ ELEMENTWISE = [
     Configuration("Adamax", {"lr": 0.02}),
     Configuration("Adagrad", {"lr": 0.1, "lr_decay": 0.1}),
     Configuration("Adadelta", {"lr": 0.5}),
-    Configuration("RMSprop", {"lr": 0.005, "momentum": 0.9}),
+    Configuration("RMSprop", {"lr": 0.005, "momentum": 0.5, "eps": 1e-3}),
     Configuration("Rprop", {"lr": 0.01}),
     Configuration("ASGD", {"lr": 0.02}),
     Configuration("Lion", {"lr": 0.01, "weight_decay": 0.1}),
 ]
 ADAMW = ELEMENTWISE[2]
+FEW = ("SGD", "AdamW", "NAdam", "ASGD")
+"""They keep one array, two, and numbers beside them."""
+
+
+def few(chosen: Iterable[Configuration], *others: Any) -> list[Any]:
+    """Those in every test run, and all of them with --exhaustive."""
+    marks = {one.name: () if one.name in FEW else pytest.mark.exhaustive for one in chosen}
+    return [pytest.param(one, *others, marks=marks[one.name], id="-".join([one.name, *others])) for one in chosen]
+
+
 CLOSE: dict[str, Any] = {"atol": 2e-6, "rtol": 2e-6}
 
 

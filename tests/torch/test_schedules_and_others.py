@@ -222,3 +222,15 @@ def test_a_group_that_is_gone_is_not_kept() -> None:
     sgd.param_groups.pop()
     used(sgd)
     assert len(sgd._by_group) == 1
+
+
+def test_a_state_that_was_read_in_place_tells_the_step() -> None:
+    """As distributed checkpoints are read: the step counts of a fresh optimizer are written over."""
+    p = P(torch.zeros(1))
+    adam = steepest.Adam([p], lr=linear(1.0, 0.0, 10))
+    p.grad = torch.ones(1)
+    adam.step()
+    adam.state[p]["step"].fill_(4)
+    other = steepest.Adam([p], lr=linear(1.0, 0.0, 10))
+    other.load_state_dict(adam.state_dict())
+    assert other.param_groups[0]["lr"] == pytest.approx(0.6)

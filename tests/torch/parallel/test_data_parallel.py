@@ -17,6 +17,7 @@ from support.parallel import (
     CLOSE,
     ELEMENTWISE,
     STEPS,
+    few,
     in_one_process,
     net,
     same_on_all,
@@ -122,7 +123,7 @@ def zero(chosen: Configuration, views: bool) -> Found:
 
 
 @pytest.mark.parametrize("views", [False, True], ids=["apart", "parameters are parts of buckets"])
-@pytest.mark.parametrize("chosen", ELEMENTWISE, ids=lambda c: c.name)
+@pytest.mark.parametrize("chosen", few(ELEMENTWISE))
 def test_zero(chosen: Configuration, views: bool, ranks: Group) -> None:
     first, second = ranks(2).run(zero, chosen, views)
     same_on_all([first[0], second[0]])

@@ -27,6 +27,7 @@ from support.parallel import (
     STEPS,
     WANTED,
     Net,
+    few,
     in_one_process,
     net,
     same_on_all,
@@ -146,7 +147,7 @@ def resumed(make: Make) -> tuple[list[Tensor], list[Tensor]]:
     return whole(model.parameters()), whole(again.parameters())
 
 
-@pytest.mark.parametrize("chosen", ELEMENTWISE, ids=lambda c: c.name)
+@pytest.mark.parametrize("chosen", few(ELEMENTWISE))
 def test_fsdp2_resumes_bit_for_bit(chosen: Configuration, ranks: Group) -> None:
     through, again = same_on_all(ranks(2).run(resumed, chosen.ours))
     torch.testing.assert_close(again, through, rtol=0, atol=0)
@@ -192,7 +193,7 @@ def states_of(optimizer: Any, parameters: list[Any]) -> list[dict[str, Tensor]]:
 
 
 @pytest.mark.parametrize("with_fsdp", [False, True], ids=["alone", "and FSDP2"])
-@pytest.mark.parametrize("chosen", ELEMENTWISE, ids=lambda c: c.name)
+@pytest.mark.parametrize("chosen", few(ELEMENTWISE))
 def test_tensor_parallel(chosen: Configuration, with_fsdp: bool, ranks: Group) -> None:
     found = same_on_all(ranks(4 if with_fsdp else 2).run(tensor_parallel, chosen.ours, with_fsdp))
     torch.testing.assert_close(found, in_one_process(chosen.theirs), **CLOSE)
@@ -236,7 +237,7 @@ def sequence_parallel(make: Make, is_parallel: bool) -> list[Tensor]:
     return whole(model.parameters())
 
 
-@pytest.mark.parametrize("chosen", ELEMENTWISE, ids=lambda c: c.name)
+@pytest.mark.parametrize("chosen", few(ELEMENTWISE))
 def test_sequence_parallel(chosen: Configuration, ranks: Group) -> None:
     found = same_on_all(ranks(2).run(sequence_parallel, chosen.ours, True))
     torch.testing.assert_close(found, sequence_parallel(chosen.theirs, False), **CLOSE)

@@ -232,8 +232,11 @@ class GroupSchedules:
             self.group[STEP] = self.clock.step
 
     def save(self, saved: Group, states: Iterable[Mapping[str, Any]]) -> None:
-        """Add to a group of a checkpoint what the state of its parameters does not tell."""
-        if self.clock.step != steps_of(states):
+        """Add to a group of a checkpoint what the state of its parameters does not tell.
+
+        The state may count more steps than were taken: torch reads distributed checkpoints into it, in place.
+        """
+        if self.clock.step > steps_of(states):
             saved[STEP] = self.clock.step
         factors = [slot.source.factor for slot in self._slots]
         if any(factor != 1.0 for factor in factors):

@@ -1,0 +1,59 @@
+"""What the runs in frameworks share: a net, its data by formula, both libraries, and when two runs are the same."""
+
+import importlib
+import importlib.util
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import steepest
+
+LIBRARIES = {"torch": torch.optim, "steepest": steepest}
+FEATURES, SIZE = 6, 48
+X = torch.linspace(-9, 9, SIZE * FEATURES).sin().view(SIZE, FEATURES)
+Y = torch.stack([X.sum(1).cos(), X[:, 0] * X[:, 1]], 1)
+
+
+def needs(package: str) -> Any:
+    """The package, or the tests of this file are skipped; one that is there, and cannot be imported, is an error."""
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed: make test-frameworks does it", allow_module_level=True)
+    return importlib.import_module(package)
+
+
+def net(seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(FEATURES, 16), nn.Tanh(), nn.Linear(16, 2))
+
+
+def loader(batch_size: int = 8) -> DataLoader[Any]:
+    """The same batches in the same order each time."""
+    return DataLoader(TensorDataset(X, Y), batch_size=batch_size)
+
+
+def loss_of(model: nn.Module, batch: Any) -> Tensor:
+    return (model(batch[0]) - batch[1]).square().mean()
+
+
+def values(model: nn.Module) -> list[Tensor]:
+    return [p.detach().float().clone() for p in model.parameters()]
+
+
+def assert_near(found: Any, wanted: Any, tolerance: float = 2e-6) -> None:
+    """Of the size of the rounding of float32."""
+    torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance)
+
+
+def assert_same(found: Any, wanted: Any) -> None:
+    """To the last bit."""
+    torch.testing.assert_close(found, wanted, rtol=0, atol=0)
+
+
+def assert_moved(found: Iterable[Tensor], start: Iterable[Tensor]) -> None:
+    """Every tensor was trained."""
+    for p, q in zip(found, start, strict=True):
+        assert (p != q).any()
