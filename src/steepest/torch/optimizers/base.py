@@ -53,6 +53,9 @@ class RuleOptimizer(ScheduledOptimizer):
     unknown: ClassVar[dict[str, Any]] = {}
     """Arguments of torch's class of this name that have no effect here, with the only value that is taken."""
 
+    _is_asked_for_skips: bool = False
+    """Whether anybody wants to know of steps that were left out."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(type(self).__name__, self.signature, args, kwargs)
         refuse_unknown(type(self).__name__, self.unknown, arguments)
@@ -95,13 +98,19 @@ class RuleOptimizer(ScheduledOptimizer):
     @property
     @never_traced
     def last_step_skipped(self) -> bool:
-        """Whether no step was taken along the last gradients because they were not finite, as by GradScaler."""
+        """Whether no step was taken along the last gradients because they were not finite, as by GradScaler.
+
+        Gradients are looked at when it is asked for.  `zero_grad()` looks at them before they are gone, once somebody
+        has asked or a scheduler of ours was made: to read all gradients costs twenty times what clearing them does, in
+        a loop that clears them without a step.  Who asks for the first time after `zero_grad()` is told False.
+        """
+        self._is_asked_for_skips = True
         return not self._was_stepped and (self._was_skipped or skips.has_infinite_gradients(self))
 
     @never_traced
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, as torch.optim.Optimizer does."""
-        self._was_skipped = self.last_step_skipped
+        self._was_skipped = self._is_asked_for_skips and self.last_step_skipped
         self._was_stepped = False
         QuickOptimizer.zero_grad(self, set_to_none)
 
@@ -155,7 +164,8 @@ class RuleOptimizer(ScheduledOptimizer):
         self._find_schedules_of(self.param_groups[-1])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_beyond_torch": self._beyond_torch}
+        own = {"_beyond_torch": self._beyond_torch, "_is_asked_for_skips": self._is_asked_for_skips}
+        return {**super().__getstate__(), **own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._forget()

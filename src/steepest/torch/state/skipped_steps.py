@@ -44,7 +44,9 @@ def _is_finite(g: Tensor) -> bool:
 
 
 def watch(optimizer: Optimizer) -> None:
-    """Count the steps of an optimizer; ours do so themselves."""
+    """Count the steps of an optimizer; ours do so themselves, and look at gradients that they clear."""
+    if hasattr(optimizer, "_is_asked_for_skips"):
+        setattr(optimizer, "_is_asked_for_skips", True)  # noqa: B010 - torch's have none
     if hasattr(optimizer, "_steps_taken") or optimizer in _TAKEN:
         return
     with contextlib.suppress(AttributeError):  # a wrapper that was not set up as an optimizer has no hooks

@@ -7,7 +7,7 @@ and the state hold then: about a microsecond a parameter.  No tensor and no stor
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,20 +30,9 @@ _address, _offset = Tensor.data_ptr, Tensor.storage_offset
 _storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
 
 
-class Gradients(NamedTuple):
-    """What one batch is stepped with: gradients, which must live through the step, and their addresses.
-
-    stepped: the parameters, or the shards that this process has of them.
-    """
-
-    tensors: Sequence[Tensor]
-    addresses: list[int]
-    parameters: Sequence[Tensor]
-    stepped: Sequence[Tensor]
-    values: Sequence[Any]
-
-
-_gradients = tuple.__new__  # of a NamedTuple: a third of the time of its own, which every step would pay
+Gradients = tuple[Sequence[Tensor], list[int], Sequence[Tensor], Sequence[Tensor], Sequence[Any]]
+"""What one batch is stepped with: gradients, which must live through the step, and their addresses; the parameters; the
+same, or the shards that this process has of them; the values of the optimizer's state."""
 
 
 class Batch:
@@ -57,7 +46,8 @@ class Batch:
         self, backend: Backend, program: Program, rows: Sequence[SteppedParameter], places: Places, count: int
     ) -> None:
         numbered = [*(["step"] if program.rule.counts else []), *program.scalar_states]
-        self._of_group = _picker([row.place for row in rows], count)
+        at = [row.place for row in rows]
+        self._of_group = None if at == list(range(count)) else _picker(at)  # None: all of it
         arrays = {places[id(row.owner)][name]: row.state[name] for row in rows for name in program.state}
         numbers = {places[id(row.owner)][name]: row.state[name] for row in rows for name in numbered}
         self._shards = Shards(rows, len(arrays)) if rows[0].by_shard else None
@@ -72,14 +62,15 @@ class Batch:
         gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = list(map(_kind, gradients))
         self._places: list[int] = []
+        self._sizes_of_gradients: list[int] = []
         self._where_in_storage: list[int] = []
         self._addresses = list(map(_address, tensors))
         self._sizes_now = storage_sizes(tensors)
         self._sizes = self._sizes_now(tensors)
         self._tensors_unchanged = surely_unchanged(tensors)
         self._all_unchanged = unchanged([*tensors, *gradients])
-        each = len(numbered)
-        of_rows = [self._on_host.read[i * each : (i + 1) * each] for i in range(len(rows))]
+        each, read = len(numbered), self._on_host.read([*numbers.values()])
+        of_rows = [read[i * each : (i + 1) * each] for i in range(len(rows))]
         table = [row.row(program, found) for row, found in zip(rows, of_rows, strict=True)]
         self.step = backend.prepare(program, rows[0].storages(program, rows[0].g), table)
 
@@ -90,7 +81,7 @@ class Batch:
         Raises ChangedError, or what torch raises for a tensor without address or strides, if the rows are not as they
         were when the step was prepared.
         """
-        parameters = self._of_group(group["params"])
+        parameters = group["params"] if self._of_group is None else self._of_group(group["params"])
         tensors = parameters if self._of_state is None else [*parameters, *self._of_state(values)]
         if self._has_parts:
             tensors = list(chain.from_iterable(map(parts, tensors)))
@@ -103,19 +94,20 @@ class Batch:
         if self._shards is not None:
             stepped, gradients = tensors[: len(parameters)], self._shards.of_gradients(parameters, gradients)
         places = list(map(_address, gradients))
-        if places != self._places:
-            self._check_memory(gradients)
-            self._places = places
+        sizes = list(map(_bytes, map(_storage, gradients)))
+        if places != self._places or sizes != self._sizes_of_gradients:
+            self._check_memory(gradients, sizes)
+            self._places, self._sizes_of_gradients = places, sizes
         if self._all_unchanged(*tensors, *gradients):
-            return _gradients(Gradients, (gradients, places, parameters, stepped, values))
+            return gradients, places, parameters, stepped, values
         if not self._tensors_unchanged(*tensors) or list(map(_kind, gradients)) != self._gradients:
             raise ChangedError
         gradients = [_conform(g, p) for g, p in zip(gradients, stepped, strict=True)]
-        return Gradients(gradients, list(map(_address, gradients)), parameters, stepped, values)
+        return gradients, list(map(_address, gradients)), parameters, stepped, values
 
-    def _check_memory(self, gradients: list[Tensor]) -> None:
+    def _check_memory(self, gradients: list[Tensor], sizes: list[int]) -> None:
         """Look whether each gradient lies in its storage, unless it is where it was in one of the same size."""
-        where = [*map(_bytes, map(_storage, gradients)), *map(_offset, gradients)]
+        where = [*sizes, *map(_offset, gradients)]
         if where != self._where_in_storage:
             for g in gradients:
                 check_memory(g, "a gradient")
@@ -125,7 +117,7 @@ class Batch:
         """Take one step."""
         tensors, places, parameters, stepped, values = gradients
         maximize, threads = group["maximize"], torch.get_num_threads()
-        numbers = [values[place] for place in self._numbers] if self._on_host.copied else ()
+        numbers = [values[place] for place in self._numbers] if self._on_host.copies else ()
         if numbers:
             self._on_host.fetch(numbers)
         try:
@@ -143,10 +135,8 @@ class Batch:
             increment_version(stepped)
 
 
-def _picker(places: Sequence[int], count: int = -1) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """Picks the elements at these places of a sequence; all of them, where there are so many."""
-    if list(places) == list(range(count)):
-        return lambda found: found
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Picks the elements at these places of a sequence."""
     return itemgetter(*places) if len(places) > 1 else lambda found, place=places[0]: (found[place],)
 
 

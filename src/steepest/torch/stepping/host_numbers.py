@@ -13,21 +13,24 @@ from steepest.torch.layout import PLAIN
 
 
 class HostNumbers:
-    """What a kernel reads in place of these numbers."""
+    """The copies of those of these numbers that a kernel cannot read; of the others nothing is kept."""
 
     def __init__(self, numbers: Sequence[Tensor]) -> None:
-        self.read = [number if _is_readable(number) else _copy(number) for number in numbers]
-        self.copied = [place for place, number in enumerate(numbers) if self.read[place] is not number]
+        self.copies = {place: _copy(number) for place, number in enumerate(numbers) if not _is_readable(number)}
+
+    def read(self, numbers: Sequence[Tensor]) -> list[Tensor]:
+        """What a kernel reads in place of the numbers."""
+        return [self.copies.get(place, number) for place, number in enumerate(numbers)]
 
     def fetch(self, numbers: Sequence[Tensor]) -> None:
         """Copy those that a kernel cannot read."""
-        for place in self.copied:
-            self.read[place].copy_(numbers[place].reshape(()))
+        for place, copy in self.copies.items():
+            copy.copy_(numbers[place].reshape(()))
 
     def put_back(self, numbers: Sequence[Tensor]) -> None:
         """Write what a step made of them into the tensors themselves."""
-        for place in self.copied:
-            numbers[place].copy_(self.read[place].expand(numbers[place].shape))
+        for place, copy in self.copies.items():
+            numbers[place].copy_(copy.expand(numbers[place].shape))
 
 
 def _is_readable(number: Tensor) -> bool:

@@ -84,12 +84,9 @@ class Plan:
         in_kernels = [(group["params"][place], place) for place in self.fused]
         rows = [SteppedParameter(p, state.get(p, {}), frozenset(), place) for p, place in in_kernels]
         written = Written(self.program, [*rows, *(stepped for stepped, _ in (*dense, *slices))])
-        kernels = [list(map(written.copied_from, found.tensors)) for found in gradients]
         dense = [(stepped, written.copied_from(g)) for stepped, g in dense]
         slices = [(stepped, written.values_copied_from(g)) for stepped, g in slices]
-        addressed = [(tensors, list(map(Tensor.data_ptr, tensors))) for tensors in kernels]
-        found = [one._replace(tensors=g, addresses=at) for one, (g, at) in zip(gradients, addressed, strict=True)]
-        return found, dense, slices
+        return [_copied(written, one) for one in gradients], dense, slices
 
     def _same_choices(self, group: Group) -> bool:
         same_numbers = self._are_numbers and self._switches(group) == self._switched  # a tensor may change in place
@@ -101,7 +98,7 @@ class Plan:
 
     def _batches_refuse(self, gradients: list[Gradients]) -> bool:
         found = zip(self.batches, gradients, strict=True)
-        return any(batch.step.refuses(one.addresses) for batch, one in found)
+        return any(batch.step.refuses(addresses) for batch, (_, addresses, *_) in found)
 
     def _fits(self, group: Group) -> bool:
         parameters = group["params"]
@@ -162,6 +159,12 @@ def make(
         plan.batches += [Batch(backend, program, rows[i : i + most], at, count) for i in range(0, len(rows), most)]
     _beside_each_other([batch.step for batch in plan.batches])
     return plan
+
+
+def _copied(written: Written, gradients: Gradients) -> Gradients:
+    """The gradients of a kernel, copied where something is written."""
+    tensors = list(map(written.copied_from, gradients[0]))
+    return (tensors, list(map(Tensor.data_ptr, tensors)), *gradients[2:])
 
 
 def _watched(stepped: SteppedParameter) -> Watched:

@@ -66,7 +66,7 @@ def _step_in_kernel(
     assert backend is not None, "has_kernel asks for it"
     numbers = stepped.scalars(program)
     on_host = HostNumbers(numbers)
-    row = stepped.row(program, on_host.read)
+    row = stepped.row(program, on_host.read(numbers))
     row = row.of_slices(slices.data_ptr(), len(slices) if values.numel() else 0, size=max(1, cells(values[:1])))
     prepared = backend.prepare(program, stepped.storages(program, values), [row])
     refused = prepared.run([values.data_ptr()], group, group["maximize"], torch.get_num_threads())
