@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import front_ends, scheduled, start, statistics_rows, steps, studies, sweeps, whole
+from benchmarks import front_ends, scheduled, sharded, start, statistics_rows, steps, studies, sweeps, whole
 from benchmarks.shapes import MODELS
 
 
@@ -35,6 +35,8 @@ def main() -> None:
     most = not given.quick
     _print(console, "SGD with momentum, one tensor", sweeps.parameters(10**9 if most else 10**7))
     _print(console, "Adam, tensors of 64 elements", sweeps.tensors(10**5 if most else 10**4))
+    _print(console, "AdamW under FSDP2, two processes", sharded.fully_sharded())
+    _print(console, "AdamW, small DTensors, two processes", sharded.small())
     _print(console, "Schedules", scheduled.asked())
     _print(console, "optimizer.step() and scheduler.step()", scheduled.stepped())
     _print(console, "optax under jax.jit", front_ends.under_jit())

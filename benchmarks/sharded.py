@@ -1,11 +1,10 @@
 """Sharded training: a step of AdamW on DTensors, ours against torch's paths, in turn, in two processes on this machine.
 
-`python -m benchmarks.sharded` prints the rows of the table alone.
+`python -m benchmarks.sharded` prints these rows alone.
 """
 
 import json
 import os
-import sys
 import tempfile
 import time
 import warnings
@@ -25,37 +24,50 @@ PATHS: dict[str, tuple[Any, dict[str, bool]]] = {
     "foreach": (torch.optim.AdamW, {"foreach": True}),
     "fused": (torch.optim.AdamW, {"fused": True}),
 }
-Parameters = Callable[[Any], list[torch.nn.Parameter]]
 
 
-def rows(rounds: int = 15) -> Iterator[dict[str, Any]]:
-    """One row for each model: milliseconds of the slower process, and ours over torch's."""
+def fully_sharded(rounds: int = 15) -> Iterator[dict[str, Any]]:
+    """One row for each model under FSDP2: milliseconds of the slower process, and ours over torch's."""
+    yield from _in_processes(_models_in_turn, rounds)
+
+
+def small(rounds: int = 9) -> Iterator[dict[str, Any]]:
+    """Many small DTensors; torch's first step of them takes 25 ms each, so it has fewer."""
+    yield from _in_processes(_small_in_turn, rounds)
+
+
+def _in_processes(measure: Callable[[Any, int], list[dict[str, Any]]], rounds: int) -> list[dict[str, Any]]:
+    """The rows that the first process has measured."""
     with tempfile.TemporaryDirectory() as folder:
-        processes.spawn(_measure, (folder, rounds), nprocs=PROCESSES)  # pyright: ignore[reportPrivateImportUsage]
-        yield from json.loads((Path(folder) / "rows").read_text())
+        processes.spawn(_serve, (folder, measure, rounds), nprocs=PROCESSES)  # pyright: ignore[reportPrivateImportUsage]
+        return json.loads((Path(folder) / "rows").read_text())
 
 
-def _measure(rank: int, folder: str, rounds: int) -> None:
-    """In one of the processes: measure, and let the first write what came out."""
+def _serve(rank: int, folder: str, measure: Callable[[Any, int], list[dict[str, Any]]], rounds: int) -> None:
     from torch import distributed
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // PROCESSES))
     store = distributed.FileStore(f"{folder}/store", PROCESSES)  # pyright: ignore[reportPrivateImportUsage]
     distributed.init_process_group("gloo", store=store, rank=rank, world_size=PROCESSES)
     mesh = distributed.device_mesh.init_device_mesh("cpu", (PROCESSES,))
-    found = [_row(what, make, mesh, rounds) for what, make in _models().items()]
+    found = measure(mesh, rounds)
     if rank == 0:
         (Path(folder) / "rows").write_text(json.dumps(found))
     distributed.barrier()
     distributed.destroy_process_group()
 
 
-def _models() -> dict[str, Parameters]:
-    return {
-        "FSDP2, 10 M parameters": lambda mesh: _fully_sharded(mesh, layers=10),
-        "FSDP2, 20 M parameters": lambda mesh: _fully_sharded(mesh, layers=20),
-        "10,000 DTensors of 64 elements": lambda mesh: _small(mesh, 10_000, 64),
-    }
+def _models_in_turn(mesh: Any, rounds: int) -> list[dict[str, Any]]:
+    return [_row(f"{layers} M parameters", layers, mesh, rounds) for layers in (10, 20)]
+
+
+def _small_in_turn(mesh: Any, rounds: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for count, path in ((10_000, "ours"), (200, "foreach"), (200, "fused")):
+        cls, options = PATHS[path]
+        times = _slowest(_in_turn({path: cls(_small(mesh, count, 64), **options).step}, rounds))[path]
+        found.append({"DTensors of 64 elements": path, "count": count, "us a tensor": 1e3 * ms(times) / count})
+    return found
 
 
 def _fully_sharded(mesh: Any, layers: int, width: int = 1000) -> list[torch.nn.Parameter]:
@@ -82,8 +94,9 @@ def _small(mesh: Any, count: int, elements: int) -> list[torch.nn.Parameter]:
     return parameters
 
 
-def _row(what: str, make: Parameters, mesh: Any, rounds: int) -> dict[str, Any]:
-    steps: dict[str, Step] = {name: cls(make(mesh), **options).step for name, (cls, options) in PATHS.items()}
+def _row(what: str, layers: int, mesh: Any, rounds: int) -> dict[str, Any]:
+    models = {name: _fully_sharded(mesh, layers) for name in PATHS}
+    steps: dict[str, Step] = {name: cls(models[name], **options).step for name, (cls, options) in PATHS.items()}
     times = _slowest(_in_turn(steps, rounds))
     row: dict[str, Any] = {"model": what, "ours ms": ms(times["ours"])}
     for path in ("foreach", "fused"):
@@ -118,5 +131,5 @@ def _slowest(times: dict[str, list[float]]) -> dict[str, Sequence[float]]:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for row in rows(int(sys.argv[1]) if len(sys.argv) > 1 else 15):
-        print("  ".join(f"{k} {v}" if isinstance(v, str) else f"{k} {v:.3g}" for k, v in row.items()))
+    for row in (*fully_sharded(), *small()):
+        print("  ".join(f"{k} {v}" if isinstance(v, (str, int)) else f"{k} {v:.3g}" for k, v in row.items()))
