@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from support.memory import LAYOUTS
-from support.misuse import SHAPES, World, give, view_of
+from support.misuse import FEW_DTYPES, SHAPES, World, give, view_of
 from support.refusal import in_memory, overlaps_itself
 
 
@@ -183,6 +183,32 @@ def exchange_states(w: World, p: Tensor, how: int) -> None:
         state[p] = choose(w.optimizers, how).state[q]
 
 
+def retype_a_number(w: World, p: Tensor, how: int) -> None:
+    """Another tensor of one element, of another dtype or shape, or the same one made another in place."""
+    name = choose(w.numbers, how // 8)
+    value = w.tensors(p).get(name)
+    if value is not None and value.device.type == "cpu" and in_memory(value) and value.numel() == 1:
+        dtypes = (torch.float32, torch.float64, torch.int64, torch.int32) if name == "step" else FEW_DTYPES
+        other = value.detach().to(choose(dtypes, how // 2)).reshape(choose(((), (1,), (1, 1)), how)).clone()
+        if how % 2:
+            w.optimizer.state[p][name] = other
+        else:
+            value.data = other
+
+
+def write_as_wrappers_do(w: World, p: Tensor, how: int) -> None:
+    """State and options of their own, which no step touches."""
+    state, group = w.optimizer.state, choose(w.optimizer.param_groups, how // 4)
+    if how % 4 == 0:
+        state[p]["ema"] = w.tensor(p.shape)
+    elif how % 4 == 1:
+        state["wrapper"] = {"count": how}
+    elif how % 4 == 2:
+        group.setdefault("rho", 0.05)
+    elif "ema" in w.state(p):
+        del state[p]["ema"]
+
+
 # --- gradients --------------------------------------------------------------------------------------------------------
 
 
@@ -245,6 +271,20 @@ def edit_a_group(w: World, p: Tensor, how: int) -> None:
         w.optimizer.add_param_group({"params": [w.parameters[-1]]})
 
 
+def replace_a_parameter(w: World, p: Tensor, how: int) -> None:
+    """By another one, in the world and in every group; its state moves with it, stays behind or is thrown away."""
+    new = torch.nn.Parameter(w.tensor(p.shape if how % 3 else choose(SHAPES, how // 3), p.dtype))
+    give(new, w.gradient(new))
+    w.parameters = [new if one is p else one for one in w.parameters]
+    for optimizer in w.optimizers:
+        for group in optimizer.param_groups:
+            group["params"] = [new if one is p else one for one in group["params"]]
+        if how % 4 == 0 and p in optimizer.state:
+            optimizer.state[new] = optimizer.state.pop(p)
+        elif how % 4 == 1:
+            optimizer.state.pop(p, None)
+
+
 def edit_the_options(w: World, p: Tensor, how: int) -> None:
     group, more = choose(w.optimizer.param_groups, how // 9), how // 2
     rates = (0.02, torch.tensor(0.03), torch.tensor([0.04], dtype=torch.float64), torch.tensor([0.1, 0.2]))
@@ -294,3 +334,6 @@ DEEDS: list[Deed] = [
     drop_state, exchange_states, new_gradient, gradient_in_anothers_memory, sparse_gradient_in_anothers_memory,
     swap_gradients, edit_a_group, edit_the_options, load_a_checkpoint, go_on_with_a_copy, another_optimizer,
 ]  # fmt: skip
+
+ALONE: list[Deed] = [*DEEDS, retype_a_number, write_as_wrappers_do, replace_a_parameter]
+"""Those that are tried one by one; random lives of the last three have not been looked through yet."""

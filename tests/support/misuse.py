@@ -86,7 +86,7 @@ class World:
             g = self.gradient(p)
             if new or p.grad is None or p.grad.shape != p.shape or p.grad.is_sparse or g.is_sparse:
                 give(p, g)
-            elif in_memory(p.grad) and not overlaps_itself(p.grad):
+            elif in_memory(p.grad) and not overlaps_itself(p.grad) and p.grad.is_complex() == g.is_complex():
                 p.grad.copy_(g)
 
     def state(self, p: Tensor) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class Shadow:
     def _step(self, lines: Program, group: Group, p: Tensor, g: np.ndarray, touched: np.ndarray | None) -> None:
         rule, state, copy = lines.rule, self._state.setdefault(p, {}), self._copy(p.detach())
         if rule.counts:
-            state["step"] = _number(state.get("step", 0.0))
+            state["step"] = _number(state.get("step", 0.0), counts=True)
             state["step"] += 1
         there = [name for name in lines.kept if state.get(name) is not None]
         given = {name: float(state[name]) if name in lines.scalar_states else _values(state[name]) for name in there}
@@ -206,7 +206,7 @@ def _shares_oddly(optimizer: Any) -> bool:
     """
     everywhere = Counter(key for p, state in optimizer.state.items() for key in _storages(p, state))
     for p, state in optimizer.state.items():
-        if max(Counter(_storages(p, state)).values()) > 1:
+        if max(Counter(_storages(p, state)).values(), default=0) > 1:
             return True
         odd = [t for t in state.values() if isinstance(t, Tensor) and t.dim() and t.stride() != p.stride()]
         if any(everywhere[t.untyped_storage()._cdata] > 1 for t in odd):
@@ -253,9 +253,12 @@ def _largest(tensor: Tensor) -> float:
     return float(values[np.isfinite(values)].max(initial=0.0))
 
 
-def _number(value: Any) -> Tensor:
+_COUNT = (torch.float32, torch.float64, torch.int16, torch.int32, torch.int64)
+
+
+def _number(value: Any, *, counts: bool = False) -> Tensor:
     """As it is where it can be counted up in place, a number of its own elsewhere."""
-    if isinstance(value, Tensor) and value.dim() == 0 and value.dtype in (torch.float32, torch.float64):
+    if isinstance(value, Tensor) and (value.dtype in _COUNT if counts else value.is_floating_point()):
         return value
     dtype = value.dtype if isinstance(value, Tensor) and value.dtype is torch.float64 else torch.float32
     return torch.tensor(float(value), dtype=dtype)
