@@ -23,7 +23,7 @@ ELEMENTWISE = [
     Configuration("Adamax", {"lr": 0.02}),
     Configuration("Adagrad", {"lr": 0.1, "lr_decay": 0.1}),
     Configuration("Adadelta", {"lr": 0.5}),
-    # g / |g| makes the rounding of a gradient that is nearly 0 large: torch's buffer too differs by 2.4e-6 under DDP with
+    # g / |g| makes the rounding of a gradient near 0 large: torch's buffer too differs by 2.4e-6 under DDP with
     # eps=1e-3 (parameters by 1e-7), and by 5e-7 with these.
     Configuration("RMSprop", {"lr": 0.005, "momentum": 0.5, "alpha": 0.9, "eps": 1e-2}),
     Configuration("Rprop", {"lr": 0.01}),

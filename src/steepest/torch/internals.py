@@ -95,7 +95,7 @@ def storage_sizes(tensors: Sequence[Tensor]) -> Callable[[Sequence[Tensor]], lis
     if not _STORAGES_LAST:
         return fallbacks.storage_sizes
     storages = [weakref.ref(tensor.untyped_storage()) for tensor in tensors]
-    size = torch.UntypedStorage.nbytes
+    size: Any = torch.UntypedStorage.nbytes  # a reference that is dead is no storage: TypeError
     return lambda _: list(map(size, map(operator.call, storages)))
 
 
