@@ -118,8 +118,6 @@ class Build:
             self.calls.append(function.__name__)
             self._here.allowed = self._list_memory()
             self._here.allowed["a table"] |= _cells_of_table(given)
-            if not is_kernel:  # what says that the steps were counted is written as a double and read as an integer
-                self._here.allowed["a table"].add((arguments + 8 * entries.COUNTED, "float64"))
             with np.errstate(all="ignore"):
                 return int(function(arguments))
         except BaseException as failure:

@@ -38,7 +38,6 @@ _CHECK = f"""\
 
 _COUNT = f"""\
     steps = load_int64(arguments, {entries.STEPS})
-    store_double(arguments, {entries.COUNTED}, 1.0)  # read as an integer: not 0
     flags = 0
     for row in range(rows):
         address = load_int64(table + row * width, {entries.STEP})
@@ -62,8 +61,7 @@ def prepare() -> Native:
     """The compiled function: `prepare(address of ARGUMENTS) -> flags`.
 
     OVERLAP: a gradient lies in memory that the step writes; NO_MEMORY: one has none.  Nothing was changed.
-    Else COUNTED is no longer 0, every step is raised by one and written to STEPS too; STEPS_DIFFER says that they are
-    not all equal.
+    Else every step is raised by one and written to STEPS too; STEPS_DIFFER says that they are not all equal.
     """
     return over_memory("prepare", f"def prepare(arguments):\n{_CHECK}{_COUNT}")
 

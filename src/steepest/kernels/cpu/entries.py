@@ -4,7 +4,6 @@ FIRST_CHUNK, ELEMENTS, SCALAR_ROW, STEP, STEP_IS_DOUBLE, PARAMETER, STATE = rang
 """Columns of the table; the states follow from column STATE on."""
 
 (TABLE, COLUMNS, ROWS, CHUNK, CHUNKS, NEXT_CHUNK, DONE) = range(7)
-(GRADIENTS, GRADIENT_SIZE, SCALARS, WRITTEN, WRITTEN_COUNT, STEPS, COUNTED) = range(7, 14)
-"""Entries of the arguments: addresses of arrays, counts, the two counters NEXT_CHUNK and DONE, and whether this step is
-counted already."""
-ARGUMENTS = 14
+(GRADIENTS, GRADIENT_SIZE, SCALARS, WRITTEN, WRITTEN_COUNT, STEPS) = range(7, 13)
+"""Entries of the arguments: addresses of arrays, counts, and the two counters NEXT_CHUNK and DONE."""
+ARGUMENTS = 13

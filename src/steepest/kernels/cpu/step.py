@@ -1,6 +1,7 @@
 """One kernel over one table of tensors: everything about a step that is the same from step to step, prepared once."""
 
 import ctypes
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,6 +46,7 @@ class CPUStep(PreparedStep):
         self.written = written(storages, rows)
         self._gradients = (ctypes.c_int64 * len(rows))()
         self._steps = (ctypes.c_double * len(rows))()
+        self._counts = program.rule.counts
         self._scalar_states = ScalarStates([row.scalar_states for row in rows]) if program.scalar_states else None
         self._one_row = self._scalar_rows(1)
         self._rows_are_one = True
@@ -62,7 +64,9 @@ class CPUStep(PreparedStep):
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
         self._gradients[:] = gradients
         arguments = self._arguments
-        arguments[entries.COUNTED] = arguments[entries.NEXT_CHUNK] = 0
+        arguments[entries.NEXT_CHUNK] = 0
+        if self._counts:
+            self._steps[0] = math.nan  # until the step is counted
         try:
             flags = self._prepare(self._address)
             if flags & (OVERLAP | NO_MEMORY):
@@ -93,7 +97,7 @@ class CPUStep(PreparedStep):
             self._uninitialized = None
             if self._scalar_states is not None:
                 self._scalar_states.put_back()
-        elif self._arguments[entries.COUNTED]:
+        elif self._counts and not math.isnan(self._steps[0]):
             self._count_back()
 
     def _count_back(self) -> None:
