@@ -1,6 +1,5 @@
 """What every optimizer of a rule has from torch.optim: arguments, parameter groups, hooks, checkpoints, pickle."""
 
-import inspect
 import os
 import threading
 import weakref
@@ -11,7 +10,6 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.rule import Rule
-from steepest.hyperparameters.arguments import bind
 from steepest.hyperparameters.values import in_python
 from steepest.torch import internals
 from steepest.torch.internals import QuickOptimizer, never_traced
@@ -44,23 +42,17 @@ class RuleOptimizer(ScheduledOptimizer):
     """Base of the optimizers that `steepest.optimizer(rule)` makes; not meant to be instantiated itself."""
 
     rule: ClassVar[Rule]
-    signature: ClassVar[inspect.Signature]
     also: ClassVar[dict[str, Any]] = {}
     """What torch keeps in the parameter groups of this optimizer beside its arguments."""
     beyond_torch: ClassVar[tuple[str, ...]] = ()
     """Arguments that torch's class of this name has not, so that its groups, and checkpoints of them, have no place."""
 
-    unknown: ClassVar[dict[str, Any]] = {}
-    """Arguments of torch's class of this name that have no effect here, with the only value that is taken."""
-
     _is_asked_for_skips: bool = False
     """Whether anybody wants to know of steps that were left out."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        arguments = bind(type(self).__name__, self.signature, args, kwargs)
-        refuse_unknown(type(self).__name__, self.unknown, arguments)
+        arguments = self._bound(args, kwargs)
         params = arguments.pop("params")
-        arguments = {name: in_python(value) for name, value in arguments.items()}
         self._forget()
         checked = self._checked_arguments(arguments)
         self._beyond_torch = {name: checked.pop(name) for name in self.beyond_torch}

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest.hyperparameters.arguments import bind
-from steepest.hyperparameters.values import in_python
 from steepest.torch.internals import hooked, never_traced
 from steepest.torch.optimizers import options
 from steepest.torch.optimizers.lbfgs_checkpoint import check_checkpoint, check_order, loaded
@@ -54,10 +52,8 @@ class LBFGS(Helpers):
     unknown: ClassVar[dict[str, Any]] = options.defaults(torch.optim.LBFGS, _KNOWN)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        arguments = bind("LBFGS", self.signature, args, kwargs)
-        options.refuse_unknown("LBFGS", self.unknown, arguments)
+        arguments = self._bound(args, kwargs)
         params = arguments.pop("params")
-        arguments = {name: in_python(value) for name, value in arguments.items()}
         if "maximize" not in _TORCHS.parameters:  # nor in torch's groups, and checkpoints of them
             self._maximize = arguments.pop("maximize")
         if arguments["max_eval"] is None:

@@ -1,9 +1,13 @@
 """An optimizer whose hyperparameters may be schedules."""
 
+import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
+from steepest.hyperparameters.arguments import bind
+from steepest.hyperparameters.values import in_python
 from steepest.torch.internals import QuickOptimizer, never_traced
+from steepest.torch.optimizers.options import refuse_unknown
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state.checkpoint import without_numpy
 from steepest.torch.state.schedules import GroupSchedules
@@ -17,8 +21,21 @@ class ScheduledOptimizer(QuickOptimizer):
     _by_group: dict[int, GroupSchedules]
     """The schedules of each group by the identity of its dictionary, which they hold."""
 
+    signature: ClassVar[inspect.Signature]
+
+    unknown: ClassVar[dict[str, Any]] = {}
+    """Arguments of torch's class of this name that have no effect here, with the only value that is taken."""
+
     _counts_steps: bool = False
     """Whether the state of the parameters says how often they were stepped."""
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a constructor by name, as Python's own numbers; what is not known is refused (TypeError)."""
+        called = type(self).__name__
+        arguments = bind(called, self.signature, args, kwargs)
+        refuse_unknown(called, self.unknown, arguments)
+        params = arguments.pop("params")
+        return {"params": params, **{name: in_python(value) for name, value in arguments.items()}}
 
     @property
     def schedules(self) -> list[dict[str, Any]]:

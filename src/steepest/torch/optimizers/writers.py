@@ -5,6 +5,7 @@ another optimizer says nothing.  All of its words do, where ours are not all the
 are of two kinds.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,15 +16,17 @@ from steepest.torch.optimizers.options import beyond_torch, signature
 from steepest.torch.state.checkpoint import listed
 
 Group = Mapping[str, Any]
+Saved = tuple[Group, set[frozenset[str]]]  # a group, and the names of state that its parameters have
 
 
 def check_writer(called: str, rule: Rule, saved_groups: Sequence[Group], state: Mapping[Any, Any]) -> None:
     """Refuse what another optimizer wrote (ValueError)."""
-    is_ours_complete = _wrote(rule, saved_groups, state)
+    saved = [(group, _states(group, state)) for group in saved_groups]
+    is_ours_complete = _wrote(rule, saved)
     for other in _others(rule):
-        evidence = _evidence(other, rule, saved_groups, state)
+        evidence = _evidence(other, rule, saved)
         kinds = sum(map(bool, evidence))
-        if kinds > is_ours_complete and _wrote(other, saved_groups, state):
+        if kinds > is_ours_complete and _wrote(other, saved):
             found = sorted({word for words in evidence for word in words})
             raise ValueError(
                 f"This checkpoint is of another optimizer: it holds {listed(found)}, which {called} does not have. "
@@ -37,12 +40,12 @@ def _others(rule: Rule) -> Iterator[Rule]:
             yield read(getattr(rules, name))
 
 
-def _wrote(rule: Rule, saved_groups: Sequence[Group], state: Mapping[Any, Any]) -> bool:
+def _wrote(rule: Rule, saved: Sequence[Saved]) -> bool:
     """Whether all is there that this rule keeps."""
-    for group in saved_groups:
+    for group, states in saved:
         if not rule.hyperparameters.keys() - {*beyond_torch(rule)} <= group.keys():
             return False
-        for names in _states(group, state):
+        for names in states:
             if not (rule.elementwise or names & {*rule.state}) or not _kept(rule, group) <= names:
                 return False
     return True
@@ -57,10 +60,10 @@ def _kept(rule: Rule, group: Group) -> frozenset[str]:
         return frozenset(rule.state)
 
 
-def _evidence(other: Rule, rule: Rule, saved_groups: Sequence[Group], state: Mapping[Any, Any]) -> tuple[set[str], ...]:
+def _evidence(other: Rule, rule: Rule, saved: Sequence[Saved]) -> tuple[set[str], ...]:
     """What another rule has and ours has not, and the checkpoint has: states, hyperparameters, other options."""
-    names = {name for group in saved_groups for found in _states(group, state) for name in found}
-    options = {name for group in saved_groups for name in group}
+    names = {name for _, states in saved for found in states for name in found}
+    options = {name for group, _ in saved for name in group}
     more = {*signature(other).parameters} - {*signature(rule).parameters} - {*rule.hyperparameters}
     of_rule = {*other.hyperparameters} - {*rule.hyperparameters}
     return names & ({*other.state} - {*rule.state}), options & of_rule, options & (more - of_rule)
@@ -73,6 +76,7 @@ def _states(group: Group, state: Mapping[Any, Any]) -> set[frozenset[str]]:
     return {one for one in names if one & states_of_rules()}
 
 
-def states_of_rules() -> set[str]:
+@functools.cache
+def states_of_rules() -> frozenset[str]:
     """Every name that a rule of ours has for a state."""
-    return {name for rule in rules.__all__ for name in read(getattr(rules, rule)).state}
+    return frozenset(name for rule in rules.__all__ for name in read(getattr(rules, rule)).state)

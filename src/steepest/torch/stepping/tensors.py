@@ -11,7 +11,7 @@ from steepest.compiler.branches import deciding, scalar_states
 from steepest.compiler.rule import Rule
 from steepest.kernels import reference
 from steepest.torch.internals import are_operations_replaced
-from steepest.torch.sharded import PLAIN
+from steepest.torch.layout import PLAIN
 from steepest.torch.state.arrays import State, new_number, outlasting
 
 
@@ -115,13 +115,13 @@ def _its_mode(p: Tensor) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    """A state of one number that a graph may lead to."""
-    return value.reshape(()) if isinstance(value, Tensor) else value
+    """A tensor of one element without dimensions, as numbers have none; anything else as it is."""
+    return value.reshape(()) if isinstance(value, Tensor) and value.numel() == 1 else value
 
 
 def _recorded(value: Tensor) -> Tensor:
     """A number where operations are recorded: one that was read would be in the record as it is now."""
-    return value.reshape(()).double()
+    return _scalar(value).double()
 
 
 def plain(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,8 +130,8 @@ def plain(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_scalars(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
-    """The hyperparameters of a rule; those that are tensors of one element have no dimension, as numbers have none."""
-    return _each(rule, group, lambda value: value.reshape(()) if value.numel() == 1 else value)
+    """The hyperparameters of a rule; tensors of one element stay tensors."""
+    return _each(rule, group, _scalar)
 
 
 def _each(rule: Rule, group: Mapping[str, Any], change: Callable[[Tensor], Any]) -> dict[str, Any]:
