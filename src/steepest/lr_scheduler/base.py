@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest.lr_scheduler.rates import Part, rates_of
+from steepest.lr_scheduler.rates import Part, present_rates, rates_of
 from steepest.torch.internals import Scheduler, never_traced
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
@@ -142,7 +142,7 @@ class PureScheduler(Scheduler):
             rates.leave_out_the_dead()
         if rates.others_were_stepped(self):
             if not self.is_alone:
-                self._kept.bases |= enumerate(map(float, current(self.optimizer)))
+                self._kept.bases |= enumerate(present_rates(self.optimizer))
             rates.take_over(self.optimizer, self)
 
     def go_on(self) -> None:
@@ -209,7 +209,7 @@ class PureScheduler(Scheduler):
         rates.step(self.optimizer, self, is_alone=self.is_alone)
 
     def _admit_groups(self) -> None:
-        for place, rate in enumerate(map(float, current(self.optimizer))):
+        for place, rate in enumerate(present_rates(self.optimizer)):
             if not self.knows(place):
                 self.admit(place, rate)
 

@@ -78,6 +78,13 @@ class _Composed(PureScheduler):
             rates_of(self.optimizer).remove(scheduler)
         self.watch()
 
+    def _part_goes_to(self, scheduler: Any, epoch: float) -> None:
+        """Make this the present epoch of a part; one that sets the rates itself does so, from its first epoch on."""
+        if not self._kept.is_as_torchs:
+            scheduler.go_to(epoch)
+        elif epoch >= 0:
+            move_to(scheduler, epoch)
+
     def knows(self, place: int) -> bool:
         return self._its_schedulers[0].knows(place)
 
@@ -175,15 +182,10 @@ class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportInc
 
     def go_to(self, epoch: float) -> None:
         scheduler, since = self._active(epoch)
-        if self._kept.is_as_torchs and epoch >= 0:
-            move_to(scheduler, epoch - since)
-        elif not self._kept.is_as_torchs:
-            scheduler.go_to(epoch - since)
+        self._part_goes_to(scheduler, epoch - since)
         super().go_to(epoch)
 
     def write(self) -> None:
-        if self._kept.is_as_torchs:
-            return
         super().write()
         scheduler, _ = self._active(self.last_epoch)
         scheduler.write()  # of the rates nothing, since they are ours; a momentum it cycles
@@ -253,10 +255,7 @@ class ChainedScheduler(_Composed, torchs.ChainedScheduler):  # pyright: ignore[r
 
     def go_to(self, epoch: float) -> None:
         for scheduler, its_epoch in [(s, self._epoch_of(s, epoch)) for s in self._its_schedulers]:
-            if not self._kept.is_as_torchs:
-                scheduler.go_to(its_epoch)
-            elif epoch >= 0:
-                move_to(scheduler, its_epoch)
+            self._part_goes_to(scheduler, its_epoch)
 
     def write(self) -> None:
         super().write()

@@ -50,7 +50,7 @@ class Rates:
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
         self._by_hand = [_over(float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in groups]
         self._others_were_stepped = any(factor != 1 for factor in self._by_hand)  # those that are gone, or not ours
-        self._written = _current(optimizer)
+        self._written = present_rates(optimizer)
         self._loaded: list[float] | None = self._written  # until a step: what the optimizer had before any scheduler
 
     # --- who takes part -----------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ class Rates:
             self._replaced.discard(scheduler)
             self._shares.append(_Share(scheduler))
         self._others_were_stepped = False
-        self._written = _current(optimizer)
+        self._written = present_rates(optimizer)
         self._by_hand = [1.0] * len(self._written)
 
     def start_over(self) -> None:
@@ -102,14 +102,14 @@ class Rates:
         self._say(scheduler, parts)
         self._replaced.discard(scheduler)
         self._by_hand = [1.0] * len(parts)
-        self._by_hand = [_over(now, self._rate(place)) for place, now in enumerate(_current(optimizer))]
-        self._written = _current(optimizer)
+        self._by_hand = [_over(now, self._rate(place)) for place, now in enumerate(present_rates(optimizer))]
+        self._written = present_rates(optimizer)
 
     # --- what was done to the rates -----------------------------------------------------------------------------------
 
     def begin(self, optimizer: Optimizer) -> None:
         """Find what changed the rates since they were written; called before a scheduler sets new ones."""
-        rates = _current(optimizer)
+        rates = present_rates(optimizer)
         self._by_hand += [1.0] * (len(rates) - len(self._by_hand))
         self._written += rates[len(self._written) :]
         for place, (now, written) in enumerate(zip(rates, self._written, strict=False)):
@@ -145,7 +145,7 @@ class Rates:
         was not loaded, it still has its initial rates, and gets those of the schedulers.
         """
         self._say(scheduler, parts)
-        for place, now in enumerate(_current(optimizer)):
+        for place, now in enumerate(present_rates(optimizer)):
             initial, loaded = float(optimizer.param_groups[place].get("initial_lr", now)), self._loaded_at(place)
             right = loaded if now == self._written[place] and loaded is not None else now
             self._by_hand[place] = 1.0
@@ -169,7 +169,7 @@ class Rates:
         self._fold_the_dead()
         for place, group in enumerate(optimizer.param_groups):
             _set(group, float(self._rate(place)))
-        self._written = _current(optimizer)
+        self._written = present_rates(optimizer)
 
     def _say(self, scheduler: Any, parts: Sequence[Part]) -> None:
         share = self._share(scheduler)
@@ -195,7 +195,8 @@ def _over(value: float, base: float) -> float:
     return value / base if base else 1.0
 
 
-def _current(optimizer: Optimizer) -> list[float]:
+def present_rates(optimizer: Optimizer) -> list[float]:
+    """The rates of the groups as they are now."""
     return [float(group["lr"]) for group in optimizer.param_groups]
 
 
