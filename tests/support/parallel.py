@@ -56,6 +56,10 @@ class Net(nn.Module):
         return self.second(torch.tanh(self.first(x))) * self.scale
 
 
+Found = tuple[list[Tensor], list[dict[str, Tensor]]]
+"""Parameters, and what an optimizer keeps of each."""
+
+
 def net(seed: int = 0) -> Net:
     torch.manual_seed(seed)
     return Net()
@@ -79,7 +83,7 @@ def train(
             call()
 
 
-def in_one_process(make: Callable[[Any], Any], steps: int = STEPS) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+def in_one_process(make: Callable[[Any], Any], steps: int = STEPS) -> Found:
     """Parameters and states after some steps on the whole batch."""
     model = net()
     optimizer = make(model.parameters())

@@ -114,6 +114,10 @@ class Done:
         self.pickled = pickle.dumps(returned)  # not as multiprocessing does it, which shares the memory of tensors
 
 
+Group = Callable[[int], Ranks]
+"""The fixture `ranks`: the group of so many."""
+
+
 def _answer(pipe: Any) -> Any:
     try:
         return pipe.recv()

@@ -25,8 +25,8 @@ def _nothing_compiled_before() -> Iterator[None]:
     compiler.reset()
 
 
-def adamw(lib: Any, model: nn.Module) -> Step:
-    optimizer = lib.AdamW(model.parameters(), lr=0.1)
+def usual(model: nn.Module, optimizer: Any) -> Step:
+    """As most programs train."""
 
     def step() -> None:
         optimizer.zero_grad()
@@ -34,6 +34,10 @@ def adamw(lib: Any, model: nn.Module) -> Step:
         optimizer.step()
 
     return step
+
+
+def adamw(lib: Any, model: nn.Module) -> Step:
+    return usual(model, lib.AdamW(model.parameters(), lr=0.1))
 
 
 def of_several_groups(lib: Any, model: nn.Module) -> Step:
@@ -50,14 +54,7 @@ def of_several_groups(lib: Any, model: nn.Module) -> Step:
 
 
 def of_whole_tensors(lib: Any, model: nn.Module) -> Step:
-    optimizer = lib.Adafactor(model.parameters())
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
-
-    return step
+    return usual(model, lib.Adafactor(model.parameters()))
 
 
 def with_a_closure(lib: Any, model: nn.Module) -> Step:

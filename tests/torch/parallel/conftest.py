@@ -1,14 +1,14 @@
 """Ranks that the tests of a file share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from support.ranks import Ranks
+from support.ranks import Group, Ranks
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], Ranks]]:
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
     """`ranks(2).run(function, *args)`: what the function returns on each of two ranks."""
     groups: dict[int, Ranks] = {}
 

@@ -17,6 +17,7 @@ from support.parallel import (
     CLOSE,
     ELEMENTWISE,
     STEPS,
+    Found,
     few,
     in_one_process,
     net,
@@ -26,11 +27,7 @@ from support.parallel import (
     train,
     whole,
 )
-from support.ranks import Ranks
-
-Group = Callable[[int], Ranks]
-Found = tuple[list[Tensor], list[dict[str, Tensor]]]
-
+from support.ranks import Group
 
 # DistributedDataParallel
 

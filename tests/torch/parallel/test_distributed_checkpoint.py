@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.distributed import checkpoint
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -26,6 +26,7 @@ from support.parallel import (
     CLOSE,
     ELEMENTWISE,
     WANTED,
+    Found,
     few,
     in_one_process,
     net,
@@ -35,11 +36,9 @@ from support.parallel import (
     train,
     whole,
 )
-from support.ranks import Ranks
+from support.ranks import Group
 
-Group = Callable[[int], Ranks]
 Make = Callable[[Any], Any]
-Found = tuple[list[Tensor], list[dict[str, Tensor]]]
 PART = 3
 """Steps on each number of ranks."""
 

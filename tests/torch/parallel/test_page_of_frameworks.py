@@ -1,6 +1,5 @@
 """The blocks of docs/frameworks.md that need torch alone run as they stand there; the others: tests/frameworks."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from torch import nn
 
 import steepest
 from support.blocks import blocks, sections
-from support.ranks import Ranks
+from support.ranks import Group
 
 OF_FRAMEWORKS = {"Lightning", "Trainer of transformers", "accelerate", "peft", "opacus", "timm", "skorch"}
 ON_RANKS = ["DDP, ZeRO and FSDP1", "FSDP2 and tensor parallel"]
@@ -44,7 +43,7 @@ def on_a_rank(section: str, folder: str) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("section", ON_RANKS)
-def test_a_block_on_ranks(section: str, ranks: Callable[[int], Ranks], tmp_path: Path) -> None:
+def test_a_block_on_ranks(section: str, ranks: Group, tmp_path: Path) -> None:
     first, second = ranks(2).run(on_a_rank, section, str(tmp_path))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
 

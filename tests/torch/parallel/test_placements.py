@@ -12,9 +12,8 @@ from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distrib
 import steepest
 from support.configurations import Configuration
 from support.parallel import CLOSE, ELEMENTWISE, same_on_all, states, whole
-from support.ranks import Ranks
+from support.ranks import Group
 
-Group = Callable[[int], Ranks]
 Make = Callable[[Any], Any]
 
 SHAPES = [(4, 6), (5, 3), (1, 3)]

@@ -26,6 +26,7 @@ from support.parallel import (
     ELEMENTWISE,
     STEPS,
     WANTED,
+    Found,
     Net,
     few,
     in_one_process,
@@ -36,10 +37,8 @@ from support.parallel import (
     train,
     whole,
 )
-from support.ranks import Ranks
+from support.ranks import Group
 
-Group = Callable[[int], Ranks]
-Found = tuple[list[Tensor], list[dict[str, Tensor]]]
 Make = Callable[[Any], Any]
 
 
