@@ -28,7 +28,7 @@ from torch import Tensor
 from steepest.kernels.cpu import entries, native, precision
 from steepest.kernels.cpu import step as cpu_step
 from steepest.torch.optimizers.base import RuleOptimizer
-from steepest.torch.stepping import batch, host_numbers, overlap, sparse
+from steepest.torch.stepping import addresses, batch, host_numbers, overlap, sparse
 
 Cell = tuple[int, str]
 """Address and dtype of one element in memory."""
@@ -262,6 +262,7 @@ def build() -> Iterator[Build]:
             (overlap, "laid_out_as", made.copied),
             (sparse, "laid_out_as", made.copied),
             (sparse, "_step_in_kernel", made.along_slices),
+            (addresses, "_native", _no_kernel),
         ):
             patch.setattr(owner, name, _standing_in(stand_in, getattr(owner, name)))
         _forget_kernels()
@@ -269,6 +270,10 @@ def build() -> Iterator[Build]:
             yield made
         finally:
             _forget_kernels()
+
+
+def _no_kernel(_native: Callable[..., Any], *_: Any) -> None:
+    """Stands in for what looks into the objects of tensors, which are no memory of theirs: it is asked from Python."""
 
 
 def _standing_in(stand_in: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,6 +19,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 import steepest
 from steepest.torch import fallbacks, internals
+from steepest.torch.stepping import addresses
 from support.pretending import found_here, found_without, pretend
 
 SRC = Path(steepest.__file__).parent
@@ -55,6 +56,20 @@ def test_gradient_of() -> None:
     assert copy.gradient_of(p) is None
     p.grad = torch.ones(2)
     assert copy.gradient_of(p) is p.grad is internals.gradient_of(p)
+
+
+def test_place_in_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert without("_cdata").place_in_object() is None
+    monkeypatch.setattr(addresses, "place_in_object", lambda: None)
+    tensors = [torch.zeros(2), torch.zeros(3)]
+    found = addresses.Addresses(tensors[:1], 1)
+    assert found.look(tuple(tensors)) == addresses.GRADIENTS_MOVED
+    assert found.of_gradients() == [tensors[1].data_ptr()]
+
+
+@pytest.mark.parametrize("name", ["aoti_torch_get_data_ptr", "aoti_torch_get_storage_size", "aoti_torch_no_such"])
+def test_a_function_of_torchs_c_interface(name: str) -> None:
+    assert (internals.c_function(name) is None) == (name == "aoti_torch_no_such")
 
 
 def freed() -> torch.Tensor:

@@ -6,12 +6,12 @@ no time for it.  `tests/torch/test_internals.py` takes away each name in turn.
 """
 
 import contextlib
+import ctypes
 import functools
 import importlib
 import importlib.util
-import operator
+import os
 import sys
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -78,25 +78,37 @@ def storage_of(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata if _STORAGES_HAVE_NUMBERS else fallbacks.storage_of(tensor)
 
 
-def _last() -> bool:
-    """Whether the Python object of a storage lives as long as the storage."""
-    tensor = torch.zeros(1, device="cpu")
-    return weakref.ref(tensor.untyped_storage())() is not None
+@functools.cache
+def place_in_object() -> int | None:
+    """Bytes from a tensor's Python object to the tensor of C++ in it; None where it is not found."""
+    tensors = [torch.zeros(1, device="cpu"), torch.nn.Parameter(torch.zeros(2, device="cpu"))]
+    if not all(hasattr(tensor, "_cdata") for tensor in tensors):
+        return None
+    places = range(object.__basicsize__, Tensor.__basicsize__ - 7, 8)
+    return next((at for at in places if all(_word(id(t) + at) == t._cdata for t in tensors)), None)
 
 
-_STORAGES_LAST = _last()
+@functools.cache
+def items_of_tuple() -> int | None:
+    """Bytes from the object of a tuple to the addresses of its items; None where they are not found."""
+    items = (object(), object())
+    size = tuple.__basicsize__
+    return size if [_word(id(items) + size), _word(id(items) + size + 8)] == [*map(id, items)] else None
 
 
-def storage_sizes(tensors: Sequence[Tensor]) -> Callable[[Sequence[Tensor]], list[int]]:
-    """`sizes(tensors)`: the bytes of the storage of each, which may have been resized since; keeps no storage alive.
+def _word(address: int) -> int:
+    return ctypes.c_int64.from_address(address).value
 
-    A storage that is gone is an error (TypeError).  Asking each tensor for its storage costs twice as much.
-    """
-    if not _STORAGES_LAST:
-        return fallbacks.storage_sizes
-    storages = [weakref.ref(tensor.untyped_storage()) for tensor in tensors]
-    size: Any = torch.UntypedStorage.nbytes  # a reference that is dead is no storage: TypeError
-    return lambda _: list(map(size, map(operator.call, storages)))
+
+@functools.cache
+def c_function(name: str) -> int | None:
+    """Address of a function of torch's C interface; None where it is not found."""
+    folder = os.path.join(os.path.dirname(torch.__file__), "lib")
+    for file in ("libtorch_cpu.so", "libtorch_cpu.dylib", "torch_cpu.dll"):
+        if os.path.exists(path := os.path.join(folder, file)):
+            found = getattr(ctypes.CDLL(path), name, None)
+            return None if found is None else ctypes.cast(found, ctypes.c_void_p).value
+    return None
 
 
 def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:

@@ -13,6 +13,7 @@ def over_memory(name: str, source: str) -> Native:
     """The function `name` that this source defines, which reads and writes memory by (address, index).
 
     It may call load_int64, load_float, load_double, store_float and store_double; numbers are float64 in between.
+    `call(function, one, other)` calls the C function at an address.
     """
     return load(name, source, _names, salt=text_of("steepest.kernels.cpu", "precision.py"))
 
@@ -22,6 +23,7 @@ def _names() -> Mapping[str, Any]:
 
     return {
         "load_int64": precision.load_int64,
+        "call": precision.call,
         "load_float": precision.loader("float32", "float64"),
         "store_float": precision.storer("float32", "float64"),
         "load_double": precision.loader("float64", "float64"),

@@ -141,6 +141,18 @@ def load_int64(_context, _address, _index):
 
 
 @intrinsic
+def call(_context, _function, _one, _other):
+    """`(address of a C function, its two arguments)`: what it returns, for a function of two addresses and an int."""
+
+    def generate(_codegen, builder, _signature, arguments):
+        function, *given = arguments
+        kind = ir.FunctionType(I32, [I64, I64])
+        return builder.sext(builder.call(builder.inttoptr(function, kind.as_pointer()), given), I64)
+
+    return types.int64(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
 def fetch_add(_context, _address):
     """`(address)`: the value of a counter before it was raised by one, in one indivisible step."""
 

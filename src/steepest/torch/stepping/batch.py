@@ -14,9 +14,10 @@ from torch import Tensor
 
 from steepest.compiler.program import Program
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend
-from steepest.torch.internals import gradient_of, increment_version, is_itself, storage_sizes, unchanged
+from steepest.torch.internals import gradient_of, increment_version, is_itself, unchanged
 from steepest.torch.layout import STORED, laid_out_as, parts, same_layout, surely_unchanged
 from steepest.torch.state.arrays import check_memory, no_memory
+from steepest.torch.stepping.addresses import CHANGED, GRADIENTS_MOVED, Addresses
 from steepest.torch.stepping.changed import ChangedError
 from steepest.torch.stepping.host_numbers import HostNumbers
 from steepest.torch.stepping.shards import Shards
@@ -27,7 +28,6 @@ Places = Mapping[int, Mapping[str, int]]
 
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
 _address, _offset = Tensor.data_ptr, Tensor.storage_offset
-_storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
 
 
 Gradients = tuple[Sequence[Tensor], list[int], Sequence[Tensor], Sequence[Tensor], Sequence[Any]]
@@ -61,12 +61,8 @@ class Batch:
             tensors = list(chain.from_iterable(map(parts, tensors)))
         gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = list(map(_kind, gradients))
-        self._places: list[int] = []
-        self._sizes_of_gradients: list[int] = []
         self._where_in_storage: list[int] = []
-        self._addresses = list(map(_address, tensors))
-        self._sizes_now = storage_sizes(tensors)
-        self._sizes = self._sizes_now(tensors)
+        self._addresses = Addresses(tensors, len(gradients))
         self._tensors_unchanged = surely_unchanged(tensors)
         self._all_unchanged = unchanged([*tensors, *gradients])
         each, read = len(numbered), self._on_host.read([*numbers.values()])
@@ -83,35 +79,36 @@ class Batch:
         """
         parameters = group["params"] if self._of_group is None else self._of_group(group["params"])
         tensors = parameters if self._of_state is None else [*parameters, *self._of_state(values)]
+        gradients = list(map(gradient_of, parameters))
+        stepped = parameters
         if self._has_parts:
             tensors = list(chain.from_iterable(map(parts, tensors)))
         elif self._shards is not None:
             tensors = self._shards.of(tensors)
-        if list(map(_address, tensors)) != self._addresses or self._sizes_now(tensors) != self._sizes:
-            raise ChangedError
-        gradients = list(map(gradient_of, parameters))
-        stepped = parameters
-        if self._shards is not None:
             stepped, gradients = tensors[: len(parameters)], self._shards.of_gradients(parameters, gradients)
-        places = list(map(_address, gradients))
-        sizes = list(map(_bytes, map(_storage, gradients)))
-        if places != self._places or sizes != self._sizes_of_gradients:
-            self._check_memory(gradients, sizes)
-            self._places, self._sizes_of_gradients = places, sizes
-        if self._all_unchanged(*tensors, *gradients):
-            return gradients, places, parameters, stepped, values
-        if not self._tensors_unchanged(*tensors) or list(map(_kind, gradients)) != self._gradients:
+        everything = (*tensors, *gradients)
+        is_same = self._all_unchanged(*everything)
+        if not is_same and not (self._tensors_unchanged(*tensors) and list(map(_kind, gradients)) == self._gradients):
             raise ChangedError
-        gradients = [_conform(g, p) for g, p in zip(gradients, stepped, strict=True)]
-        return gradients, list(map(_address, gradients)), parameters, stepped, values
+        found = self._addresses.look(everything)
+        if found == CHANGED:
+            raise ChangedError
+        if found == GRADIENTS_MOVED:
+            self._check_memory(gradients)
+        places = self._addresses.of_gradients()
+        if not is_same:
+            gradients = [_conform(g, p) for g, p in zip(gradients, stepped, strict=True)]
+            places = list(map(_address, gradients))
+        return gradients, places, parameters, stepped, values
 
-    def _check_memory(self, gradients: list[Tensor], sizes: list[int]) -> None:
+    def _check_memory(self, gradients: list[Tensor]) -> None:
         """Look whether each gradient lies in its storage, unless it is where it was in one of the same size."""
-        where = [*sizes, *map(_offset, gradients)]
+        where = [*self._addresses.sizes_of_gradients(), *map(_offset, gradients)]
         if where != self._where_in_storage:
             for g in gradients:
                 check_memory(g, "a gradient")
             self._where_in_storage = where
+        self._addresses.accept()
 
     def run(self, gradients: Gradients, group: Group) -> None:
         """Take one step."""
@@ -140,8 +137,8 @@ def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     return itemgetter(*places) if len(places) > 1 else lambda found, place=places[0]: (found[place],)
 
 
-def _kind(g: Tensor) -> tuple[Any, ...]:
-    return type(g), g.shape, g.dtype, g.device
+def _kind(g: Tensor | None) -> tuple[Any, ...]:
+    return () if g is None else (type(g), g.shape, g.dtype, g.device)
 
 
 def _conform(g: Tensor, p: Tensor) -> Tensor:
