@@ -1,7 +1,7 @@
 """Tensors that one prepared step takes together, and what must still be true of them at the next step.
 
 A kernel is handed addresses, so all that makes them right is looked at before each step, in the tensors that the group
-and the state hold then: about a microsecond a parameter.  No tensor and no storage is kept alive from step to step.
+and the state hold then: less than a microsecond a parameter.  No tensor and no storage is kept alive from step to step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
