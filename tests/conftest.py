@@ -42,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--exhaustive", action="store_true", help="laws of structure on all configurations, and long runs")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """XLA works for three minutes on programs that run for a second; `--exhaustive` tests what it makes of them."""
+    if not config.getoption("exhaustive"):
+        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
+
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -24,11 +24,11 @@ from support.pretending import found_here, found_without, pretend
 SRC = Path(steepest.__file__).parent
 
 
-def without(name: str) -> Any:
-    """A second copy of internals.py, made as if torch had not this name."""
+def without(*names: str) -> Any:
+    """A second copy of internals.py, made as if torch had not these names."""
     spec = importlib.machinery.ModuleSpec("internals_again", None)
     copy = importlib.util.module_from_spec(spec)
-    pretend(copy, {name})
+    pretend(copy, {*names})
     exec(compile(Path(internals.__file__).read_text(), internals.__file__, "exec"), vars(copy))
     return copy
 
@@ -57,17 +57,11 @@ def test_gradient_of() -> None:
     assert copy.gradient_of(p) is p.grad is internals.gradient_of(p)
 
 
-@pytest.mark.parametrize("name", ["_cdata", "_dispatch_keys"])
-def test_places_in_objects(name: str) -> None:
-    assert without(name).places_in_objects() is None
-    assert internals.places_in_objects() is not None
-
-
-def test_functions_of_torchs_c_interface() -> None:
-    found = internals.c_functions("aoti_torch_get_dim", "aoti_torch_get_sizes") or []
-    assert len({*found}) == 2
-    assert 0 not in found
-    assert internals.c_functions("aoti_torch_get_dim", "aoti_torch_no_such") is None
+def test_numbers_of_tensors() -> None:
+    copy = without("_dispatch_keys", "_cdata")
+    assert copy.keys_of is copy.tensor_of is None
+    assert internals.keys_of is not None
+    assert internals.tensor_of is not None
 
 
 def freed() -> torch.Tensor:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from steepest.torch import objects
 from steepest.torch.stepping import same_tensors
 from steepest.torch.stepping.same_tensors import CHANGED, GRADIENTS_DIFFER, GRADIENTS_MOVED, SAME, SameTensors
 from support.wrappers import TwoTensors
@@ -38,6 +39,23 @@ def accepted(tensors, gradients):
     same.accept()
     assert same.look((*tensors, *gradients)) == SAME
     return same
+
+
+@pytest.mark.parametrize("name", ["keys_of", "tensor_of"])
+def test_places_that_are_not_found(name, monkeypatch):
+    assert objects.places_in_objects.__wrapped__() is not None
+    monkeypatch.setattr(objects, name, None)
+    assert objects.places_in_objects.__wrapped__() is None
+    monkeypatch.setattr(same_tensors, "places_in_objects", lambda: None)
+    same = SameTensors([torch.ones(2)], [torch.ones(2)])
+    assert same._look == same._look_from_python
+
+
+def test_functions_of_torchs_c_interface():
+    found = objects.c_functions("aoti_torch_get_dim", "aoti_torch_get_sizes") or []
+    assert len({*found}) == 2
+    assert 0 not in found
+    assert objects.c_functions("aoti_torch_get_dim", "aoti_torch_no_such") is None
 
 
 def test_here_it_is_native(from_python):

@@ -6,15 +6,13 @@ no time for it.  `tests/torch/test_internals.py` takes away each name in turn.
 """
 
 import contextlib
-import ctypes
 import functools
 import importlib
 import importlib.util
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,56 +84,8 @@ keys_of: Callable[[Tensor], int] | None = _keys_getter()
 """The set of keys by which torch chooses what an operation does with a tensor, as a number."""
 
 
-class Places(NamedTuple):
-    """Bytes from the beginning of an object to: its type, a tensor's tensor of C++, its keys in that, a tuple's items.
-
-    The first, second and last count from the Python object, the keys from the address that stands at the second.
-    """
-
-    type: int
-    tensor: int
-    keys: int
-    items: int
-
-
-@functools.cache
-def places_in_objects() -> Places | None:
-    """Found by looking at some objects of which all of it is known; None where something is not found."""
-    if keys_of is None or not hasattr(Tensor, "_cdata"):
-        return None
-    plain, of_pairs = torch.zeros(2, device="cpu"), torch.zeros(2, dtype=torch.complex64, device="cpu")
-    tensors = (plain, torch.nn.Parameter(plain), of_pairs.conj(), of_pairs.conj().imag)
-    head, known = object.__basicsize__, [_signed(keys_of(t)) for t in tensors]
-    at_type = _found(range(0, head, 8), [*map(id, tensors)], [id(type(t)) for t in tensors])
-    at_tensor = _found(range(head, Tensor.__basicsize__ - 7, 8), [*map(id, tensors)], [t._cdata for t in tensors])
-    at_keys = _found(range(8, 192, 8), [t._cdata for t in tensors], known)  # of at least 192 bytes that it has
-    at_items = _found([tuple.__basicsize__], [id(tensors), id(tensors) + 8], [id(plain), id(tensors[1])])
-    found = at_type, at_tensor, at_keys, at_items
-    return None if None in found else Places(*found)  # type: ignore[arg-type]
-
-
-def _found(offsets: Iterable[int], begins: Sequence[int], words: Sequence[int]) -> int | None:
-    """At which of these offsets from the beginnings these words stand in memory."""
-
-    def word(address: int) -> int:
-        return ctypes.c_int64.from_address(address).value
-
-    return next((at for at in offsets if all(word(b + at) == w for b, w in zip(begins, words, strict=True))), None)
-
-
-def _signed(number: int) -> int:
-    return ctypes.c_int64(number).value
-
-
-@functools.cache
-def c_functions(*names: str) -> list[int] | None:
-    """Addresses of functions of torch's C interface; None where one is not found."""
-    folder = os.path.join(os.path.dirname(torch.__file__), "lib")
-    paths = [os.path.join(folder, file) for file in ("libtorch_cpu.so", "libtorch_cpu.dylib", "torch_cpu.dll")]
-    libraries = [ctypes.CDLL(path) for path in paths if os.path.exists(path)]
-    if not libraries or not all(hasattr(libraries[0], name) for name in names):
-        return None
-    return [ctypes.cast(getattr(libraries[0], name), ctypes.c_void_p).value or 0 for name in names]
+tensor_of: Callable[[Tensor], int] | None = attrgetter("_cdata") if hasattr(Tensor, "_cdata") else None
+"""The address of the tensor of C++ behind a tensor."""
 
 
 # Distributed tensors

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from steepest.kernels.cpu.memory import over_memory
-from steepest.torch.internals import c_functions, is_itself, keys_of, places_in_objects
+from steepest.torch.internals import is_itself, keys_of
+from steepest.torch.objects import c_functions, places_in_objects
 
 SAME, GRADIENTS_MOVED, GRADIENTS_DIFFER, CHANGED = range(4)
 
