@@ -4,10 +4,12 @@ import torch
 from torch import Tensor
 
 from support.deeds.choosing import choose
-from support.misuse import SHAPES, World, give
+from support.misuse import World
 
 
 def edit_a_group(w: World, p: Tensor, how: int) -> None:
+    if not w.optimizer.param_groups:
+        w.optimizer.add_param_group({"params": [p]})
     group = choose(w.optimizer.param_groups, how // 5)
     listed = [q is p for q in group["params"]]
     way = how % 5
@@ -25,6 +27,8 @@ def edit_a_group(w: World, p: Tensor, how: int) -> None:
 
 
 def edit_the_options(w: World, p: Tensor, how: int) -> None:
+    if not w.optimizer.param_groups:
+        return
     group, more = choose(w.optimizer.param_groups, how // 9), how // 2
     rates = (0.02, torch.tensor(0.03), torch.tensor([0.04], dtype=torch.float64), torch.tensor([0.1, 0.2]))
     options = {
@@ -38,17 +42,3 @@ def edit_the_options(w: World, p: Tensor, how: int) -> None:
     }
     name = choose([name for name in options if name in group], how)
     group[name] = options[name]
-
-
-def replace_a_parameter(w: World, p: Tensor, how: int) -> None:
-    """By another one, in the world and in every group; its state moves with it, stays behind or is thrown away."""
-    new = torch.nn.Parameter(w.tensor(p.shape if how % 3 else choose(SHAPES, how // 3), p.dtype))
-    give(new, w.gradient(new))
-    w.parameters = [new if one is p else one for one in w.parameters]
-    for optimizer in w.optimizers:
-        for group in optimizer.param_groups:
-            group["params"] = [new if one is p else one for one in group["params"]]
-        if how % 4 == 0 and p in optimizer.state:
-            optimizer.state[new] = optimizer.state.pop(p)
-        elif how % 4 == 1:
-            optimizer.state.pop(p, None)

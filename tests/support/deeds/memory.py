@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from support.deeds.choosing import another, choose, everything, memory_of
+from support.deeds.choosing import another, choose, everything, is_free, is_usable, memory_of, reshapeable
+from support.inside import inside, put
 from support.memory import LAYOUTS
 from support.misuse import SHAPES, World, give, view_of
-from support.refusal import in_memory, overlaps_itself
+from support.refusal import in_memory
 
 
 def resize_a_storage(w: World, p: Tensor, how: int) -> None:
@@ -23,24 +24,24 @@ def _fill_again(w: World) -> None:
     """Memory that was just allocated holds anything, and tensors that are not refused are computed with."""
     for p in w.parameters:
         for tensor in everything(w, p):
-            if tensor.device.type == "cpu" and in_memory(tensor) and not overlaps_itself(tensor):
+            if is_usable(tensor):
                 tensor.detach().copy_(w.values(tensor.shape, tensor.dtype))
-        _count_again(w, p)
+        count_again(w, p)
 
 
-def _count_again(w: World, p: Tensor) -> None:
+def count_again(w: World, p: Tensor) -> None:
     """Steps are whole numbers."""
     for name, number in w.tensors(p).items():
-        if name in w.numbers and number.device.type == "cpu" and in_memory(number):
-            number.fill_(3.0 if name == "step" else 0.25)
+        if name in w.numbers and is_usable(number):
+            inside(number).fill_(3.0 if name == "step" else 0.25)
 
 
 def new_data(w: World, p: Tensor, how: int) -> None:
-    p.data = w.tensor(p.shape, p.dtype, choose(LAYOUTS, how))
+    put(p, w.tensor(p.shape, p.dtype, choose(LAYOUTS, how)))
 
 
 def new_data_of_another_shape(w: World, p: Tensor, how: int) -> None:
-    p.data = w.tensor(choose(SHAPES, how), p.dtype)
+    put(p, w.tensor(choose(SHAPES, how), p.dtype))
     if how % 2:
         give(p, w.gradient(p))
     if how % 4 > 1:
@@ -48,7 +49,7 @@ def new_data_of_another_shape(w: World, p: Tensor, how: int) -> None:
 
 
 def transpose_in_place(w: World, p: Tensor, how: int) -> None:
-    matrices = [t for t in everything(w, p) if t.dim() == 2 and in_memory(t)]
+    matrices = [t for t in reshapeable(w, p) if t.dim() == 2 and in_memory(t)]
     with torch.no_grad():
         for tensor in matrices if how % 3 == 0 else matrices[how % 3 : how % 3 + 1]:
             tensor.t_()
@@ -56,18 +57,21 @@ def transpose_in_place(w: World, p: Tensor, how: int) -> None:
 
 def set_in_place(w: World, p: Tensor, how: int) -> None:
     """Another storage, offset, size and strides under the same tensor."""
-    tensor = choose([t for t in everything(w, p) if t.device.type == "cpu"], how // 8)
+    tensor = choose([t for t in reshapeable(w, p) if t.device.type == "cpu"] or [None], how // 8)
+    if tensor is None:
+        return
     shape = tensor.shape if how % 4 else choose(SHAPES, how // 4)
     with torch.no_grad():
         tensor.set_(w.tensor(shape, tensor.dtype, choose(LAYOUTS, how)))
-    _count_again(w, p)
+    count_again(w, p)
 
 
 def data_in_anothers_memory(w: World, p: Tensor, how: int) -> None:
     view = view_of(memory_of(w, another(w, how), how // 4), p, shift=how % 3)
     if view is not None:
-        p.data = view
+        put(p, view)
 
 
 def data_expanded(w: World, p: Tensor, how: int) -> None:
-    p.data = w.tensor((1,) * p.dim(), p.dtype).expand(p.shape)
+    if is_free(p):
+        put(p, w.tensor((1,) * p.dim(), p.dtype).expand(p.shape))

@@ -72,12 +72,12 @@ def exchange_states(w: World, p: Tensor, how: int) -> None:
 
 def write_as_wrappers_do(w: World, p: Tensor, how: int) -> None:
     """State and options of their own, which no step touches."""
-    state, group = w.optimizer.state, choose(w.optimizer.param_groups, how // 4)
+    state, groups = w.optimizer.state, w.optimizer.param_groups
     if how % 4 == 0:
         state[p]["ema"] = w.tensor(p.shape)
     elif how % 4 == 1:
         state["wrapper"] = {"count": how}
-    elif how % 4 == 2:
-        group.setdefault("rho", 0.05)
+    elif how % 4 == 2 and groups:
+        choose(groups, how // 4).setdefault("rho", 0.05)
     elif "ema" in w.state(p):
         del state[p]["ema"]
