@@ -28,7 +28,7 @@ from torch import Tensor
 from steepest.kernels.cpu import entries, native, precision
 from steepest.kernels.cpu import step as cpu_step
 from steepest.torch.optimizers.base import RuleOptimizer
-from steepest.torch.stepping import addresses, batch, host_numbers, overlap, sparse
+from steepest.torch.stepping import batch, host_numbers, overlap, same_tensors, sparse
 from support.inside import inside
 
 Cell = tuple[int, str]
@@ -273,7 +273,7 @@ def build() -> Iterator[Build]:
             (overlap, "laid_out_as", made.copied),
             (sparse, "laid_out_as", made.copied),
             (sparse, "_step_in_kernel", made.along_slices),
-            (addresses, "_native", _no_kernel),
+            (same_tensors, "_native", _no_kernel),
         ):
             patch.setattr(owner, name, _standing_in(stand_in, getattr(owner, name)))
         _forget_kernels()

@@ -196,10 +196,10 @@ def test_one_state_for_two_groups_of_different_layouts():
     optimizer.step()
     held = {tensor.data_ptr() for tensor in (p, q, *optimizer.state[p].values())}
     last = [plans[0] for plans in optimizer._plans.values()]
-    kept = {address for plan in last for batch in plan.batches for address in batch._addresses.of_tensors()}
+    kept = {address for plan in last for batch in plan.batches for address in batch._same.of_tensors()}
     assert optimizer.state[p]["momentum_buffer"] is optimizer.state[q]["momentum_buffer"]
     assert optimizer.state[q]["momentum_buffer"].data_ptr() in kept, "a kernel writes to the state that everybody sees"
-    assert set(last[1].batches[0]._addresses.of_tensors()) <= held
+    assert set(last[1].batches[0]._same.of_tensors()) <= held
 
 
 # --- gradients count as they were before their group was stepped ------------------------------------------------------

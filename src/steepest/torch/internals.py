@@ -12,9 +12,9 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -65,7 +65,6 @@ def version_of(tensor: Tensor) -> int:
 
 
 _STORAGES_HAVE_NUMBERS = hasattr(torch.UntypedStorage, "_cdata")
-_guards = _find("_C._dynamo.guards.TensorGuards")
 
 
 def is_itself(tensor: Tensor) -> bool:
@@ -78,54 +77,65 @@ def storage_of(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata if _STORAGES_HAVE_NUMBERS else fallbacks.storage_of(tensor)
 
 
-@functools.cache
-def place_in_object() -> int | None:
-    """Bytes from a tensor's Python object to the tensor of C++ in it; None where it is not found."""
-    tensors = [torch.zeros(1, device="cpu"), torch.nn.Parameter(torch.zeros(2, device="cpu"))]
-    if not all(hasattr(tensor, "_cdata") for tensor in tensors):
-        return None
-    places = range(object.__basicsize__, Tensor.__basicsize__ - 7, 8)
-    return next((at for at in places if all(_word(id(t) + at) == t._cdata for t in tensors)), None)
+def _keys_getter() -> Callable[[Tensor], int] | None:
+    keys = _find("_C._dispatch_keys")
+    return None if keys is None else lambda tensor: keys(tensor).raw_repr()
 
 
-@functools.cache
-def items_of_tuple() -> int | None:
-    """Bytes from the object of a tuple to the addresses of its items; None where they are not found."""
-    items = (object(), object())
-    size = tuple.__basicsize__
-    return size if [_word(id(items) + size), _word(id(items) + size + 8)] == [*map(id, items)] else None
+keys_of: Callable[[Tensor], int] | None = _keys_getter()
+"""The set of keys by which torch chooses what an operation does with a tensor, as a number."""
 
 
-def _word(address: int) -> int:
-    return ctypes.c_int64.from_address(address).value
+class Places(NamedTuple):
+    """Bytes from the beginning of an object to: its type, a tensor's tensor of C++, its keys in that, a tuple's items.
 
-
-@functools.cache
-def c_function(name: str) -> int | None:
-    """Address of a function of torch's C interface; None where it is not found."""
-    folder = os.path.join(os.path.dirname(torch.__file__), "lib")
-    for file in ("libtorch_cpu.so", "libtorch_cpu.dylib", "torch_cpu.dll"):
-        if os.path.exists(path := os.path.join(folder, file)):
-            found = getattr(ctypes.CDLL(path), name, None)
-            return None if found is None else ctypes.cast(found, ctypes.c_void_p).value
-    return None
-
-
-def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    """`check(*tensors)`: whether each still has the type, dtype, device, shape and strides it has now.
-
-    torch.compile guards its compiled code by the same question, so torch has an answer in C++: 0.1 us a tensor, where
-    asking each attribute from Python costs 0.4 us.
+    The first, second and last count from the Python object, the keys from the address that stands at the second.
     """
-    if _guards is None:
-        return unchanged_in_python(tensors)
-    sizes, strides = [list(t.shape) for t in tensors], [list(t.stride()) for t in tensors]
-    return _guards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+
+    type: int
+    tensor: int
+    keys: int
+    items: int
 
 
-def unchanged_in_python(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    """The same question, asked in Python."""
-    return fallbacks.unchanged(tensors, is_itself)
+@functools.cache
+def places_in_objects() -> Places | None:
+    """Found by looking at some objects of which all of it is known; None where something is not found."""
+    if keys_of is None or not hasattr(Tensor, "_cdata"):
+        return None
+    plain, of_pairs = torch.zeros(2, device="cpu"), torch.zeros(2, dtype=torch.complex64, device="cpu")
+    tensors = (plain, torch.nn.Parameter(plain), of_pairs.conj(), of_pairs.conj().imag)
+    head, known = object.__basicsize__, [_signed(keys_of(t)) for t in tensors]
+    at_type = _found(range(0, head, 8), [*map(id, tensors)], [id(type(t)) for t in tensors])
+    at_tensor = _found(range(head, Tensor.__basicsize__ - 7, 8), [*map(id, tensors)], [t._cdata for t in tensors])
+    at_keys = _found(range(8, 192, 8), [t._cdata for t in tensors], known)  # of at least 192 bytes that it has
+    at_items = _found([tuple.__basicsize__], [id(tensors), id(tensors) + 8], [id(plain), id(tensors[1])])
+    found = at_type, at_tensor, at_keys, at_items
+    return None if None in found else Places(*found)  # type: ignore[arg-type]
+
+
+def _found(offsets: Iterable[int], begins: Sequence[int], words: Sequence[int]) -> int | None:
+    """At which of these offsets from the beginnings these words stand in memory."""
+
+    def word(address: int) -> int:
+        return ctypes.c_int64.from_address(address).value
+
+    return next((at for at in offsets if all(word(b + at) == w for b, w in zip(begins, words, strict=True))), None)
+
+
+def _signed(number: int) -> int:
+    return ctypes.c_int64(number).value
+
+
+@functools.cache
+def c_functions(*names: str) -> list[int] | None:
+    """Addresses of functions of torch's C interface; None where one is not found."""
+    folder = os.path.join(os.path.dirname(torch.__file__), "lib")
+    paths = [os.path.join(folder, file) for file in ("libtorch_cpu.so", "libtorch_cpu.dylib", "torch_cpu.dll")]
+    libraries = [ctypes.CDLL(path) for path in paths if os.path.exists(path)]
+    if not libraries or not all(hasattr(libraries[0], name) for name in names):
+        return None
+    return [ctypes.cast(getattr(libraries[0], name), ctypes.c_void_p).value or 0 for name in names]
 
 
 # Distributed tensors

@@ -4,7 +4,7 @@ A kernel sees an address and a number of elements.  That is right for tensors th
 stretch of memory exactly once, in any order of strides) and laid out alike.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from steepest.kernels.backend import backend_of
-from steepest.torch.internals import is_itself, unchanged, unchanged_in_python
+from steepest.torch.internals import is_itself
 from steepest.torch.sharded import PLAIN, is_sharded, shard
 
 STORAGE_OF_DTYPE = {getattr(torch, name): name for name in ("float64", "float32", "bfloat16", "float16")}
@@ -139,9 +139,3 @@ def _address(tensor: Tensor) -> int:
         return tensor.data_ptr()
     except RuntimeError:
         return 0
-
-
-def surely_unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    """The same, asked twice before the answer is no: torch's guards say so too where only autocast was switched."""
-    quick, slow = unchanged(tensors), unchanged_in_python(tensors)
-    return lambda *now: quick(*now) or slow(*now)

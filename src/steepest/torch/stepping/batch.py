@@ -1,7 +1,7 @@
 """Tensors that one prepared step takes together, and what must still be true of them at the next step.
 
 A kernel is handed addresses, so all that makes them right is looked at before each step, in the tensors that the group
-and the state hold then: about a microsecond a parameter.  No tensor and no storage is kept alive from step to step.
+and the state hold then: less than a microsecond a parameter.  No tensor and no storage is kept alive from step to step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +14,12 @@ from torch import Tensor
 
 from steepest.compiler.program import Program
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend
-from steepest.torch.internals import gradient_of, increment_version, is_itself, unchanged
-from steepest.torch.layout import STORED, laid_out_as, parts, same_layout, surely_unchanged
+from steepest.torch.internals import gradient_of, increment_version, is_itself
+from steepest.torch.layout import STORED, laid_out_as, parts, same_layout
 from steepest.torch.state.arrays import check_memory, no_memory
-from steepest.torch.stepping.addresses import CHANGED, GRADIENTS_MOVED, Addresses
 from steepest.torch.stepping.changed import ChangedError
 from steepest.torch.stepping.host_numbers import HostNumbers
+from steepest.torch.stepping.same_tensors import CHANGED, GRADIENTS_DIFFER, GRADIENTS_MOVED, SameTensors
 from steepest.torch.stepping.shards import Shards
 from steepest.torch.stepping.stepped_parameter import SteppedParameter
 
@@ -62,9 +62,7 @@ class Batch:
         gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = list(map(_kind, gradients))
         self._where_in_storage: list[int] = []
-        self._addresses = Addresses(tensors, len(gradients))
-        self._tensors_unchanged = surely_unchanged(tensors)
-        self._all_unchanged = unchanged([*tensors, *gradients])
+        self._same = SameTensors(tensors, gradients)
         each, read = len(numbered), self._on_host.read([*numbers.values()])
         of_rows = [read[i * each : (i + 1) * each] for i in range(len(rows))]
         table = [row.row(program, found) for row, found in zip(rows, of_rows, strict=True)]
@@ -87,28 +85,30 @@ class Batch:
             tensors = self._shards.of(tensors)
             stepped, gradients = tensors[: len(parameters)], self._shards.of_gradients(parameters, gradients)
         everything = (*tensors, *gradients)
-        is_same = self._all_unchanged(*everything)
-        if not is_same and not (self._tensors_unchanged(*tensors) and list(map(_kind, gradients)) == self._gradients):
-            raise ChangedError
-        found = self._addresses.look(everything)
+        found = self._same.look(everything)
         if found == CHANGED:
             raise ChangedError
+        if found == GRADIENTS_DIFFER:
+            gradients = self._laid_out(gradients, stepped)
+            return gradients, list(map(_address, gradients)), parameters, stepped, values
         if found == GRADIENTS_MOVED:
             self._check_memory(gradients)
-        places = self._addresses.of_gradients()
-        if not is_same:
-            gradients = [_conform(g, p) for g, p in zip(gradients, stepped, strict=True)]
-            places = list(map(_address, gradients))
-        return gradients, places, parameters, stepped, values
+        return gradients, self._same.of_gradients(), parameters, stepped, values
+
+    def _laid_out(self, gradients: Sequence[Tensor | None], stepped: Sequence[Tensor]) -> list[Tensor]:
+        """Gradients as the kernel wants them, where only how they lie in memory is not as it was expected."""
+        if [_kind(g) for g in gradients if g is not None] != self._gradients:
+            raise ChangedError
+        return [_conform(g, p) for g, p in zip(gradients, stepped, strict=True) if g is not None]
 
     def _check_memory(self, gradients: list[Tensor]) -> None:
         """Look whether each gradient lies in its storage, unless it is where it was in one of the same size."""
-        where = [*self._addresses.sizes_of_gradients(), *map(_offset, gradients)]
+        where = [*self._same.sizes_of_gradients(), *map(_offset, gradients)]
         if where != self._where_in_storage:
             for g in gradients:
                 check_memory(g, "a gradient")
             self._where_in_storage = where
-        self._addresses.accept()
+        self._same.accept()
 
     def run(self, gradients: Gradients, group: Group) -> None:
         """Take one step."""
@@ -137,14 +137,12 @@ def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     return itemgetter(*places) if len(places) > 1 else lambda found, place=places[0]: (found[place],)
 
 
-def _kind(g: Tensor | None) -> tuple[Any, ...]:
-    return () if g is None else (type(g), g.shape, g.dtype, g.device)
+def _kind(g: Tensor) -> tuple[Any, ...]:
+    return type(g), g.shape, g.dtype, g.device
 
 
 def _conform(g: Tensor, p: Tensor) -> Tensor:
     if g.layout is not torch.strided:
         raise ChangedError
-    if same_layout(g, p) and is_itself(g):
-        return g
     check_memory(g, "a gradient")
-    return laid_out_as(g, p)
+    return g if same_layout(g, p) and is_itself(g) else laid_out_as(g, p)
