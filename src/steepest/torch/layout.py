@@ -42,6 +42,20 @@ def parts(tensor: Tensor) -> tuple[Tensor, ...]:
     return STORED[type(tensor)](tensor).parts if type(tensor) in STORED else (shard(tensor),)
 
 
+def has_memory(kind: type) -> bool:
+    """Whether the numbers of such a tensor lie in its own storage: no other class answers for its operations."""
+    return kind in PLAIN or getattr(kind, "__torch_dispatch__", None) is getattr(Tensor, "__torch_dispatch__", None)
+
+
+def held(tensor: Tensor) -> list[Tensor]:
+    """A tensor's parts, and what lies in them where they are wrappers that say it."""
+    if type(tensor) in PLAIN:
+        return [tensor]
+    own = parts(tensor)
+    named = [(part, part.__tensor_flatten__()[0]) for part in own if hasattr(part, "__tensor_flatten__")]  # type: ignore[attr-defined]
+    return [*own, *(inner for part, names in named for name in names for inner in held(getattr(part, name)))]
+
+
 def is_dense(tensor: Tensor) -> bool:
     """Whether the elements fill one stretch of memory, each place once."""
     expected = 1
