@@ -32,6 +32,7 @@ if IS_WORKER:  # threads of torch's that wait for work keep the other workers fr
     torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
 
 from support.configurations import REPRESENTATIVES, TABLE  # noqa: E402 - after the variable that steepest reads
+from support.ranks import Group, Ranks  # noqa: E402
 
 LONGEST = ("tests/keras/test_backends.py", "tests/workbench/", "tests/test_docs_api.py")
 """Files whose tests wait for processes of their own, for minutes."""
@@ -86,6 +87,19 @@ def threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    """`ranks(2).run(function, *args)`: what the function returns on each of two ranks, which a file's tests share."""
+    groups: dict[int, Ranks] = {}
+
+    def of(count: int) -> Ranks:
+        return groups.setdefault(count, Ranks(count, tmp_path_factory.mktemp(f"ranks-{count}")))
+
+    yield of
+    for group in groups.values():
+        group.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,14 @@
 
 import importlib
 import importlib.util
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import steepest
@@ -57,3 +59,18 @@ def assert_moved(found: Iterable[Tensor], start: Iterable[Tensor]) -> None:
     """Every tensor was trained."""
     for p, q in zip(found, start, strict=True):
         assert (p != q).any()
+
+
+def as_if_started_by_torchrun(folder: Path) -> None:
+    """What torchrun tells its processes, said by a rank of `support.ranks` to a framework that asks for it."""
+    rank, count = str(distributed.get_rank()), str(distributed.get_world_size())
+    os.environ |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "TORCHELASTIC_RUN_ID": "tests"}
+    os.chdir(folder)
+
+
+def alike(found: Sequence[Any]) -> Any:
+    """What one of the ranks found, which all have found."""
+    for other in found[1:]:
+        assert_same(other, found[0])
+    return found[0]
