@@ -14,6 +14,21 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import steepest
 
+
+def declare_operators_of_torchvision() -> None:
+    """timm and torchmetrics import torchvision, whose wheel is built for CUDA: beside a torch for the CPU its operators
+    cannot be loaded, and its import fails at two that it expects.  Nothing here calls them."""
+    found = importlib.util.find_spec("torchvision")
+    for library in Path(found.origin or "").parent.glob("_C*.so") if found else ():
+        try:
+            torch.ops.load_library(library)
+        except OSError:
+            for name in ("nms", "qnms"):
+                torch.library.define(f"torchvision::{name}", "(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+
+
+declare_operators_of_torchvision()
+
 LIBRARIES = {"torch": torch.optim, "steepest": steepest}
 FEATURES, SIZE = 6, 48
 X = torch.linspace(-9, 9, SIZE * FEATURES).sin().view(SIZE, FEATURES)
