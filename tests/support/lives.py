@@ -11,9 +11,9 @@ import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from support import deeds
+from support import checked, deeds
 from support.configurations import Configuration
-from support.misuse import World
+from support.misuse import DTYPES, FEW_DTYPES, World
 
 CONFIGURATIONS = [
     Configuration("SGD", {"lr": 0.1}),
@@ -37,7 +37,7 @@ Life = tuple[int, list[int], list[Round]]
 """The number of a configuration, those of the parameters' shapes, and the rounds."""
 
 _deed = st.tuples(st.sampled_from([*deeds.NAMED]), st.integers(0, 7), st.integers(0, 255))
-_rounds = st.lists(st.tuples(st.booleans(), st.lists(_deed, max_size=3)), min_size=1, max_size=7)
+_rounds = st.lists(st.tuples(st.booleans(), st.lists(_deed, max_size=3)), min_size=1, max_size=5)
 LIVES = st.tuples(
     st.integers(0, len(CONFIGURATIONS) - 1), st.lists(st.integers(0, 13), min_size=1, max_size=4), _rounds
 )
@@ -60,6 +60,15 @@ def _live(configuration: int, shapes: list[int], rounds: list[Round], dtypes: An
         for name, which, how in done:
             deeds.NAMED[name](world, world.parameters[which % len(world.parameters)], how)
         world.step()
+
+
+def live_by_number(number: int, count: int = 250) -> None:
+    """The lives of a number: of every second one within bounds, of the others with compiled kernels."""
+    if number % 2:
+        live_through(count, lambda life: live(life, FEW_DTYPES), number)
+    else:
+        with checked.build():
+            live_through(count, lambda life: live(life, DTYPES), number)
 
 
 def live_through(count: int, one: Callable[[Life], None], number: int | None = 0) -> None:
