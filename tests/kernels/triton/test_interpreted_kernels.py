@@ -5,6 +5,7 @@ Parameters, state, steps and numbers, and the bytes beside them.  What a GPU mak
 """
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 
 pytest.importorskip("triton", reason="Triton is not installed: it has packages for Linux alone")
 
-from steepest import rules
+from steepest import ops, rules
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import read
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, TAKEN, Row, backend_of
@@ -21,6 +22,7 @@ from steepest.kernels.triton.interpreted import INTERPRETED, InterpretedStep
 from steepest.kernels.triton.interpreted_operations import bfloat16_bits
 from support.configurations import TABLE, Configuration, by_representatives
 from support.launches import DTYPES, SIZES, Launch, assert_same_bits
+from support.one_operation import VALUES, rule_that_uses
 
 CPU = backend_of("cpu")
 assert CPU is not None
@@ -141,3 +143,24 @@ def test_bfloat16_is_rounded_to_nearest_even_as_torch_does() -> None:
     numbers = ~expected.isnan()
     assert torch.equal(found[numbers].view(torch.int16), expected[numbers].view(torch.int16))
     assert found[~numbers].isnan().all()
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("name", ops.__all__)
+def test_every_operation_on_special_values(name: str, kind: str, tmp_path: Path) -> None:
+    """Bit for bit but for NaN, which has many bits, and for exp and log, whose last one is the C library's own."""
+    rule = read(rule_that_uses(name, tmp_path))
+    found = program(rule, rule.hyperparameters)
+    results = []
+    for backend in BACKENDS:
+        p, g = (torch.from_numpy(grid.ravel()).to(DTYPES[kind]) for grid in np.meshgrid(VALUES, VALUES))
+        row = Row(p.numel(), p.data_ptr(), (), 0, False, frozenset())
+        backend.prepare(found, (kind, kind), [row]).run([g.data_ptr()], rule.hyperparameters, False, 1)
+        results.append(p)
+    first, second = results
+    if name in ("exp", "log"):
+        torch.testing.assert_close(second, first, rtol=4 * torch.finfo(first.dtype).eps, atol=0, equal_nan=True)
+    else:
+        np.testing.assert_array_equal(second.numpy(), first.numpy())
+        numbers = ~first.isnan()
+        assert torch.equal(first.signbit()[numbers], second.signbit()[numbers])
