@@ -1,5 +1,7 @@
 """What Triton's interpreter cannot do, or not right, in place of `operations.py`: NumPy on the arrays behind it."""
 
+import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,23 +27,33 @@ def to_bfloat16(x: Any) -> Any:
 
 def exp(x: Any) -> Any:
     """By way of float64."""
-    return _by_way_of_float64(np.exp, x)
+    return _of_each(np.exp, math.exp, x)
 
 
 def log(x: Any) -> Any:
     """By way of float64."""
-    return _by_way_of_float64(np.log, x)
+    return _of_each(np.log, math.log, x)
+
+
+def cos(x: Any) -> Any:
+    """The cosine of a float64."""
+    return _of_each(np.cos, math.cos, x)
 
 
 def power(x: Any, y: Any) -> Any:
     """x to the power of y, two float64."""
-    wider = x if x.type.is_block() else y
-    return _like(wider, np.power(*map(_numbers, (x, y))), tl.float64)
+    return _of_each(np.power, math.pow, x, y)
 
 
-def _by_way_of_float64(function: Callable[[Any], Any], x: Any) -> Any:
-    numbers = _numbers(x)
-    return _like(x, function(numbers.astype(np.float64)).astype(numbers.dtype), x.dtype)
+def _of_each(of_arrays: Any, of_one: Callable[..., float], *given: Any) -> Any:
+    """What Python's `math` gives: NumPy's functions of many numbers may differ from it in the last bit."""
+    numbers = np.broadcast_arrays(*(_numbers(x).astype(np.float64) for x in given))
+    found = of_arrays(*numbers)
+    for place, one in enumerate(zip(*(array.ravel() for array in numbers), strict=True)):
+        with contextlib.suppress(ValueError, OverflowError):  # which are NaN and infinity
+            found.flat[place] = of_one(*map(float, one))
+    widest = max(given, key=lambda x: _numbers(x).size)
+    return _like(widest, found.astype(_numbers(widest).dtype), widest.dtype)
 
 
 def _numbers(x: Any) -> np.ndarray:

@@ -8,6 +8,11 @@ import triton.language as tl
 from triton.language.extra import libdevice
 
 
+def number(x: tl.constexpr):
+    """A constant, in float64."""
+    return tl.full((), x, tl.float64)
+
+
 def divide(x, y):
     """The quotient, rounded to nearest: `/` of float32 would be an approximation."""
     x, y = tl.broadcast(x, y)
@@ -41,6 +46,21 @@ def power(x, y):
     return libdevice.pow(x, y)
 
 
+def cos(x):
+    """The cosine of a float64."""
+    return libdevice.cos(x)
+
+
+def floor(x):
+    """The largest whole number that is not larger."""
+    return tl.floor(x)
+
+
+def falsehood(x):
+    """Whether a number is 0."""
+    return x == 0
+
+
 def negative(x):
     """-x, of zero too: Triton's own is 0 - x."""
     return x * -1.0
@@ -53,11 +73,13 @@ def sign(x):
 
 def maximum(x, y):
     """The larger; NaN if one of them is NaN."""
+    x, y = tl.broadcast(x, y)
     return tl.where((x >= y) | (x != x), x, y)  # noqa: PLR0124 - only NaN differs from itself
 
 
 def minimum(x, y):
     """The smaller; NaN if one of them is NaN."""
+    x, y = tl.broadcast(x, y)
     return tl.where((x <= y) | (x != x), x, y)  # noqa: PLR0124
 
 
