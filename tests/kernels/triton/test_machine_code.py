@@ -19,8 +19,9 @@ from steepest.compiler.program import Program, program
 from steepest.compiler.rule import read
 from steepest.kernels.storage import STORAGES
 from steepest.kernels.triton import columns
-from steepest.kernels.triton.machine_code import KERNEL, Target, compiled
-from steepest.kernels.triton.text import arithmetic, text
+from steepest.kernels.triton.machine_code import compiled
+from steepest.kernels.triton.target import Target
+from steepest.kernels.triton.text import KERNEL, arithmetic, text
 from support.one_operation import rule_of, rule_that_uses
 
 NVIDIA = [Target("cuda", 90), Target("cuda", 80)]

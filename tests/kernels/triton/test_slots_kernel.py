@@ -18,7 +18,8 @@ from steepest.compiler.rule import read
 from steepest.kernels.backend import Row
 from steepest.kernels.triton import columns, functions, slots
 from steepest.kernels.triton.interpreted import launch
-from steepest.kernels.triton.machine_code import Target, compiled
+from steepest.kernels.triton.machine_code import compiled
+from steepest.kernels.triton.target import Target
 from support.configurations import TABLE, Configuration
 
 STEPS = [0.0, 1.0, 2.0, 3.0, 9.0, 99.0, 12_345.0]

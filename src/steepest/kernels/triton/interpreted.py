@@ -82,11 +82,16 @@ def launch(kernel: Any, programs: int, *arguments: Any) -> None:
 
 def pointer(array: np.ndarray) -> Any:
     """The address of an array as the interpreter takes a pointer."""
+    return pointer_to(array.ctypes.data, array.dtype.name)
+
+
+def pointer_to(address: int, dtype: str) -> Any:
+    """An address as the interpreter takes a pointer to numbers of this dtype."""
     import triton.language as tl
     from triton.runtime.interpreter import TensorHandle
 
-    kind = tl.pointer_type(getattr(tl, array.dtype.name))
-    return tl.tensor(TensorHandle(np.array([array.ctypes.data], dtype=np.uint64), kind), kind)
+    kind = tl.pointer_type(getattr(tl, dtype))
+    return tl.tensor(TensorHandle(np.array([address], dtype=np.uint64), kind), kind)
 
 
 INTERPRETED = Interpreted()

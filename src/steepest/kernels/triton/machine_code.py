@@ -1,26 +1,10 @@
 """Triton's text becomes machine code for a GPU, which need not be there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from steepest.kernels.triton import columns, functions
-
-KERNEL: Mapping[str, str] = {"table_": "*i64", "gradients_": "*i64", "rows_": "*i32", "scalars_": "*real"}
-"""The arguments of a fused kernel, as Triton writes types; `*real` is a pointer to what the kernel computes in."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A kind of GPU: `cuda` and 90, or `hip` and gfx942."""
-
-    backend: str
-    architecture: int | str
-
-    @property
-    def threads_of_a_warp(self) -> int:
-        """Threads that go together."""
-        return 32 if self.backend == "cuda" else 64
+from steepest.kernels.triton.target import Target
 
 
 def compiled(source: str, name: str, arguments: Mapping[str, str], real: str, target: Target) -> Any:

@@ -13,7 +13,7 @@ had 11 barriers in the second.
 """
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,9 @@ class Codec:
 CODECS: dict[str, Codec] = {
     name: Codec((name,), f"to_{name}_") for name in ("float64", "float32", "bfloat16", "float16")
 }
+
+KERNEL: Mapping[str, str] = {"table_": "*i64", "gradients_": "*i64", "rows_": "*i32", "scalars_": "*real"}
+"""The arguments of a kernel, as Triton writes types; `*real` is a pointer to what the kernel computes in."""
 
 
 def constant(real: str) -> Any:
@@ -103,7 +106,7 @@ class _Kernel:
         self.width = self.index + 2 * indexed
 
     def text(self) -> str:
-        head = f"def {self.program.rule.name}(table_, gradients_, rows_, scalars_):"
+        head = f"def {self.program.rule.name}({', '.join(KERNEL)}):"
         one_by_one = [
             f"for at_ in range(0, tl_.minimum(left_, {BLOCK}).to(tl_.int32), {LANES}):",
             *_inside(self.tail()),
