@@ -22,6 +22,18 @@ def test_the_text_that_is_compiled(file: str, name: str, options: list[str]) -> 
     assert show(name, "numba", options) == (EXPECTED / file).read_text()
 
 
+def test_the_text_that_is_compiled_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert show("adam", "triton") == (EXPECTED / "adam_triton.txt").read_text()
+
+
+def test_a_machine_without_triton_says_what_it_does_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    text = show("adam", "triton")
+    assert text.startswith("# Triton is not installed here, so a step on a GPU runs the rule as operations on tensors")
+    assert text.endswith((EXPECTED / "adam_triton.txt").read_text())
+
+
 def test_every_rule_is_listed_with_its_first_line() -> None:
     lines = dict(line.split(maxsplit=1) for line in listing().splitlines())
     assert sorted(lines) == sorted(rules.__all__)
@@ -62,6 +74,8 @@ def test_a_rule_of_whole_tensors_is_its_own_formula() -> None:
     assert "lr = 0.001" in show("muon")
     with pytest.raises(ShowError, match="no kernel is made of it"):
         show("muon", "numba")
+    with pytest.raises(ShowError, match="no kernel is made of it"):
+        show("muon", "triton")
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,9 @@ def show(
     text: Annotated[
         str | None, typer.Argument(metavar="SCHEDULE", help='As in "warmup(100) then cosine(3e-4, 10_000)".')
     ] = None,
-    form: Annotated[str, typer.Option("--as", help="summary, formula, or numba: what is compiled.")] = "summary",
+    form: Annotated[
+        str, typer.Option("--as", help="summary, formula, numba or triton (what is compiled).")
+    ] = "summary",
     settings: Annotated[
         list[str] | None, typer.Option("--with", help="A setting that chooses lines: amsgrad=true. Repeatable.")
     ] = None,

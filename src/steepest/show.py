@@ -13,7 +13,7 @@ from steepest.compiler.formula import formula, symbol
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule, read
 
-FORMS = ("summary", "formula", "numba")
+FORMS = ("summary", "formula", "numba", "triton")
 
 
 class ShowError(ValueError):
@@ -35,7 +35,8 @@ def show(name: str, form: str = "summary", options: Sequence[str] = ()) -> str:
     """A rule as text.
 
     name: a rule of `steepest list`, or FILE.py:FUNCTION for one of your own.
-    form: `summary`, `formula`, or `numba` for the text that is compiled.  A rule of whole tensors is its own formula.
+    form: `summary`, `formula`, or `numba` and `triton` for the texts that are compiled for processors and for GPUs.  A
+    rule of whole tensors is its own formula.
     options: hyperparameters as `name=value`, which decide the rule's `if`s.
     Raises ShowError for a name, form or option that there is not.
     """
@@ -51,11 +52,25 @@ def show(name: str, form: str = "summary", options: Sequence[str] = ()) -> str:
         from steepest.kernels.cpu import codegen
 
         return codegen.text(lines)
+    if form == "triton":
+        return _triton(lines)
     return _summary(rule, lines)
 
 
+def _triton(lines: Program) -> str:
+    from steepest.kernels.triton import slots, text
+
+    kernels = f"{slots.text(lines, 'float32')}\n\n{text.text(lines)}"
+    return kernels if importlib.util.find_spec("triton") else f"{_WITHOUT_TRITON}\n\n\n{kernels}"
+
+
+_WITHOUT_TRITON = """\
+# Triton is not installed here, so a step on a GPU runs the rule as operations on tensors: right, and slower. A torch
+# for CUDA brings Triton; else `pip install triton` (Linux). This is what it would compile:"""
+
+
 def _whole(rule: Rule, form: str) -> str:
-    if form == "numba":
+    if form in ("numba", "triton"):
         raise ShowError(f"{rule.name} is a rule of whole tensors: no kernel is made of it. See --as formula.")
     return (
         rule.source.rstrip() if form == "formula" else "\n\n".join([_head(rule), _settings(rule), rule.source.rstrip()])

@@ -1,7 +1,5 @@
 """Every operation of `steepest.ops`: what a new one must obey, without a line about it here."""
 
-import importlib.util
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +13,10 @@ from steepest.compiler.evaluation import OPERATIONS
 from steepest.compiler.formula import formula
 from steepest.compiler.program import program
 from steepest.compiler.rule import read
+from support.one_operation import VALUES, rule_that_uses
 
-VALUES = np.array([-2.5, -1.0, -0.0, 0.0, 1e-3, 0.25, 1.0, 4.0, np.inf, -np.inf, np.nan])
-ARGUMENTS = ("g", "p", "p * p")
 C_LIBRARY = {"exp", "log"}
 """Whose last bit is the C library's own."""
-
-
-def rule_that_uses(name: str, folder: Path) -> Any:
-    """A rule of one line with this operation in it, from a file of its own."""
-    count = len(inspect.signature(getattr(ops, name)).parameters)
-    arguments = ["g > 0", *ARGUMENTS][:count] if name == "where" else ARGUMENTS[:count]
-    file = folder / f"uses_{name}.py"
-    file.write_text(
-        f"from steepest.ops import {name}\n\n\n"
-        f"def uses_{name}(p, g, *, lr=0.5):\n    p = lr * {name}({', '.join(arguments)})\n    return p\n"
-    )
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, file.stem)
 
 
 @pytest.mark.parametrize("name", ops.__all__)

@@ -6,6 +6,7 @@ holds what is said of it.
 
 import functools
 import importlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -97,10 +98,38 @@ class Backend(ABC):
         """
 
 
-BACKENDS: dict[str, "str | Backend"] = {
-    "cpu": "steepest.kernels.cpu.backend:CPU",
+Backends = dict[str, "str | Backend"]
+"""The device whose memory it walks, as torch calls it -> a backend, or where it is."""
+
+CHOICES: dict[str, Backends] = {
+    "": {
+        "cpu": "steepest.kernels.cpu.backend:CPU",
+    },
+    "triton": {"cpu": "steepest.kernels.triton.interpreted:INTERPRETED"},
+    "reference": {},
 }
-"""The device whose memory it walks, as torch calls it -> a backend, or where it is: a new one is one line here."""
+"""What STEEPEST_KERNELS chooses; a new backend is one line in the first.  The others are for tests: memory of the
+processor is walked as a GPU would walk it, or rules run on tensors.
+"""
+
+
+def chosen(environment: Mapping[str, str]) -> Backends:
+    """The backends that an environment asks for; ValueError where it asks for what there is not."""
+    choice = environment.get("STEEPEST_KERNELS", "")
+    if choice not in CHOICES:
+        known = " or ".join(filter(None, CHOICES))
+        raise ValueError(
+            f"STEEPEST_KERNELS is {choice!r}, but there are no such kernels. Set it to {known}, or to nothing."
+        )
+    if choice == "triton" and environment.get("TRITON_INTERPRET") != "1":
+        raise ValueError(
+            "STEEPEST_KERNELS=triton has the processor run kernels of a GPU, which only Triton's interpreter can do. "
+            "Set TRITON_INTERPRET=1 too."
+        )
+    return CHOICES[choice]
+
+
+BACKENDS = chosen(os.environ)
 
 
 def backend_of(device: str) -> Backend | None:
