@@ -84,7 +84,7 @@ def test_its_page_is_made_from_it(tmp_path: Path) -> None:
 
 
 def test_the_stubs_are_what_the_rules_say() -> None:
-    said = "run `python -m steepest.torch.stubs`, which writes what editors know of rules"
+    said = "run `.venv/bin/python -m steepest.torch.stubs`, which writes what editors know of rules"
     assert (PACKAGE / "torch" / "__init__.pyi").read_text() == stubs.torch_stub(), said
     assert (PACKAGE / "rules" / "__init__.pyi").read_text() == stubs.rules_stub(), said
     assert (PACKAGE / "__init__.pyi").read_text() == stubs.package_stub(), said

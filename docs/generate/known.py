@@ -19,7 +19,7 @@ from .words import MEANINGS, RANGES_IN_WORDS, SOURCES, about
 
 ORDER = (
     "SGD", "Adagrad", "RMSprop", "Adadelta", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "SparseAdam", "ASGD",
-    "Rprop", "Lion", "Adafactor", "Muon", "LBFGS",
+    "Rprop", "Lion", "Adan", "Adafactor", "Muon", "LBFGS",
 )  # fmt: skip
 """From the simplest on, families together."""
 

@@ -5,6 +5,12 @@ A key `rule.name` is used before the key `name`, for a rule in which the argumen
 
 _DECOUPLED = "The parameter is multiplied by 1 − lr · weight_decay; the gradient is not changed."
 
+_TWO_AVERAGES = "The fractions of the averages of the gradient and of its square that are kept from step to step."
+_OF_TORCH = (
+    "adadelta", "adagrad", "adam", "adamw", "adamax", "asgd", "nadam", "radam", "rmsprop", "sgd", "sparse_adam",
+)  # fmt: skip
+"""Rules whose `weight_decay` and `betas` mean the same; a rule of another paper says itself what they do in it."""
+
 MEANINGS = {
     "lr": "The learning rate: the size of a step.",
     "adadelta.lr": "A factor of the step; Adadelta finds the length of a step by itself.",
@@ -18,13 +24,13 @@ MEANINGS = {
     "dampening": "The fraction of each gradient that does not enter the momentum, from the second step on.",
     "nesterov": "Look ahead along the momentum: step by the gradient plus the momentum after it.",
     "sgd.nesterov": "Look ahead along the momentum. Needs `momentum` > 0 and `dampening` 0.",
-    "weight_decay": "Adds this much of the parameter to its gradient.",
+    **{f"{rule}.weight_decay": "Adds this much of the parameter to its gradient." for rule in _OF_TORCH},
     "adamw.weight_decay": _DECOUPLED,
     "lion.weight_decay": _DECOUPLED,
     "adafactor.weight_decay": _DECOUPLED,
     "muon.weight_decay": _DECOUPLED,
     "decoupled_weight_decay": "The decay shrinks the parameter itself, as in AdamW, and does not enter the gradient.",
-    "betas": "The fractions of the averages of the gradient and of its square that are kept from step to step.",
+    **{f"{rule}.betas": _TWO_AVERAGES for rule in _OF_TORCH},
     "adamax.betas": "The fractions of the average and of the largest gradient that are kept from step to step.",
     "lion.betas": "The weight of the average in a step, and the fraction of it that is kept from step to step.",
     "alpha": "The fraction of the average square that is kept from step to step.",

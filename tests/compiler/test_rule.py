@@ -112,6 +112,16 @@ def misspells(p, g, *, lr=0.1):
     return p
 
 
+def counts_as_papers_do(p, g, *, lr=0.1):
+    p = p - lr * g / t  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    return p
+
+
+def takes_the_count_for_state(p, g, t, *, lr=0.1):
+    p = p - lr * g / t
+    return p
+
+
 def returns_an_expression(p, g, *, lr=0.1):
     return p - lr * g
 
@@ -138,6 +148,8 @@ def forgets_the_star(p, g, lr=0.1):
         (has_a_remainder, "p = p - lr * (g % 2)", "use + - * / **"),
         (reads_a_global, "p = p - SCALE * lr * g", "*, SCALE=3.0"),
         (misspells, "p = p - lr * gg", "correct the name; this rule knows g, lr, p"),
+        (counts_as_papers_do, "/ t", "if it is the number of the step, call it `step`"),
+        (takes_the_count_for_state, "return p", "If 't' is the number of the step, call it `step`"),
         (returns_an_expression, "return p - lr * g", "give the value its name in a line before"),
         (forgets_the_star, "", "put a `*` before the hyperparameters: `*, lr=0.1`"),
         (takes_the_kernels_names, "i_ = lr * g", "call it 'i'"),
@@ -157,6 +169,11 @@ def test_what_no_kernel_can_say_is_refused_with_the_line_and_a_way_out(function,
 def test_the_refused_line_is_named_by_its_number() -> None:
     with pytest.raises(RuleError, match=rf":{in_place.__code__.co_firstlineno + 1}\n"):
         read(in_place)
+
+
+def test_the_name_of_a_rule_is_no_rule() -> None:
+    with pytest.raises(RuleError, match=r"'adam' is not a plain function\.\nInstead: .*steepest\.rules\.adam"):
+        read("adam")  # type: ignore[arg-type]
 
 
 def test_what_has_no_source_is_refused() -> None:

@@ -201,6 +201,8 @@ def test_every_other_name_is_keras() -> None:
     assert isinstance(ours.get("ftrl"), keras.optimizers.Ftrl)
     with pytest.raises(AttributeError, match="and neither has"):
         _ = ours.Adem  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"Write steepest\.keras\.optimizer\(steepest\.rules\.adan\)"):
+        _ = ours.Adan  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,10 @@ _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
 }
 
 
+_NAMES_OF_STEP = ("t", "k", "n", "i", "steps", "iteration", "iterations", "count")
+"""What papers call the number of a step."""
+
+
 class Reader:
     """Reads the lines of one rule.
 
@@ -125,8 +129,12 @@ class Reader:
         if tuple(getattr(value, "id", None) for value in values) != self._returned:
             raise place.error(
                 "A rule returns the parameter and every state, in the order of its signature.",
-                f"`{self._wanted()}`, or a call of another rule.",
+                f"`{self._wanted()}`, or a call of another rule.{self._hint_at_step()}",
             )
+
+    def _hint_at_step(self) -> str:
+        taken = [name for name in self._returned if name in _NAMES_OF_STEP]
+        return f" If {taken[0]!r} is the number of the step, call it `step`: it is counted for you." if taken else ""
 
     def _wanted(self) -> str:
         return f"return {', '.join(self._returned)}"
@@ -288,6 +296,8 @@ class Reader:
         value = self._function.__globals__.get(node.id)
         if is_number_or_numbers(value):
             way_out = f"make it a hyperparameter: `*, {node.id}={value!r}`."
+        elif node.id in _NAMES_OF_STEP and "step" not in known:
+            way_out = "if it is the number of the step, call it `step`: `def rule(p, g, ..., step, *, ...)`."
         else:
             way_out = f"correct the name; this rule knows {', '.join(sorted(known))}."
         raise self._place(node).error(f"A kernel knows only its arguments, and {node.id!r} is none of them.", way_out)

@@ -75,7 +75,10 @@ def read(function: Callable[..., tuple]) -> Rule:
     Raises RuleError where the signature or a line is not one that a kernel can say.
     """
     if not isinstance(function, FunctionType):
-        raise RuleError(f"{function!r} is not a plain function.\nInstead: write the rule with `def`.")
+        raise RuleError(
+            f"{function!r} is not a plain function.\nInstead: write the rule with `def`, or take one of "
+            "steepest.rules, such as steepest.rules.adam."
+        )
     state, counts, hyperparameters = _signature(function)
     is_whole = getattr(function, "whole", False)
     rule = Rule(function, function.__name__, state, counts, hyperparameters, elementwise=not is_whole)

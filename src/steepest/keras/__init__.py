@@ -23,6 +23,7 @@ except ImportError as error:
     raise ImportError(_said, name=error.name) from error
 
 from steepest.dialects import keras as _dialect
+from steepest.dialects import rule_instead as _rule_instead
 from steepest.keras.make import made as _made
 from steepest.keras.make import optimizer
 from steepest.keras.scheduled import Scheduled
@@ -69,7 +70,10 @@ def __getattr__(name: str) -> Any:
     """Every other name of keras.optimizers."""
     if hasattr(_keras.optimizers, name):
         return getattr(_keras.optimizers, name)
-    raise AttributeError(f"module 'steepest.keras' has no attribute {name!r}, and neither has keras.optimizers")
+    raise AttributeError(
+        f"module 'steepest.keras' has no attribute {name!r}, and neither has keras.optimizers."
+        + _rule_instead(name, "steepest.keras.optimizer({})")
+    )
 
 
 def __dir__() -> list[str]:

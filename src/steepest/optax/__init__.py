@@ -19,6 +19,7 @@ except ImportError as error:
         raise
     raise ImportError(_said, name=error.name) from error
 
+from steepest.dialects import rule_instead as _rule_instead
 from steepest.optax.aliases import (
     adadelta,
     adagrad,
@@ -62,7 +63,10 @@ def __getattr__(name: str) -> Any:
     """Every other name of optax."""
     if hasattr(_optax, name):
         return getattr(_optax, name)
-    raise AttributeError(f"module 'steepest.optax' has no attribute {name!r}, and neither has optax")
+    raise AttributeError(
+        f"module 'steepest.optax' has no attribute {name!r}, and neither has optax."
+        + _rule_instead(name, "steepest.optax.transformation({})")
+    )
 
 
 def __dir__() -> list[str]:

@@ -94,11 +94,11 @@ def _quoted(names: list[str]) -> str:
 
 
 def main() -> None:
-    """Write both files beside the modules that they describe."""
+    """Write the three files beside the modules that they describe."""
     here = Path(__file__).parent
-    (here / "__init__.pyi").write_text(torch_stub())
-    (here.parent / "rules" / "__init__.pyi").write_text(rules_stub())
-    (here.parent / "__init__.pyi").write_text(package_stub())
+    for folder, text in ((here, torch_stub()), (here.parent / "rules", rules_stub()), (here.parent, package_stub())):
+        (folder / "__init__.pyi").write_text(text)
+        print(f"wrote {folder / '__init__.pyi'}")
 
 
 if __name__ == "__main__":
