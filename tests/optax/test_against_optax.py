@@ -215,5 +215,5 @@ def test_every_other_name_is_optaxs() -> None:
     assert ours.adabelief is optax.adabelief
     with pytest.raises(AttributeError, match="'adamm', and neither has optax"):
         _ = ours.adamm  # type: ignore[attr-defined]
-    with pytest.raises(AttributeError, match=r"Write steepest\.optax\.transformation\(steepest\.rules\.adan\)"):
-        _ = ours.adan  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"Write steepest\.optax\.transformation\(steepest\.rules\.asgd\)"):
+        _ = ours.asgd  # type: ignore[attr-defined]
