@@ -17,7 +17,7 @@ TESTS = 400
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The numbers of a file's tests."""
     each = TESTS // len(FILES)
-    first = each * FILES.index(metafunc.module.__name__.rpartition(".")[2])
+    first = each * FILES.index(metafunc.definition.path.stem)
     metafunc.parametrize("number", range(first, first + each))
 
 
