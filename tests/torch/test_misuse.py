@@ -2,8 +2,8 @@
 
 Refused means a sentence, and a group as it was; no byte is touched that is not the optimizer's to write.  Lives of a
 few steps with random deeds between them (support/lives.py), in the bounds-checked build of the kernels (any dtype:
-nothing is compiled) and with compiled ones.  `STEEPEST_MISUSE=20000` lives so many others instead; `make test-all` lives
-100,000 (`lives/`).
+nothing is compiled) and with compiled ones.  `STEEPEST_MISUSE=20000` lives so many others instead;
+`make test-all` lives 100,000 (`lives/`).
 """
 
 import os
