@@ -5,6 +5,7 @@ A test that takes an argument `configuration` runs once for each row of TABLE, o
 """
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -31,6 +32,7 @@ if IS_WORKER:  # threads of torch's that wait for work keep the other workers fr
     torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
 
 from support.configurations import REPRESENTATIVES, TABLE  # noqa: E402 - after the variable that steepest reads
+from support.ranks import Group, Ranks  # noqa: E402
 
 LONGEST = ("tests/keras/test_backends.py", "tests/workbench/", "tests/test_docs_api.py")
 """Files whose tests wait for processes of their own, for minutes."""
@@ -39,6 +41,12 @@ LONGEST = ("tests/keras/test_backends.py", "tests/workbench/", "tests/test_docs_
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`make test-all`."""
     parser.addoption("--exhaustive", action="store_true", help="laws of structure on all configurations, and long runs")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """XLA works for three minutes on programs that run for a second; `--exhaustive` tests what it makes of them."""
+    if not config.getoption("exhaustive"):
+        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +70,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
+def pytest_collection_finish() -> None:
+    """Spare the collector what was imported, a million objects: to look at them took a quarter of some files' time."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
@@ -73,6 +87,19 @@ def threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    """`ranks(2).run(function, *args)`: what the function returns on each of two ranks, which a file's tests share."""
+    groups: dict[int, Ranks] = {}
+
+    def of(count: int) -> Ranks:
+        return groups.setdefault(count, Ranks(count, tmp_path_factory.mktemp(f"ranks-{count}")))
+
+    yield of
+    for group in groups.values():
+        group.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,31 +1,14 @@
 """Small real runs in other people's frameworks, on this machine alone: `make test-frameworks` installs them."""
 
-import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true"}
 
 HERE = Path(__file__).parent
-
-
-def declare_operators_of_torchvision() -> None:
-    """timm and torchmetrics import torchvision, whose wheel is built for CUDA: beside a torch for the CPU its operators
-    cannot be loaded, and its import fails at two that it expects.  Nothing here calls them."""
-    found = importlib.util.find_spec("torchvision")
-    for library in Path(found.origin or "").parent.glob("_C*.so") if found else ():
-        try:
-            torch.ops.load_library(library)
-        except OSError:
-            for name in ("nms", "qnms"):
-                torch.library.define(f"torchvision::{name}", "(Tensor boxes, Tensor scores, float threshold) -> Tensor")
-
-
-declare_operators_of_torchvision()
 
 
 @pytest.fixture(autouse=True)

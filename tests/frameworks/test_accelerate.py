@@ -9,7 +9,19 @@ import torch
 
 import steepest
 from steepest import schedules
-from support.framework import LIBRARIES, assert_near, assert_same, loader, loss_of, needs, net, values
+from support.framework import (
+    LIBRARIES,
+    alike,
+    as_if_started_by_torchrun,
+    assert_near,
+    assert_same,
+    loader,
+    loss_of,
+    needs,
+    net,
+    values,
+)
+from support.ranks import Group
 
 accelerate = needs("accelerate")
 
@@ -96,3 +108,38 @@ def test_a_rate_that_is_a_schedule() -> None:
             one.step()
         assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(float(rate(step)))
     assert_near(values(ours), values(theirs))
+
+
+# Two ranks
+
+
+def on_a_rank(library: str, scheduler: str, folder: Path) -> tuple[list[float], list[Any]]:
+    as_if_started_by_torchrun(folder)
+    made = prepared(LIBRARIES[library], scheduler)
+    assert made[0].num_processes == 2
+    return train(made, 3), values(made[1])
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_two_ranks_are_equal_to_torch(scheduler: str, ranks: Group, tmp_path: Path) -> None:
+    theirs, ours = (alike(ranks(2).run(on_a_rank, library, scheduler, tmp_path)) for library in LIBRARIES)
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-6)
+    assert_near(ours[1], theirs[1])
+
+
+def resumed_on_a_rank(scheduler: str, folder: Path) -> list[Any]:
+    as_if_started_by_torchrun(folder)
+    through = prepared(steepest, scheduler)
+    train(through, 1)
+    through[0].save_state(str(folder / "state"))
+    wanted = train(through, 2)
+    resumed = prepared(steepest, scheduler, seed=1)
+    resumed[0].load_state(str(folder / "state"))
+    assert train(resumed, 2) == wanted
+    assert_same(values(resumed[1]), values(through[1]))
+    return values(resumed[1])
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_two_ranks_are_resumed_bit_for_bit(scheduler: str, ranks: Group, tmp_path: Path) -> None:
+    alike(ranks(2).run(resumed_on_a_rank, scheduler, tmp_path))

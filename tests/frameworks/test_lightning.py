@@ -9,7 +9,19 @@ import torch
 
 import steepest
 from steepest import schedules
-from support.framework import LIBRARIES, assert_near, assert_same, loader, loss_of, needs, net, values
+from support.framework import (
+    LIBRARIES,
+    alike,
+    as_if_started_by_torchrun,
+    assert_near,
+    assert_same,
+    loader,
+    loss_of,
+    needs,
+    net,
+    values,
+)
+from support.ranks import Group
 
 L = needs("lightning")
 callbacks = needs("lightning.pytorch.callbacks")
@@ -274,3 +286,43 @@ def test_the_command_line_knows_the_arguments(monkeypatch: pytest.MonkeyPatch) -
     optimizer = command.model.configure_optimizers()
     assert type(optimizer) is steepest.SGD
     assert (optimizer.defaults["lr"], optimizer.defaults["momentum"]) == (0.5, 0.25)
+
+
+# Two ranks
+
+
+def fit_on_a_rank(module: Any, folder: Path, **options: Any) -> Any:
+    as_if_started_by_torchrun(folder)
+    strategy = L.pytorch.strategies.DDPStrategy(process_group_backend="gloo")
+    trainer = fit(module, folder, strategy=strategy, devices=2, use_distributed_sampler=True, **options)
+    assert trainer.world_size == 2
+    return trainer
+
+
+def on_a_rank(library: str, name: str, folder: Path) -> tuple[list[float], list[Any]]:
+    module = Module(LIBRARIES[library], CONFIGURATIONS[name])
+    fit_on_a_rank(module, folder)
+    return module.rates, values(module)
+
+
+@pytest.mark.parametrize("name", ["SGD", "one cycle of its library", "in sequence"])
+def test_two_ranks_are_equal_to_torch(name: str, ranks: Group, tmp_path: Path) -> None:
+    theirs, ours = (alike(ranks(2).run(on_a_rank, library, name, tmp_path)) for library in LIBRARIES)
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-6)
+    assert_near(ours[1], theirs[1])
+
+
+def resumed_on_a_rank(name: str, folder: Path) -> list[Any]:
+    through = Module(steepest, CONFIGURATIONS[name])
+    fit_on_a_rank(through, folder)
+    trainer = fit_on_a_rank(Module(steepest, CONFIGURATIONS[name]), folder, max_epochs=EPOCHS // 2)
+    trainer.save_checkpoint(folder / "middle.ckpt")
+    resumed = Module(steepest, CONFIGURATIONS[name])
+    fit_on_a_rank(resumed, folder, path=str(folder / "middle.ckpt"))
+    assert_same(values(resumed), values(through))
+    return values(resumed)
+
+
+@pytest.mark.parametrize("name", ["SGD", "one cycle of its library"])
+def test_two_ranks_are_resumed_bit_for_bit(name: str, ranks: Group, tmp_path: Path) -> None:
+    alike(ranks(2).run(resumed_on_a_rank, name, tmp_path))

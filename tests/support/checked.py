@@ -28,7 +28,8 @@ from torch import Tensor
 from steepest.kernels.cpu import entries, native, precision
 from steepest.kernels.cpu import step as cpu_step
 from steepest.torch.optimizers.base import RuleOptimizer
-from steepest.torch.stepping import batch, host_numbers, overlap, sparse
+from steepest.torch.stepping import batch, host_numbers, overlap, same_tensors, sparse
+from support.inside import inside
 
 Cell = tuple[int, str]
 """Address and dtype of one element in memory."""
@@ -52,7 +53,8 @@ class Access:
 
     def bind(self, word: str, build: "Build") -> Callable[..., Any]:
         """The function that this word stands for."""
-        return functools.partial(getattr(self, self.kind), functools.partial(build.check, word, self.dtype))
+        array = re.sub(r"^(load|store)_|_$", "", word)
+        return functools.partial(getattr(self, self.kind), functools.partial(build.check, word, array, self.dtype))
 
     def load(self, check: Callable[[int], None], address: int, index: int) -> Any:
         address += int(index) * _WIDTH[self.dtype]
@@ -126,9 +128,8 @@ class Build:
                 given[entries.NEXT_CHUNK] = given[entries.DONE] = 1 << 60
             return 0
 
-    def check(self, word: str, dtype: str, address: int) -> None:
-        """Refuse an access to what this word does not stand for."""
-        array = re.sub(r"^(load|store)_|_$", "", word)
+    def check(self, word: str, array: str, dtype: str, address: int) -> None:
+        """Refuse an access to what this word does not stand for: an element of this array."""
         everything: dict[str, set[Cell]] = self._here.allowed
         allowed = everything.get(array, everything["a table"])
         if (address, dtype) not in allowed:
@@ -189,22 +190,29 @@ class Build:
         step(*arguments)
 
 
-def cells(tensor: Any) -> set[Cell]:
+def cells(tensor: Any) -> frozenset[Cell]:
     """The elements of a tensor that lie in its storage; none for what has no memory of the CPU."""
+    tensor = inside(tensor)
     if not isinstance(tensor, Tensor) or tensor.device.type != "cpu" or tensor.layout is not torch.strided:
-        return set()
-    offsets = np.full(tuple(tensor.shape), tensor.storage_offset())
-    for axis, (size, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
-        offsets += (stride * np.arange(size)).reshape([-1 if a == axis else 1 for a in range(tensor.dim())])
-    storage, width, dtype = tensor.untyped_storage(), tensor.element_size(), str(tensor.dtype).removeprefix("torch.")
-    begin = storage.data_ptr()
-    if not begin:
-        return set()
-    found = {begin + at * width for at in offsets.flat if (at + 1) * width <= storage.nbytes()}
-    if tensor.is_complex():  # two numbers each
+        return frozenset()
+    storage = tensor.untyped_storage()
+    if not storage.data_ptr():
+        return frozenset()
+    layout = tuple(tensor.shape), tensor.stride(), tensor.storage_offset()
+    return _cells(storage.data_ptr(), storage.nbytes(), layout, tensor.element_size(), str(tensor.dtype)[6:])
+
+
+@functools.lru_cache(maxsize=1024)
+def _cells(begin: int, size: int, layout: tuple[Any, ...], width: int, dtype: str) -> frozenset[Cell]:
+    shape, strides, first = layout
+    offsets = np.full(shape, first)
+    for axis, (n, stride) in enumerate(zip(shape, strides, strict=True)):
+        offsets += (stride * np.arange(n)).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    found = {begin + at * width for at in offsets.flat if (at + 1) * width <= size}
+    if dtype.startswith("complex"):  # two numbers each
         half, part = width // 2, {8: "float32", 16: "float64"}[width]
-        return {(address, part) for at in found for address in (at, at + half)}
-    return {(at, dtype) for at in found}
+        return frozenset((address, part) for at in found for address in (at, at + half))
+    return frozenset((at, dtype) for at in found)
 
 
 def _cells_of_tables(prepared: Any) -> set[Cell]:
@@ -217,14 +225,17 @@ def _cells_of_tables(prepared: Any) -> set[Cell]:
     return found
 
 
-def _cells_of_table(kept: Any) -> set[Cell]:
+def _cells_of_table(kept: Any) -> frozenset[Cell]:
     if isinstance(kept, np.ndarray):
-        end = kept.ctypes.data + kept.nbytes
-        return {(at, kept.dtype.name) for at in range(kept.ctypes.data, end, kept.itemsize)}
+        return _cells_from(kept.ctypes.data, kept.size, kept.itemsize, kept.dtype.name)
     if isinstance(kept, ctypes.Array):
-        begin, width = ctypes.addressof(kept), ctypes.sizeof(kept._type_)
-        return {(begin + width * i, _CTYPES[kept._type_]) for i in range(len(kept))}
-    return set()
+        return _cells_from(ctypes.addressof(kept), len(kept), ctypes.sizeof(kept._type_), _CTYPES[kept._type_])
+    return frozenset()
+
+
+@functools.lru_cache(maxsize=1024)
+def _cells_from(begin: int, count: int, width: int, dtype: str) -> frozenset[Cell]:
+    return frozenset((begin + width * i, dtype) for i in range(count))
 
 
 class _Numbers(dict):
@@ -262,6 +273,7 @@ def build() -> Iterator[Build]:
             (overlap, "laid_out_as", made.copied),
             (sparse, "laid_out_as", made.copied),
             (sparse, "_step_in_kernel", made.along_slices),
+            (same_tensors, "_native", _no_kernel),
         ):
             patch.setattr(owner, name, _standing_in(stand_in, getattr(owner, name)))
         _forget_kernels()
@@ -269,6 +281,10 @@ def build() -> Iterator[Build]:
             yield made
         finally:
             _forget_kernels()
+
+
+def _no_kernel(_native: Callable[..., Any], *_: Any) -> None:
+    """Stands in for what looks into the objects of tensors, which are no memory of theirs: it is asked from Python."""
 
 
 def _standing_in(stand_in: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:

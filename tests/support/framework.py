@@ -2,15 +2,32 @@
 
 import importlib
 import importlib.util
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import steepest
+
+
+def declare_operators_of_torchvision() -> None:
+    """timm and torchmetrics import torchvision, whose wheel is built for CUDA: beside a torch for the CPU its operators
+    cannot be loaded, and its import fails at two that it expects.  Nothing here calls them."""
+    found = importlib.util.find_spec("torchvision")
+    for library in Path(found.origin or "").parent.glob("_C*.so") if found else ():
+        try:
+            torch.ops.load_library(library)
+        except OSError:
+            for name in ("nms", "qnms"):
+                torch.library.define(f"torchvision::{name}", "(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+
+
+declare_operators_of_torchvision()
 
 LIBRARIES = {"torch": torch.optim, "steepest": steepest}
 FEATURES, SIZE = 6, 48
@@ -57,3 +74,18 @@ def assert_moved(found: Iterable[Tensor], start: Iterable[Tensor]) -> None:
     """Every tensor was trained."""
     for p, q in zip(found, start, strict=True):
         assert (p != q).any()
+
+
+def as_if_started_by_torchrun(folder: Path) -> None:
+    """What torchrun tells its processes, said by a rank of `support.ranks` to a framework that asks for it."""
+    rank, count = str(distributed.get_rank()), str(distributed.get_world_size())
+    os.environ |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "TORCHELASTIC_RUN_ID": "tests"}
+    os.chdir(folder)
+
+
+def alike(found: Sequence[Any]) -> Any:
+    """What one of the ranks found, which all have found."""
+    for other in found[1:]:
+        assert_same(other, found[0])
+    return found[0]

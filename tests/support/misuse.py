@@ -9,9 +9,11 @@ from torch import Tensor
 
 from steepest.compiler.branches import scalar_states
 from support.configurations import Configuration
+from support.inside import divided_as, has_own_memory, inside, is_partial, is_sharded, put
 from support.memory import Guarded, Strides, contiguous
 from support.refusal import in_memory, overlaps_itself
 from support.shadow import step
+from support.wrappers import Logged, Marked
 
 SHAPES = ((3, 4), (4, 4), (5,), (), (2, 3, 2, 2), (0, 3), (17,))
 FEW_DTYPES = (torch.float32, torch.float64)
@@ -36,6 +38,11 @@ class World:
         half = len(shapes) // 2
         groups = [self.parameters[:half], self.parameters[half:]] if half else [self.parameters]
         self.optimizers = [configuration.ours([{"params": group} for group in groups])]
+        self.wrapper = (Marked.of, Logged)[sum(shapes) % 2]
+        """Of two kinds of subclasses, of which neither knows the other, a world has one."""
+        Logged.made.clear()
+        self.options = {name: self.optimizer.defaults[name] for name in configuration.rule.hyperparameters}
+        """Values of hyperparameters that work."""
         self.refresh_gradients(new=True)
 
     @property
@@ -83,11 +90,11 @@ class World:
     def refresh_gradients(self, *, new: bool) -> None:
         """What a backward pass does, into memory of its own or into the old."""
         for p in self.parameters:
-            g = self.gradient(p)
-            if new or p.grad is None or p.grad.shape != p.shape or p.grad.is_sparse or g.is_sparse:
+            g, old = self.gradient(p), inside(p.grad)
+            if new or old is None or old.shape != p.shape or old.is_sparse or g.is_sparse:
                 give(p, g)
-            elif in_memory(p.grad) and not overlaps_itself(p.grad) and p.grad.is_complex() == g.is_complex():
-                p.grad.copy_(g)
+            elif in_memory(old) and not overlaps_itself(old) and old.is_complex() == g.is_complex():
+                old.copy_(g)
 
     def state(self, p: Tensor) -> dict[str, Any]:
         """What the optimizer keeps for a parameter."""
@@ -102,9 +109,15 @@ class World:
         return {name: value for name, value in self.tensors(p).items() if name not in self.numbers}
 
     @property
-    def numbers(self) -> set[str]:
+    def numbers(self) -> list[str]:
         """The states that are one number."""
-        return {"step", *scalar_states(self.configuration.rule)}
+        return ["step", *sorted(scalar_states(self.configuration.rule))]
+
+    def replace(self, old: Tensor, new: Tensor) -> None:
+        """Put another parameter in the place of one, in every group; state is left where it is."""
+        self.parameters = [new if one is old else one for one in self.parameters]
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
+            group["params"] = [new if one is old else one for one in group["params"]]
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -117,28 +130,34 @@ class World:
 
     def _put_right(self) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = 0.05
+            group.update(self.options)
             if "weight_decay" in group and any(p.grad is not None and p.grad.is_sparse for p in group["params"]):
                 group["weight_decay"] = 0.0
-            for p in group["params"]:
-                p.data = self.tensor(p.shape, p.dtype)
-                give(p, self.gradient(p))
+            for p in {id(p): p for p in group["params"]}.values():
                 self.optimizer.state.pop(p, None)
+                if is_partial(p) or (not has_own_memory(p) and 0 in p.stride()):  # what no other memory puts right
+                    self.replace(p, torch.nn.Parameter(self.tensor(p.shape, p.dtype)))
+                else:
+                    put(p, self.tensor(p.shape, p.dtype))
+        for p in (p for group in self.optimizer.param_groups for p in group["params"]):
+            give(p, self.gradient(p))
 
     def _put_right_values(self) -> None:
         """NaN equals NaN: without this, nothing more would be learnt about such a parameter."""
         for p in self.parameters:
-            if in_memory(p) and not (p.detach().abs() < 100).all():
-                p.data = self.tensor(p.shape, p.dtype)
+            if in_memory(p) and not (inside(p).detach().abs() < 100).all():
+                put(p, self.tensor(p.shape, p.dtype))
                 self.optimizer.state.pop(p, None)
 
 
 def give(p: Tensor, g: Tensor | None) -> None:
     """Set a gradient, also one that torch would not let through."""
     p.grad = None
+    if g is not None and not g.is_sparse:
+        g = divided_as(p, g)
     if g is not None and (g.shape, g.dtype, g.device) == (p.shape, p.dtype, p.device):
         p.grad = g
-    elif g is not None and not g.is_sparse:
+    elif g is not None and not g.is_sparse and not is_sharded(p) and has_own_memory(g):
         p.grad = torch.zeros_like(p)
         with contextlib.suppress(RuntimeError):  # real for complex
             p.grad.data = g
@@ -151,4 +170,4 @@ def view_of(memory: Tensor, like: Tensor, shift: int = 0) -> Tensor | None:
     start = memory.storage_offset() + shift
     if (start + like.numel()) * memory.element_size() > memory.untyped_storage().nbytes():
         return None
-    return memory.detach().as_strided(like.shape, contiguous(like.shape), start)
+    return memory.detach().as_subclass(Tensor).as_strided(like.shape, contiguous(like.shape), start)

@@ -7,10 +7,34 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 
+class Marked(Tensor):
+    """A tensor with memory of its own that is only of another type, as those that have names or units."""
+
+    @staticmethod
+    def of(values: Tensor) -> "Marked":
+        """The same tensor, marked."""
+        return values.as_subclass(Marked)
+
+
 class Wrapper(Tensor):
     """Base of those below: an operation on wrappers is made on what they hold, part by part."""
 
-    parts: tuple[Tensor, ...]
+    count: int
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """The tensors that it holds."""
+        return tuple(getattr(self, name) for name in self.__tensor_flatten__()[0])
+
+    @parts.setter
+    def parts(self, parts: tuple[Tensor, ...]) -> None:
+        self.count = len(parts)
+        for name, part in zip(self.__tensor_flatten__()[0], parts, strict=True):
+            setattr(self, name, part)
+
+    def __tensor_flatten__(self) -> tuple[list[str], None]:
+        """The names of these tensors, as torch asks for them."""
+        return [f"part{i}" for i in range(self.count)], None
 
     @staticmethod
     def __new__(cls, *parts: Tensor) -> Any:

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, distributed, nn
-from torch.distributed import HashStore  # pyright: ignore[reportPrivateImportUsage]
+from torch import Tensor, nn
 from torch.distributed._functional_collectives import AsyncCollectiveTensor
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
@@ -20,6 +19,7 @@ from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distrib
 import steepest
 from steepest.torch import fallbacks
 from steepest.torch.stepping import shards
+from support import one_process
 from support.configurations import Configuration
 
 pytestmark = pytest.mark.structure
@@ -28,9 +28,8 @@ pytestmark = pytest.mark.structure
 @pytest.fixture(scope="module")
 def mesh() -> Iterator[Any]:
     """Of this process alone."""
-    distributed.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
-    yield init_device_mesh("cpu", (1,))
-    distributed.destroy_process_group()
+    with one_process.group() as mesh:
+        yield mesh
 
 
 def divided(values: Tensor, mesh: Any, dim: int = 0) -> Any:

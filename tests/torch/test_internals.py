@@ -24,11 +24,11 @@ from support.pretending import found_here, found_without, pretend
 SRC = Path(steepest.__file__).parent
 
 
-def without(name: str) -> Any:
-    """A second copy of internals.py, made as if torch had not this name."""
+def without(*names: str) -> Any:
+    """A second copy of internals.py, made as if torch had not these names."""
     spec = importlib.machinery.ModuleSpec("internals_again", None)
     copy = importlib.util.module_from_spec(spec)
-    pretend(copy, {name})
+    pretend(copy, {*names})
     exec(compile(Path(internals.__file__).read_text(), internals.__file__, "exec"), vars(copy))
     return copy
 
@@ -55,6 +55,13 @@ def test_gradient_of() -> None:
     assert copy.gradient_of(p) is None
     p.grad = torch.ones(2)
     assert copy.gradient_of(p) is p.grad is internals.gradient_of(p)
+
+
+def test_numbers_of_tensors() -> None:
+    copy = without("_dispatch_keys", "_cdata")
+    assert copy.keys_of is copy.tensor_of is None
+    assert internals.keys_of is not None
+    assert internals.tensor_of is not None
 
 
 def freed() -> torch.Tensor:
@@ -106,24 +113,6 @@ def test_storage_of() -> None:
         assert module.storage_of(whole) != module.storage_of(torch.zeros(4))
     copy.storage_of(STRIDED["zeros of autograd"]())
     copy.storage_of(STRIDED["meta"]())
-
-
-CHANGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "nothing": lambda t: t,
-    "values": lambda t: t + 1,
-    "dtype": lambda t: t.double(),
-    "shape": lambda t: t[:2],
-    "strides": lambda t: t.t().contiguous().t(),
-    "type": torch.nn.Parameter,
-    "device": lambda t: t.to("meta"),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_unchanged(change: Callable[[torch.Tensor], torch.Tensor]) -> None:
-    copy, tensors = without("TensorGuards"), [torch.zeros(3, 3), torch.ones(3, 2)]
-    now = [tensors[0], change(tensors[1])]
-    assert copy.unchanged(tensors)(*now) == internals.unchanged(tensors)(*now)
 
 
 # Distributed tensors
@@ -366,11 +355,11 @@ adam = steepest.functional(steepest.rules.adam)
 tree = {"w": torch.ones(2), "rest": [torch.zeros(1)]}
 new, state = adam.update(tree, {"w": torch.ones(2), "rest": [None]}, adam.init(tree))
 found["functional"] = [new["w"].tolist(), new["rest"][0].tolist(), state["w"]["exp_avg"].tolist()]
-found["pretends"] = internals._trees is None and internals._guards is None
+found["pretends"] = internals._trees is None and internals.keys_of is None
 """
 
 NAMES = [
-    "_increment_version", "grad", "_is_zerotensor", "_indices", "_values", "_cdata", "TensorGuards",
+    "_increment_version", "grad", "_is_zerotensor", "_indices", "_values", "_cdata", "_dispatch_keys",
     "_profiler_enabled", "profile_hook_step", "__wrapped__", "torch._dynamo", "torch.utils._pytree",
     "_FrameExecStrategy", "set_code_exec_strategy", "SKIP",
     "_update_lr", "_initial_step", "_opt_called", "_get_lr_called_within_step", "_is_initial",

@@ -7,15 +7,20 @@ kernels are bounds-checked (support/checked.py).
 import subprocess
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor, Replicate, Shard
 
 import steepest
-from support import checked
+from support import checked, one_process
+from support.inside import inside
 from support.shadow import step
+from support.wrappers import Logged, Marked
 
 P = torch.nn.Parameter
 
@@ -191,10 +196,10 @@ def test_one_state_for_two_groups_of_different_layouts():
     optimizer.step()
     held = {tensor.data_ptr() for tensor in (p, q, *optimizer.state[p].values())}
     last = [plans[0] for plans in optimizer._plans.values()]
-    kept = {address for plan in last for batch in plan.batches for address in batch._addresses}
+    kept = {address for plan in last for batch in plan.batches for address in batch._same.of_tensors()}
     assert optimizer.state[p]["momentum_buffer"] is optimizer.state[q]["momentum_buffer"]
     assert optimizer.state[q]["momentum_buffer"].data_ptr() in kept, "a kernel writes to the state that everybody sees"
-    assert set(last[1].batches[0]._addresses) <= held
+    assert set(last[1].batches[0]._same.of_tensors()) <= held
 
 
 # --- gradients count as they were before their group was stepped ------------------------------------------------------
@@ -285,3 +290,104 @@ def test_any_module_can_be_imported_first(module):
         [sys.executable, "-c", f"import steepest.{module}"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr[-500:]
+
+
+# --- subclasses, and DTensors in one process --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrapped", [Marked.of, Logged], ids=["with memory of its own", "around a tensor"])
+@pytest.mark.parametrize("which", ["parameter", "gradient", "state"])
+def test_memory_of_a_subclass_that_was_freed(which, wrapped):
+    (p,), optimizer = started("SGD", wrapped(ones(3)), momentum=0.9)
+    p.grad = wrapped(ones(3))
+    tensor = {"parameter": p, "gradient": p.grad, "state": optimizer.state[p]["momentum_buffer"]}[which]
+    inside(tensor).untyped_storage().resize_(4)
+    assert "smaller" in str(step(optimizer))
+
+
+def test_a_step_count_in_a_wrapper_beside_a_sparse_gradient():
+    p = P(ones(4, 3))
+    optimizer = steepest.SparseAdam([p], lr=0.1)
+    for _ in range(3):
+        p.grad = sparse(p, ones(2, 3), 0, 3)
+        assert step(optimizer) is None
+        optimizer.state[p]["step"] = Logged(inside(optimizer.state[p]["step"]))
+
+
+def test_a_sparse_gradient_of_one_number_that_no_kernel_steps():
+    p = P(torch.tensor(1.0))
+    optimizer = steepest.SparseAdam([p], lr=0.1)
+    for _ in range(2):
+        p.grad = torch.tensor(2.0).to_sparse()
+        assert step(optimizer) is None
+        optimizer.state[p]["exp_avg"] = Marked.of(optimizer.state[p]["exp_avg"])
+
+
+@pytest.mark.parametrize("value", [1e-3, Fraction(1, 100), "0.01", np.float32(0.01), torch.tensor([[0.01]])], ids=repr)
+@pytest.mark.parametrize("wrapped", [ones, lambda n: Marked.of(ones(n))], ids=["in a kernel", "on tensors"])
+def test_an_option_means_the_same_on_tensors(wrapped, value):
+    _, optimizer = started("Adagrad", wrapped(3))
+    optimizer.param_groups[0]["eps"] = value
+    assert step(optimizer) is None
+
+
+@pytest.mark.parametrize("value", [0.01 + 0j, None, "small", torch.ones(2)], ids=repr)
+@pytest.mark.parametrize("wrapped", [ones, lambda n: Marked.of(ones(n))], ids=["in a kernel", "on tensors"])
+def test_an_option_that_is_no_number(wrapped, value):
+    _, optimizer = started("Adagrad", wrapped(3))
+    optimizer.param_groups[0]["eps"] = value
+    assert step(optimizer) is not None
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[Any]:
+    with one_process.group() as mesh:
+        yield mesh
+
+
+def divided(tensor: Tensor, mesh: Any) -> Any:
+    return DTensor.from_local(tensor, mesh, [Shard(0)], run_check=False)
+
+
+def started_in_shards(mesh: Any) -> tuple[Any, Any]:
+    p = P(divided(ones(4, 3), mesh))
+    optimizer = steepest.SGD([p], lr=0.1, momentum=0.9)
+    p.grad = divided(ones(4, 3), mesh)
+    assert step(optimizer) is None
+    return p, optimizer
+
+
+@pytest.mark.parametrize("shape", [(8, 3), (2, 3), (12,)], ids=str)
+@pytest.mark.parametrize("which", ["parameter", "gradient", "state"])
+def test_a_shard_of_another_size(which, shape, mesh):
+    p, optimizer = started_in_shards(mesh)
+    tensor: Any = {"parameter": p, "gradient": p.grad, "state": optimizer.state[p]["momentum_buffer"]}[which]
+    tensor._local_tensor = ones(*shape)
+    assert "shape" in str(step(optimizer))
+
+
+def test_a_shard_of_another_size_beside_a_gradient_that_must_be_divided_first(mesh):
+    p, optimizer = started_in_shards(mesh)
+    p.grad = DTensor.from_local(ones(4, 3), mesh, [Replicate()], run_check=False)
+    assert step(optimizer) is None
+    p._local_tensor = ones(1, 3)
+    assert "shape" in str(step(optimizer))
+
+
+def test_a_shard_whose_elements_share_memory(mesh):
+    p, optimizer = started_in_shards(mesh)
+    p._local_tensor = ones(1, 1).expand(4, 3)
+    assert "memory" in str(step(optimizer))
+
+
+def test_a_shard_of_complex_numbers(mesh):
+    p, optimizer = started_in_shards(mesh)
+    p._local_tensor = ones(4, 3, dtype=torch.complex64)
+    assert "complex" in str(step(optimizer))
+
+
+@pytest.mark.parametrize("wrapped", [Marked.of, Logged], ids=["with memory of its own", "around a tensor"])
+def test_a_wrapped_gradient_of_a_dtensor(wrapped, mesh):
+    p, optimizer = started_in_shards(mesh)
+    p.grad = wrapped(ones(4, 3))
+    assert "no DTensor" in str(step(optimizer))

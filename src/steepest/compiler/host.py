@@ -33,6 +33,7 @@ def source(program: Program) -> str:
     return head + "".join(f"    {line}\n" for line in lines)
 
 
+@functools.cache
 def used(program: Program) -> dict[str, Any]:
     """The hyperparameters that the numbers of a step are computed from, with their defaults."""
     read = {name for one in (*(line.value for line in program.host), *program.slots) for name in names_in(one)}
@@ -49,3 +50,8 @@ def several(values: Any) -> tuple[float, ...]:
 
 
 _CONVERSION: dict[type, str] = {float: "float", int: "float", bool: "bool", tuple: "several"}
+
+
+def conversion(default: Any) -> Callable[[Any], Any]:
+    """How a hyperparameter with this default is read."""
+    return {"float": float, "bool": bool, "several": several}[_CONVERSION[type(default)]]

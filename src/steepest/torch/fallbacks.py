@@ -36,23 +36,6 @@ def storage_of(tensor: Tensor) -> int:
         return 0
 
 
-def storage_sizes(tensors: Sequence[Tensor]) -> list[int]:
-    """The bytes of the storage of each."""
-    return [tensor.untyped_storage().nbytes() for tensor in tensors]
-
-
-def unchanged(tensors: Sequence[Tensor], is_itself: Callable[[Tensor], bool]) -> Callable[..., bool]:
-    """`check(*tensors)`: whether each still has the type, dtype, device, shape and strides it has now."""
-
-    def describe(t: Tensor | None) -> tuple[Any, ...]:
-        if t is None or t.layout is not torch.strided:
-            return ()
-        return type(t), t.dtype, t.device, t.shape, t.stride(), is_itself(t)
-
-    expected = [describe(t) for t in tensors]
-    return lambda *now: [describe(t) for t in now] == expected
-
-
 def never_traced(function: Callable[..., Any], compiler: str) -> Callable[..., Any]:
     """A function that torch.compile leaves alone, with all that it calls, once this module was imported."""
     alone: list[Callable[..., Any]] = []

@@ -9,9 +9,7 @@ import contextlib
 import functools
 import importlib
 import importlib.util
-import operator
 import sys
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -65,7 +63,6 @@ def version_of(tensor: Tensor) -> int:
 
 
 _STORAGES_HAVE_NUMBERS = hasattr(torch.UntypedStorage, "_cdata")
-_guards = _find("_C._dynamo.guards.TensorGuards")
 
 
 def is_itself(tensor: Tensor) -> bool:
@@ -78,42 +75,17 @@ def storage_of(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata if _STORAGES_HAVE_NUMBERS else fallbacks.storage_of(tensor)
 
 
-def _last() -> bool:
-    """Whether the Python object of a storage lives as long as the storage."""
-    tensor = torch.zeros(1, device="cpu")
-    return weakref.ref(tensor.untyped_storage())() is not None
+def _keys_getter() -> Callable[[Tensor], int] | None:
+    keys = _find("_C._dispatch_keys")
+    return None if keys is None else lambda tensor: keys(tensor).raw_repr()
 
 
-_STORAGES_LAST = _last()
+keys_of: Callable[[Tensor], int] | None = _keys_getter()
+"""The set of keys by which torch chooses what an operation does with a tensor, as a number."""
 
 
-def storage_sizes(tensors: Sequence[Tensor]) -> Callable[[Sequence[Tensor]], list[int]]:
-    """`sizes(tensors)`: the bytes of the storage of each, which may have been resized since; keeps no storage alive.
-
-    A storage that is gone is an error (TypeError).  Asking each tensor for its storage costs twice as much.
-    """
-    if not _STORAGES_LAST:
-        return fallbacks.storage_sizes
-    storages = [weakref.ref(tensor.untyped_storage()) for tensor in tensors]
-    size: Any = torch.UntypedStorage.nbytes  # a reference that is dead is no storage: TypeError
-    return lambda _: list(map(size, map(operator.call, storages)))
-
-
-def unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    """`check(*tensors)`: whether each still has the type, dtype, device, shape and strides it has now.
-
-    torch.compile guards its compiled code by the same question, so torch has an answer in C++: 0.1 us a tensor, where
-    asking each attribute from Python costs 0.4 us.
-    """
-    if _guards is None:
-        return unchanged_in_python(tensors)
-    sizes, strides = [list(t.shape) for t in tensors], [list(t.stride()) for t in tensors]
-    return _guards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
-
-
-def unchanged_in_python(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    """The same question, asked in Python."""
-    return fallbacks.unchanged(tensors, is_itself)
+tensor_of: Callable[[Tensor], int] | None = attrgetter("_cdata") if hasattr(Tensor, "_cdata") else None
+"""The address of the tensor of C++ behind a tensor."""
 
 
 # Distributed tensors

@@ -4,7 +4,7 @@ A kernel sees an address and a number of elements.  That is right for tensors th
 stretch of memory exactly once, in any order of strides) and laid out alike.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from steepest.kernels.backend import backend_of
-from steepest.torch.internals import is_itself, unchanged, unchanged_in_python
+from steepest.torch.internals import is_itself
 from steepest.torch.sharded import PLAIN, is_sharded, shard
 
 STORAGE_OF_DTYPE = {getattr(torch, name): name for name in ("float64", "float32", "bfloat16", "float16")}
@@ -40,6 +40,20 @@ def stored(tensor: Tensor) -> Stored:
 def parts(tensor: Tensor) -> tuple[Tensor, ...]:
     """The tensors whose memory holds a tensor's numbers: itself, unless it is sharded or kept in another way."""
     return STORED[type(tensor)](tensor).parts if type(tensor) in STORED else (shard(tensor),)
+
+
+def has_memory(kind: type) -> bool:
+    """Whether the numbers of such a tensor lie in its own storage: no other class answers for its operations."""
+    return kind in PLAIN or getattr(kind, "__torch_dispatch__", None) is getattr(Tensor, "__torch_dispatch__", None)
+
+
+def held(tensor: Tensor) -> list[Tensor]:
+    """A tensor's parts, and what lies in them where they are wrappers that say it."""
+    if type(tensor) in PLAIN:
+        return [tensor]
+    own = parts(tensor)
+    named = [(part, part.__tensor_flatten__()[0]) for part in own if hasattr(part, "__tensor_flatten__")]  # type: ignore[attr-defined]
+    return [*own, *(inner for part, names in named for name in names for inner in held(getattr(part, name)))]
 
 
 def is_dense(tensor: Tensor) -> bool:
@@ -125,9 +139,3 @@ def _address(tensor: Tensor) -> int:
         return tensor.data_ptr()
     except RuntimeError:
         return 0
-
-
-def surely_unchanged(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    """The same, asked twice before the answer is no: torch's guards say so too where only autocast was switched."""
-    quick, slow = unchanged(tensors), unchanged_in_python(tensors)
-    return lambda *now: quick(*now) or slow(*now)

@@ -93,7 +93,7 @@ def check(p: Tensor, g: Tensor, optimizer: str) -> None:
     if {type(p), type(g)} <= {*PLAIN}:
         return
     for one, other, names in ((p, g, ("gradient", "parameter")), (g, p, ("parameter", "gradient"))):
-        if is_sharded(one) and type(other) in PLAIN:
+        if is_sharded(one) and not is_sharded(other):
             raise RuntimeError(
                 f"{optimizer} was given a {names[0]} that is no DTensor where the {names[1]} is one. Let backward() "
                 "make the gradient, or use distribute_tensor(gradient, parameter.device_mesh, parameter.placements)."

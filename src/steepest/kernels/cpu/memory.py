@@ -12,7 +12,8 @@ from steepest.kernels.cpu.native import Native, load
 def over_memory(name: str, source: str) -> Native:
     """The function `name` that this source defines, which reads and writes memory by (address, index).
 
-    It may call load_int64, load_float, load_double, store_float and store_double; numbers are float64 in between.
+    It may call load_int64, load_int32, load_float, load_double, store_float and store_double, where numbers are float64
+    in between, and `call(function, one, other)`: the C function at an address.
     """
     return load(name, source, _names, salt=text_of("steepest.kernels.cpu", "precision.py"))
 
@@ -22,6 +23,8 @@ def _names() -> Mapping[str, Any]:
 
     return {
         "load_int64": precision.load_int64,
+        "load_int32": precision.load_int32,
+        "call": precision.call,
         "load_float": precision.loader("float32", "float64"),
         "store_float": precision.storer("float32", "float64"),
         "load_double": precision.loader("float64", "float64"),

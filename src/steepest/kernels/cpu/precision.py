@@ -130,14 +130,34 @@ def square_root(real: str) -> Any:
     return sqrt
 
 
+def load_integer(bits: int) -> Any:
+    """Intrinsic `(address, index)`: one entry of a table of integers."""
+    cell = ir.IntType(bits)
+
+    @intrinsic
+    def load(_context, _address, _index):
+        def generate(_codegen, builder, _signature, arguments):
+            entry = builder.load(_pointer(builder, cell, *arguments), align=bits // 8)
+            return entry if cell == I64 else builder.sext(entry, I64)
+
+        return types.int64(types.int64, types.int64), generate
+
+    return load
+
+
+load_int64, load_int32 = load_integer(64), load_integer(32)
+
+
 @intrinsic
-def load_int64(_context, _address, _index):
-    """`(address, index)`: one entry of an address table."""
+def call(_context, _function, _one, _other):
+    """`(address of a C function, its two arguments)`: what it returns, for a function of two addresses and an int."""
 
     def generate(_codegen, builder, _signature, arguments):
-        return builder.load(_pointer(builder, I64, *arguments), align=8)
+        function, *given = arguments
+        kind = ir.FunctionType(I32, [I64, I64])
+        return builder.sext(builder.call(builder.inttoptr(function, kind.as_pointer()), given), I64)
 
-    return types.int64(types.int64, types.int64), generate
+    return types.int64(types.int64, types.int64, types.int64), generate
 
 
 @intrinsic

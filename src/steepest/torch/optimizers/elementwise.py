@@ -9,7 +9,7 @@ from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
 from steepest.torch.internals import are_operations_replaced, function_modes, modes, never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
-from steepest.torch.state.arrays import State, check_gradient, check_saved, complete, outlasting
+from steepest.torch.state.arrays import State, check_alike, check_gradient, check_saved, complete, outlasting
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.batch import Gradients, Places
@@ -95,7 +95,10 @@ class ElementwiseOptimizer(RuleOptimizer):
         state, uninitialized = self._stateful(plan.program, p)
         by_shard = not group.get("differentiable", False)
         stepped = SteppedParameter(p, state, uninitialized | watched.uninitialized, watched.place, by_shard)
-        return stepped, stepped.gradient()
+        g = stepped.gradient()
+        if stepped.by_shard:  # which may only now be divided as its parameter is
+            check_alike(stepped.p, g, type(self).__name__)
+        return stepped, g
 
     def _plan_anew(self, index: int, group: Group) -> tuple[Plan, list[Gradients]]:
         lines = program(self._rule_of(group), group)

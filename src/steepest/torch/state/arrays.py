@@ -14,7 +14,7 @@ from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
 from steepest.torch import sharded
 from steepest.torch.internals import is_zero_tensor
-from steepest.torch.layout import PLAIN, lies_in_its_storage, parts
+from steepest.torch.layout import has_memory, held, lies_in_its_storage
 
 State = dict[str, Any]
 
@@ -32,6 +32,16 @@ def check_gradient(p: Tensor, g: Tensor, optimizer: str, *, sparse: bool = False
     sharded.check(p, g, optimizer)
     check_memory(p, "a parameter")
     check_memory(g, "a gradient")
+    check_alike(p, g, optimizer)
+    if sharded.is_sharded(p):  # a shard may have been replaced by one that is unlike its DTensor
+        own, is_divided_alike = sharded.shard(p), sharded.placement(p) == sharded.placement(g)
+        check_alike(own, sharded.shard(g) if is_divided_alike else own, optimizer)
+
+
+def check_alike(p: Tensor, g: Tensor, optimizer: str) -> None:
+    """Refuse a gradient that is of another shape, device or kind than its parameter, or a parameter that is not to be
+    stepped at all (RuntimeError).
+    """
     if not (p.is_floating_point() or p.is_complex()):
         raise RuntimeError(
             f"{optimizer} was given a parameter of {p.dtype}, which cannot hold the fraction that a step is. "
@@ -73,11 +83,11 @@ def _is_expanded(tensor: Tensor) -> bool:
 
 def check_memory(tensor: Tensor, what: str) -> None:
     """Refuse a tensor whose storage was freed under it: torch's own operations would read address 0."""
-    for part in parts(tensor):
+    for part in held(tensor):
         if (
             part.layout is torch.strided
             and part.device.type == "cpu"
-            and type(part) in PLAIN
+            and has_memory(type(part))
             and not is_zero_tensor(part)
             and not lies_in_its_storage(part)
         ):
@@ -132,6 +142,9 @@ def _complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
         if state[name].device != p.device:
             state[name] = state[name].to(p.device)
         state[name] = sharded.divided(state[name], p)
+        if sharded.is_sharded(p):  # a shard may have been replaced by one that is unlike its DTensor
+            check_shape(name, sharded.shard(state[name]), sharded.shard(p))
+            check_kind(name, sharded.shard(state[name]), sharded.shard(p))
     return frozenset(missing) & frozenset(program.uninitialized)
 
 

@@ -1,7 +1,7 @@
 """Tensors that one prepared step takes together, and what must still be true of them at the next step.
 
 A kernel is handed addresses, so all that makes them right is looked at before each step, in the tensors that the group
-and the state hold then: about a microsecond a parameter.  No tensor and no storage is kept alive from step to step.
+and the state hold then: less than a microsecond a parameter.  No tensor and no storage is kept alive from step to step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +14,12 @@ from torch import Tensor
 
 from steepest.compiler.program import Program
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend
-from steepest.torch.internals import gradient_of, increment_version, is_itself, storage_sizes, unchanged
-from steepest.torch.layout import STORED, laid_out_as, parts, same_layout, surely_unchanged
+from steepest.torch.internals import gradient_of, increment_version, is_itself
+from steepest.torch.layout import STORED, laid_out_as, parts, same_layout
 from steepest.torch.state.arrays import check_memory, no_memory
 from steepest.torch.stepping.changed import ChangedError
 from steepest.torch.stepping.host_numbers import HostNumbers
+from steepest.torch.stepping.same_tensors import CHANGED, GRADIENTS_DIFFER, GRADIENTS_MOVED, SameTensors
 from steepest.torch.stepping.shards import Shards
 from steepest.torch.stepping.stepped_parameter import SteppedParameter
 
@@ -27,7 +28,6 @@ Places = Mapping[int, Mapping[str, int]]
 
 # Called through map(): a loop in C over methods costs half of the same loop in Python, and this runs at every step.
 _address, _offset = Tensor.data_ptr, Tensor.storage_offset
-_storage, _bytes = Tensor.untyped_storage, torch.UntypedStorage.nbytes
 
 
 Gradients = tuple[Sequence[Tensor], list[int], Sequence[Tensor], Sequence[Tensor], Sequence[Any]]
@@ -61,14 +61,8 @@ class Batch:
             tensors = list(chain.from_iterable(map(parts, tensors)))
         gradients = [_conform(row.g, row.p) for row in rows]
         self._gradients = list(map(_kind, gradients))
-        self._places: list[int] = []
-        self._sizes_of_gradients: list[int] = []
         self._where_in_storage: list[int] = []
-        self._addresses = list(map(_address, tensors))
-        self._sizes_now = storage_sizes(tensors)
-        self._sizes = self._sizes_now(tensors)
-        self._tensors_unchanged = surely_unchanged(tensors)
-        self._all_unchanged = unchanged([*tensors, *gradients])
+        self._same = SameTensors(tensors, gradients)
         each, read = len(numbered), self._on_host.read([*numbers.values()])
         of_rows = [read[i * each : (i + 1) * each] for i in range(len(rows))]
         table = [row.row(program, found) for row, found in zip(rows, of_rows, strict=True)]
@@ -83,35 +77,38 @@ class Batch:
         """
         parameters = group["params"] if self._of_group is None else self._of_group(group["params"])
         tensors = parameters if self._of_state is None else [*parameters, *self._of_state(values)]
+        gradients = list(map(gradient_of, parameters))
+        stepped = parameters
         if self._has_parts:
             tensors = list(chain.from_iterable(map(parts, tensors)))
         elif self._shards is not None:
             tensors = self._shards.of(tensors)
-        if list(map(_address, tensors)) != self._addresses or self._sizes_now(tensors) != self._sizes:
-            raise ChangedError
-        gradients = list(map(gradient_of, parameters))
-        stepped = parameters
-        if self._shards is not None:
             stepped, gradients = tensors[: len(parameters)], self._shards.of_gradients(parameters, gradients)
-        places = list(map(_address, gradients))
-        sizes = list(map(_bytes, map(_storage, gradients)))
-        if places != self._places or sizes != self._sizes_of_gradients:
-            self._check_memory(gradients, sizes)
-            self._places, self._sizes_of_gradients = places, sizes
-        if self._all_unchanged(*tensors, *gradients):
-            return gradients, places, parameters, stepped, values
-        if not self._tensors_unchanged(*tensors) or list(map(_kind, gradients)) != self._gradients:
+        everything = (*tensors, *gradients)
+        found = self._same.look(everything)
+        if found == CHANGED:
             raise ChangedError
-        gradients = [_conform(g, p) for g, p in zip(gradients, stepped, strict=True)]
-        return gradients, list(map(_address, gradients)), parameters, stepped, values
+        if found == GRADIENTS_DIFFER:
+            gradients = self._laid_out(gradients, stepped)
+            return gradients, list(map(_address, gradients)), parameters, stepped, values
+        if found == GRADIENTS_MOVED:
+            self._check_memory(gradients)
+        return gradients, self._same.of_gradients(), parameters, stepped, values
 
-    def _check_memory(self, gradients: list[Tensor], sizes: list[int]) -> None:
+    def _laid_out(self, gradients: Sequence[Tensor | None], stepped: Sequence[Tensor]) -> list[Tensor]:
+        """Gradients as the kernel wants them, where only how they lie in memory is not as it was expected."""
+        if [_kind(g) for g in gradients if g is not None] != self._gradients:
+            raise ChangedError
+        return [_conform(g, p) for g, p in zip(gradients, stepped, strict=True) if g is not None]
+
+    def _check_memory(self, gradients: list[Tensor]) -> None:
         """Look whether each gradient lies in its storage, unless it is where it was in one of the same size."""
-        where = [*sizes, *map(_offset, gradients)]
+        where = [*self._same.sizes_of_gradients(), *map(_offset, gradients)]
         if where != self._where_in_storage:
             for g in gradients:
                 check_memory(g, "a gradient")
             self._where_in_storage = where
+        self._same.accept()
 
     def run(self, gradients: Gradients, group: Group) -> None:
         """Take one step."""
@@ -147,7 +144,5 @@ def _kind(g: Tensor) -> tuple[Any, ...]:
 def _conform(g: Tensor, p: Tensor) -> Tensor:
     if g.layout is not torch.strided:
         raise ChangedError
-    if same_layout(g, p) and is_itself(g):
-        return g
     check_memory(g, "a gradient")
-    return laid_out_as(g, p)
+    return g if same_layout(g, p) and is_itself(g) else laid_out_as(g, p)

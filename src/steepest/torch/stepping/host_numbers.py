@@ -38,4 +38,4 @@ def _is_readable(number: Tensor) -> bool:
 
 
 def _copy(number: Tensor) -> Tensor:
-    return number.detach().reshape(()).to(device="cpu", dtype=torch.float64, copy=True)
+    return torch.tensor(number.item(), dtype=torch.float64, device="cpu")  # plain, also where the number is a wrapper

@@ -83,14 +83,16 @@ def _step_on_tensors(
     program: Program, stepped: SteppedParameter, slices: Tensor, values: Tensor, group: Mapping[str, Any]
 ) -> None:
     """The same by gathering the slices, stepping them as tensors and putting them back."""
-    p = stepped.p
+    p, arrays = stepped.p, {name: stepped.state[name] for name in program.state}
+    if not p.dim():  # one number, which has no slices
+        p, arrays = p.unsqueeze(0), {name: value.unsqueeze(0) for name, value in arrays.items()}
     places = torch.unravel_index(slices, p.shape[: p.dim() - values.dim() + 1])
-    part = {name: stepped.state[name][places] for name in program.state if name not in stepped.uninitialized}
+    part = {name: value[places] for name, value in arrays.items() if name not in stepped.uninitialized}
     state = {**stepped.state, **part}
     given = {name: state[name] for name in program.kept if name not in stepped.uninitialized}
     with torch.no_grad():
         some = p[places]
         step_in_place(program.rule, some, values, state, given, group)
         p[places] = some
-        for name in program.state:
-            stepped.state[name][places] = state[name]
+        for name, value in arrays.items():
+            value[places] = state[name]

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.branches import deciding, scalar_states
+from steepest.compiler.host import conversion, used
+from steepest.compiler.program import program
 from steepest.compiler.rule import Rule
 from steepest.kernels import reference
 from steepest.torch.internals import are_operations_replaced
@@ -99,7 +101,7 @@ def step_in_place(
     as_number = _scalar if graph else read
     before = {name: as_number(value) if name in one_number else value for name, value in given.items()}
     counted = {"step": read(state["step"])} if rule.counts else {}
-    hyperparameters = as_scalars(rule, group) if graph or is_recorded else plain(rule, group)
+    hyperparameters = as_scalars(rule, group) if graph or is_recorded else _as_a_kernel_reads(rule, group)
     start = p.clone() if graph else p  # what the graph keeps must not be the tensor that is written to
     maximize = bool(group.get("maximize", False))
     with _its_mode(p):
@@ -132,6 +134,16 @@ def plain(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
 def as_scalars(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
     """The hyperparameters of a rule; tensors of one element stay tensors."""
     return _each(rule, group, _scalar)
+
+
+def _as_a_kernel_reads(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of an elementwise rule, with the same words for what is no number; what is not used may be anything."""
+    read = {name: conversion(default)(group[name]) for name, default in used(program(rule, group)).items()}
+    return {name: read[name] if name in read else _number(group[name]) for name in rule.hyperparameters}
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
 
 
 def _each(rule: Rule, group: Mapping[str, Any], change: Callable[[Tensor], Any]) -> dict[str, Any]:
