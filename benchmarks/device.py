@@ -29,12 +29,18 @@ from steepest.kernels.triton.step import CUDA
 Shapes = Sequence[Sequence[int]]
 Result = dict[str, Any]
 
-CASES: list[tuple[str, dict[str, Any]]] = [
-    ("adam", {}), ("adam", {"amsgrad": True, "weight_decay": 0.1}), ("adamw", {}), ("sgd", {}),
-    ("sgd", {"momentum": 0.9, "nesterov": True}), ("rmsprop", {"centered": True, "momentum": 0.9}), ("nadam", {}),
-    ("radam", {}), ("adamax", {}), ("adadelta", {}), ("adagrad", {}), ("asgd", {}), ("rprop", {}), ("lion", {}),
-    ("adan", {}),
-]  # fmt: skip
+
+def cases() -> list[tuple[str, dict[str, Any]]]:
+    """Every rule of single elements, and those whose options choose other lines."""
+    usual = [(name, {}) for name in rules.__all__ if read(getattr(rules, name)).elementwise]
+    return [
+        *usual,
+        ("adam", {"amsgrad": True, "weight_decay": 0.1}),
+        ("sgd", {"momentum": 0.9, "nesterov": True}),
+        ("rmsprop", {"centered": True, "momentum": 0.9}),
+    ]
+
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
 SIZES = [(n,) for n in (0, 1, 7, 1023, 1025, 4097)]
 THEIRS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "nadam": "NAdam"}
@@ -121,7 +127,7 @@ def bits(gpu: Backend, device: str, *, quick: bool, sizes: Shapes = SIZES) -> It
     cpu = backend_of("cpu")
     assert cpu is not None
     sizes = [*sizes, (1_000_003,)] if not quick else sizes
-    for name, options in CASES:
+    for name, options in cases():
         for dtype in DTYPES:
             for offset in (0, 1):
                 runs = [

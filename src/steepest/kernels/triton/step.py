@@ -67,7 +67,7 @@ class GPUStep(PreparedStep):
         width = columns.SLOTS + len(program.slots)
         with using.on(self._device):
             self._kernels = _kernels(using, self._device, program, storages, bool(found[0].index))
-            arrays = [rows.table(found), of_chunks, slots.table(program, found), np.float32([0, 1])]
+            arrays = [rows.table(found), of_chunks, slots.table(program, found), np.array([0, 1], np.float32)]
             table, chunks, numbers, amp = (self._kept(array.tobytes()) for array in arrays)
             given = 1 + len(slots.values(program, program.rule.hyperparameters))
             sizes = 8 * count, 8 * given, 8 * count * width
