@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from steepest.kernels.backend import Backend, PreparedStep
 from steepest.kernels.triton import functions
 from steepest.kernels.triton.interpreted import pointer_to
 from steepest.kernels.triton.loading import Code
+from steepest.kernels.triton.step import GPUStep
 from steepest.kernels.triton.target import Target
+from steepest.kernels.triton.text import CODECS
 
 
 def code(source: str, name: str, arguments: tuple[tuple[str, str], ...], real: str, target: Target) -> Code:
@@ -75,3 +78,16 @@ class PretendedDriver:
         ]
         with np.errstate(all="ignore"):
             function[(programs,)](*arguments)
+
+
+class Pretended(Backend):
+    """The GPU's backend with such a driver."""
+
+    storages = CODECS
+    most_rows = 2**31 - 1
+
+    def __init__(self) -> None:
+        self.driver: Any = PretendedDriver()
+
+    def prepare(self, program: Any, storages: Any, rows: Any) -> PreparedStep:
+        return GPUStep(program, storages, rows, self.driver)

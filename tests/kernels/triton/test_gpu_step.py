@@ -14,27 +14,14 @@ pytest.importorskip("triton", reason="Triton is not installed: it has packages f
 from steepest import rules
 from steepest.compiler.program import program
 from steepest.compiler.rule import read
-from steepest.kernels.backend import NO_MEMORY, Backend, PreparedStep, backend_of
+from steepest.kernels.backend import NO_MEMORY, PreparedStep, backend_of
 from steepest.kernels.triton import driver, loading
-from steepest.kernels.triton import step as of_gpu
-from steepest.kernels.triton.text import CODECS
 from support import pretended_gpu
 from support.configurations import TABLE, Configuration
 from support.launches import Launch, assert_same_bits
-from support.pretended_gpu import PretendedDriver
+from support.pretended_gpu import Pretended
 
 SAME_SIZES = (5, 1024, 0, 9)
-
-
-class Pretended(Backend):
-    storages = CODECS
-    most_rows = 2**31 - 1
-
-    def __init__(self) -> None:
-        self.driver: Any = PretendedDriver()
-
-    def prepare(self, program: Any, storages: Any, rows: Any) -> PreparedStep:
-        return of_gpu.GPUStep(program, storages, rows, self.driver)
 
 
 @pytest.fixture

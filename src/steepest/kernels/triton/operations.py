@@ -32,12 +32,12 @@ def sqrt(x):
 
 def exp(x):
     """By way of float64: Triton lets libdevice flush small float32 numbers to zero."""
-    return libdevice.exp(x.to(tl.float64)).to(x.dtype)  # pyright: ignore
+    return libdevice.exp(x.to(tl.float64)).to(x.dtype)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def log(x):
     """By way of float64, as `exp`."""
-    return libdevice.log(x.to(tl.float64)).to(x.dtype)  # pyright: ignore
+    return libdevice.log(x.to(tl.float64)).to(x.dtype)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def power(x, y):
