@@ -7,8 +7,11 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import steepest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -83,3 +86,12 @@ def test_pyinstaller_finds_the_hook_that_keeps_the_sources() -> None:
         ROOT / "src",
     )
     assert "hook-steepest.py" in done.stdout
+
+
+def test_a_rule_of_ones_own_in_a_frozen_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    scope: dict[str, Any] = {}
+    text = "def mine(p, g, *, lr=0.1):\n    p = p - lr * g\n    return p\n"
+    exec(compile(text, "my_rules.py", "exec"), scope)
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    with pytest.raises(steepest.RuleError, match=r"Instead: ship my_rules\.py .* --add-data my_rules\.py:\."):
+        steepest.optimizer(scope["mine"])

@@ -12,7 +12,7 @@ from steepest.compiler.errors import Place, RuleError, source
 from steepest.compiler.expression import Constant, Expression, FirstStep, Kind, Line, Name, Operation
 from steepest.compiler.python import OPERATION_NAMES
 from steepest.compiler.statements import Call, If, Statement
-from steepest.frozen import WHAT_TO_SHIP
+from steepest.frozen import WHAT_TO_SHIP, instead_of_no_source
 
 OPERATIONS = {getattr(ops, name): name for name in ops.__all__} | {builtins.abs: "abs"}
 """What a rule may call, by the function object that its name stands for."""
@@ -27,7 +27,7 @@ def syntax(function: FunctionType) -> list[ast.stmt]:
             raise RuleError(WHAT_TO_SHIP) from error
         raise RuleError(
             f"The source of rule {function.__name__!r} cannot be read ({error}).\n"
-            "Instead: define it with `def` in a file or a notebook cell; a lambda or exec'd text has no source."
+            f"Instead: {instead_of_no_source(function)}"
         ) from error
     if not isinstance(definition, ast.FunctionDef):
         raise RuleError(f"{function.__name__!r} is not written with `def`.\nInstead: write `def rule(p, g, ...):`.")
