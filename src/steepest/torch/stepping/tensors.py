@@ -137,7 +137,9 @@ def as_scalars(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_a_kernel_reads(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of an elementwise rule, with the same words for what is no number; what is not used may be anything."""
+    """The same, with the words of a kernel for what is no number; what it does not use may be anything."""
+    if not rule.elementwise:
+        return plain(rule, group)
     read = {name: conversion(default)(group[name]) for name, default in used(program(rule, group)).items()}
     return {name: read[name] if name in read else _number(group[name]) for name in rule.hyperparameters}
 
