@@ -25,7 +25,7 @@ def scalars(program: Program) -> Scalars:
 
 def source(program: Program) -> str:
     """That function as text: it is run at every step, where walking through expressions would cost some 10 us."""
-    lines = [f"{name} = {_CONVERSION[type(default)]}(h[{name!r}])" for name, default in used(program).items()]
+    lines = [f"{name} = {conversion(default).__name__}(h[{name!r}])" for name, default in used(program).items()]
     lines += [f"{', '.join(program.scalar_states)}, = scalar_states"] if program.scalar_states else []
     lines += [assignment(line) for line in program.host]
     lines.append(f"return {_tuple([*program.slots, *program.results])}")
@@ -49,9 +49,9 @@ def several(values: Any) -> tuple[float, ...]:
     return tuple(map(float, values))
 
 
-_CONVERSION: dict[type, str] = {float: "float", int: "float", bool: "bool", tuple: "several"}
+_CONVERSION: dict[type, Callable[[Any], Any]] = {float: float, int: float, bool: bool, tuple: several}
 
 
 def conversion(default: Any) -> Callable[[Any], Any]:
     """How a hyperparameter with this default is read."""
-    return {"float": float, "bool": bool, "several": several}[_CONVERSION[type(default)]]
+    return _CONVERSION[type(default)]
