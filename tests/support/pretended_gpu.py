@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from steepest.kernels.backend import Backend, PreparedStep
+from steepest.kernels.backend import PreparedStep
 from steepest.kernels.triton import functions
 from steepest.kernels.triton.interpreted import pointer_to
 from steepest.kernels.triton.loading import Code
+from steepest.kernels.triton.over_tables import OverTables
 from steepest.kernels.triton.step import GPUStep
 from steepest.kernels.triton.target import Target
-from steepest.kernels.triton.text import CODECS
 
 
 def code(source: str, name: str, arguments: tuple[tuple[str, str], ...], real: str, target: Target) -> Code:
@@ -80,11 +80,8 @@ class PretendedDriver:
             function[(programs,)](*arguments)
 
 
-class Pretended(Backend):
+class Pretended(OverTables):
     """The GPU's backend with such a driver."""
-
-    storages = CODECS
-    most_rows = 2**31 - 1
 
     def __init__(self) -> None:
         self.driver: Any = PretendedDriver()

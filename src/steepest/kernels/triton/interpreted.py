@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from steepest.compiler.program import Program
-from steepest.kernels.backend import TAKEN, Backend, PreparedStep, Row, written
-from steepest.kernels.storage import STORAGES
+from steepest.kernels.backend import TAKEN, PreparedStep, Row
 from steepest.kernels.triton import columns, functions, rows, slots
-from steepest.kernels.triton.text import CODECS, arithmetic, text
+from steepest.kernels.triton.over_tables import OverTables, StepOverTables
+from steepest.kernels.triton.text import arithmetic, text
 
 _ONE_AT_A_TIME = threading.Lock()
 """The interpreter puts its own functions in the place of Triton's while it runs."""
@@ -24,21 +24,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_ONE_AT_A_TIME._at_fork_reinit)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-class Interpreted(Backend):
+class Interpreted(OverTables):
     """Walks what a GPU's backend walks, in memory of the processor."""
-
-    storages = CODECS
-    most_rows = 2**31 - 1
 
     def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:
         return InterpretedStep(program, storages, rows)
 
 
-class InterpretedStep(PreparedStep):
+class InterpretedStep(StepOverTables):
     """The two launches of a step: its numbers, then its elements."""
 
     def __init__(self, program: Program, storages: tuple[str, ...], found: Sequence[Row]) -> None:
-        self._program = program
+        super().__init__(program, storages, found)
         real = arithmetic(storages)
         source = text(program, storages, indexed=bool(found[0].index))
         self._kernel = functions.interpreted(source, program.rule.name)
@@ -47,24 +44,11 @@ class InterpretedStep(PreparedStep):
         self._numbers = slots.table(program, found)
         self._scalars = np.zeros((len(found), columns.SLOTS + len(program.slots)), getattr(np, real))
         self._found_inf, self._grad_scale = np.zeros(1, np.float32), np.ones(1, np.float32)
-        size = STORAGES[storages[1]].sizes[0]
-        self._memory = rows.Memory([rows.elements(row) * size for row in found], written(storages, found))
-
-    @property
-    def written(self) -> np.ndarray:  # type: ignore[override]
-        return self._memory.written
-
-    def write_beside(self, written: np.ndarray) -> None:
-        self._memory.written = written
-
-    def refuses(self, gradients: Sequence[int]) -> bool:
-        return self._memory.outcome(gradients) != TAKEN
 
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
         if (outcome := self._memory.outcome(gradients)) != TAKEN:
             return outcome
-        direction = -1.0 if maximize else 1.0
-        values = np.array([*slots.values(self._program, hyperparameters), direction])
+        values = np.array(self._given(hyperparameters, maximize=maximize))
         count, chunks = len(self._numbers), len(self._rows_of_chunks)
         amp = self._found_inf, self._grad_scale
         with np.errstate(all="ignore"), _ONE_AT_A_TIME:

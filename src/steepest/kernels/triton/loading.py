@@ -43,11 +43,15 @@ def code(source: str, name: str, arguments: tuple[tuple[str, str], ...], real: s
     """
     parts = [source, name, repr(arguments), real, repr(target), version("triton"), *map(_own_text, _FILES)]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    kept = cache.load(key)
-    if kept is None:
-        undisturbed(lambda: cache.store(key, _compiled(source, name, dict(arguments), real, target)))
-        kept = cache.load(key) or _compiled(source, name, dict(arguments), real, target)  # a cache that is turned off
-    head, _, binary = kept.partition(b"\n")
+    kept = [found] if (found := cache.load(key)) is not None else []
+
+    def make() -> None:
+        kept.append(_compiled(source, name, dict(arguments), real, target))
+        cache.store(key, kept[0])
+
+    if not kept:
+        undisturbed(make)
+    head, _, binary = kept[0].partition(b"\n")
     return Code(**json.loads(head), arguments=tuple(kind for _, kind in arguments), binary=binary)
 
 

@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 
 from steepest.compiler.program import Program
-from steepest.kernels.backend import TAKEN, Backend, PreparedStep, Row, written
-from steepest.kernels.storage import STORAGES
+from steepest.kernels.backend import TAKEN, PreparedStep, Row
 from steepest.kernels.triton import columns, driver, loading, rows, slots
 from steepest.kernels.triton.driver import Driver, Packed
-from steepest.kernels.triton.text import CODECS, KERNEL, arithmetic, text
+from steepest.kernels.triton.over_tables import OverTables, StepOverTables
+from steepest.kernels.triton.text import KERNEL, arithmetic, text
 
 
-class GPU(Backend):
+class GPU(OverTables):
     """The backend of NVIDIA's GPUs."""
-
-    storages = CODECS
-    most_rows = 2**31 - 1
 
     def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:
         return GPUStep(program, storages, rows, driver.driver())
@@ -49,17 +46,16 @@ def _kernels(
     return numbers, _Kernel(using, device, text(program, storages, indexed=indexed), name, KERNEL, real)
 
 
-class GPUStep(PreparedStep):
+class GPUStep(StepOverTables):
     """Kernels and their tables; what changes from step to step is copied there when it has changed.
 
     Nobody waits for the device: steps are counted there, and a copy is queued behind the work before it.
     """
 
     def __init__(self, program: Program, storages: tuple[str, ...], found: Sequence[Row], using: Driver) -> None:
-        self._program, self._using = program, using
+        super().__init__(program, storages, found)
+        self._using = using
         self._device = using.device_of(found[0].parameter)
-        size = STORAGES[storages[1]].sizes[0]
-        self._memory = rows.Memory([rows.elements(row) * size for row in found], written(storages, found))
         self._addresses: Sequence[int] = ()
         self._values: list[float] = []
         of_chunks, count = rows.rows_of_chunks(found), len(found)
@@ -83,21 +79,15 @@ class GPUStep(PreparedStep):
         self._using.upload(address, data, driver.current_stream(self._device))
         return address
 
-    @property
-    def written(self) -> np.ndarray:  # type: ignore[override]
-        return self._memory.written
-
     def write_beside(self, written: np.ndarray) -> None:
-        self._memory.written, self._addresses = written, ()
-
-    def refuses(self, gradients: Sequence[int]) -> bool:
-        return self._memory.outcome(gradients) != TAKEN
+        super().write_beside(written)
+        self._addresses = ()
 
     def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
         moved = gradients != self._addresses
         if moved and (outcome := self._memory.outcome(gradients)) != TAKEN:
             return outcome
-        values = [*slots.values(self._program, hyperparameters), -1.0 if maximize else 1.0]
+        values = self._given(hyperparameters, maximize=maximize)
         using, stream = self._using, driver.current_stream(self._device)
         of_numbers, of_elements = self._kernels
         with using.on(self._device):
