@@ -192,6 +192,34 @@ def test_a_gradient_of_another_step_may_be_divided_otherwise(mesh: Any) -> None:
     run.check()
 
 
+def test_shards_are_fetched_only_where_something_is_new(mesh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A DTensor is looked into in machine code as long as it is divided as the same object says, wherever it lies."""
+    run = Run(Configuration("AdamW", {}), mesh)
+    run.step()
+    run.step()
+    fetched: list[int] = []
+    of = shards.Shards.of
+    monkeypatch.setattr(shards.Shards, "of", lambda self, tensors: fetched.append(len(tensors)) or of(self, tensors))
+
+    def into_the_same(g: Tensor) -> Any:
+        owner = next(p.grad for p in run.parameters if p.grad is not None and p.grad.shape == g.shape)
+        owner._local_tensor.copy_(g)
+        return owner
+
+    def moved(g: Tensor) -> Any:
+        owner = into_the_same(g)
+        owner._local_tensor = g
+        return owner
+
+    for make in (into_the_same, moved, into_the_same, moved):
+        run.step(make)
+        run.check()
+    assert fetched == []
+    run.step()  # equal, but said by another object
+    run.check()
+    assert len(fetched) == 1
+
+
 def test_without_private_names_the_plan_holds_too(mesh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "shard_getter", lambda _: fallbacks.shard_of)
     monkeypatch.setattr(shards, "placement_getter", lambda _: fallbacks.placement_of)

@@ -13,7 +13,7 @@ def over_memory(name: str, source: str) -> Native:
     """The function `name` that this source defines, which reads and writes memory by (address, index).
 
     It may call load_int64, load_int32, load_float, load_double, store_float and store_double, where numbers are float64
-    in between, and `call(function, one, other)`: the C function at an address.
+    in between, `call(function, one, other)`: the C function at an address, and `prefetch(address)`.
     """
     return load(name, source, _names, salt=text_of("steepest.kernels.cpu", "precision.py"))
 
@@ -25,6 +25,7 @@ def _names() -> Mapping[str, Any]:
         "load_int64": precision.load_int64,
         "load_int32": precision.load_int32,
         "call": precision.call,
+        "prefetch": precision.prefetch,
         "load_float": precision.loader("float32", "float64"),
         "store_float": precision.storer("float32", "float64"),
         "load_double": precision.loader("float64", "float64"),

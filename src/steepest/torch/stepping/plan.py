@@ -15,6 +15,7 @@ from torch import Tensor
 from steepest.compiler.program import Program, choices, switches
 from steepest.kernels.backend import PreparedStep, backend_of
 from steepest.torch.layout import PLAIN, STORAGE_OF_DTYPE, STORED, has_kernel, is_walked_like
+from steepest.torch.sharded import shard
 from steepest.torch.state.arrays import State
 from steepest.torch.stepping.batch import Batch, Gradients, Group, Places
 from steepest.torch.stepping.changed import ChangedError
@@ -163,7 +164,7 @@ def make(
 
 def _copied(written: Written, gradients: Gradients) -> Gradients:
     """The gradients of a kernel, copied where something is written."""
-    tensors = list(map(written.copied_from, gradients[0]))
+    tensors = list(map(written.copied_from, map(shard, gradients[0])))
     return (tensors, list(map(Tensor.data_ptr, tensors)), *gradients[2:])
 
 
