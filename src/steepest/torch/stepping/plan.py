@@ -7,6 +7,7 @@ parameter, and makes a new plan if so.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Plan:
         self._choices = self._chosen(group)
         self._switches = switches(program.rule, chooses_rule)
         self._switched = self._switches(group)
-        self._are_numbers = not any(isinstance(group[name], Tensor) for name in program.rule.hyperparameters)
+        self._are_numbers = not any(isinstance(value, Tensor) for value in self._switched)
         self._differentiable = group.get("differentiable", False)
 
     def gradients(self, group: Group, values: Sequence[Any]) -> list[Gradients] | None:
@@ -90,8 +91,8 @@ class Plan:
         return [_copied(written, one) for one in gradients], dense, slices
 
     def _same_choices(self, group: Group) -> bool:
-        same_numbers = self._are_numbers and self._switches(group) == self._switched  # a tensor may change in place
-        return same_numbers or self._chosen(group) == self._choices
+        same_numbers = self._are_numbers and all(map(is_, self._switches(group), self._switched))
+        return same_numbers or self._chosen(group) == self._choices  # which reads no tensor that lost its memory
 
     def _chosen(self, group: Group) -> tuple[Any, ...]:
         chosen = choices(self.program.rule, group)
