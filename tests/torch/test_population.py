@@ -180,8 +180,8 @@ class Reads(nn.Linear):
 
 
 class Recurrent(nn.GRU):
-    def forward(self, x):
-        return super().forward(x)[0]
+    def forward(self, input, hx=None):  # noqa: A002  torch's name
+        return super().forward(input, hx)[0]
 
 
 @pytest.mark.parametrize("make", [Reads, Recurrent])
