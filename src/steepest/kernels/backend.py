@@ -34,6 +34,7 @@ class Row:
     scalar_states: for each state that is one number, its address and whether it is a float64.
     index: address of the numbers of the slices that a sparse gradient has, 0 for a dense one; elements counts them.
     slice: elements of each.  extent: elements of the parameter.
+    numbers_on_host: whether step and scalar_states lie in memory of the processor, where the parameter does not.
     """
 
     elements: int
@@ -46,6 +47,7 @@ class Row:
     index: int = 0
     slice: int = 1
     extent: int = 0
+    numbers_on_host: bool = False
 
     def of_slices(self, index: int, count: int, size: int) -> "Row":
         """The same parameter, stepped in these slices only."""
@@ -56,9 +58,12 @@ class PreparedStep(ABC):
     """A program over rows: everything about a step that is the same from step to step.
 
     written: [begin, end) of every range that it writes, by address, in order.
+    scaling: where the device has found_inf and grad_scale of a GradScaler for the next step, 0 for none.  A step whose
+    numbers are on the host is given none.
     """
 
     written: np.ndarray
+    scaling: tuple[int, int] = (0, 0)
 
     @abstractmethod
     def write_beside(self, written: np.ndarray) -> None:
@@ -78,6 +83,10 @@ class PreparedStep(ABC):
         gradients: address of each row's gradient, laid out as its parameter.
         threads: how many of the processor's may work.
         """
+
+    def clock(self) -> int | None:
+        """How many steps the schedules in graphs of this step have seen; None where there are none."""
+        return None
 
 
 class Backend(ABC):
