@@ -24,6 +24,10 @@ cases nothing was changed.
 """
 
 
+class NoKernelError(RuntimeError):
+    """A kernel for a device cannot be made: its compiler or its driver says why."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One tensor of a step: how many elements, and where they and its step count lie in memory.
@@ -94,25 +98,31 @@ class Backend(ABC):
 
     storages: the ways of keeping an array that it reads and writes.
     most_rows: how many rows one prepared step may have.
+    is_device: whether its steps are queued on a device, take the `scaling` of a GradScaler, and may go into a graph.
+    takes_slices: whether it is quick to prepare, as for a sparse gradient at every step.
     """
 
     storages: Collection[str]
     most_rows: int
+    is_device: bool = False
+    takes_slices: bool = True
 
     @abstractmethod
     def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:
         """The step of a program over these rows.
 
         storages: how p, g and each state of the program are kept.  rows: all dense, or one that is sparse.
+        Raises NoKernelError where a device's kernel cannot be made.
         """
 
 
 Backends = dict[str, "str | Backend"]
-"""The device whose memory it walks, as torch calls it -> a backend, or where it is."""
+"""The device whose memory it walks, as torch calls it -> a backend, or where one is, or None that cannot work here."""
 
 CHOICES: dict[str, Backends] = {
     "": {
         "cpu": "steepest.kernels.cpu.backend:CPU",
+        "cuda": "steepest.kernels.triton.cuda:CUDA",
     },
     "triton": {"cpu": "steepest.kernels.triton.interpreted:INTERPRETED"},
     "reference": {},
@@ -148,7 +158,7 @@ def backend_of(device: str) -> Backend | None:
 
 
 @functools.cache
-def _imported(place: str) -> Backend:
+def _imported(place: str) -> Backend | None:
     module, _, name = place.partition(":")
     undisturbed(lambda: importlib.import_module(module))  # at the first step: it is long, and full of callbacks
     return getattr(importlib.import_module(module), name)

@@ -14,6 +14,9 @@ from steepest.kernels.triton import loading
 from steepest.kernels.triton.target import Target
 
 
+LIBRARY = "libcuda.so.1"
+
+
 def _default_stream(_device: int) -> int:
     return 0
 
@@ -187,4 +190,4 @@ class Packed:
 @functools.cache
 def driver() -> Driver:
     """The driver of this machine; OSError where there is none."""
-    return Driver(ctypes.CDLL("libcuda.so.1"))
+    return Driver(ctypes.CDLL(LIBRARY))

@@ -34,6 +34,7 @@ class NumbersOnDevice:
         self._unscaled = buffers.new(np.array([0, 1], np.float32).tobytes())
         self._clocks, self._clocks_began = 0, -1
         self._variants: dict[tuple[Kind, ...], _Variant] = {}
+        self._load(())  # what most steps need, where it can still be refused
 
     def queue(
         self,
@@ -76,15 +77,18 @@ class NumbersOnDevice:
         return self._variants[words.kinds]
 
     def _made(self, words: Given, direction: float) -> "_Variant":
-        program, data = self._program, words.bytes(direction)
-        source = slots.text(program, self._real, words.kinds)
-        kernel = self._using.load(self._device, source, slots.name_of(program), slots.ARGUMENTS, self._real)
+        kernel, data = self._load(words.kinds), words.bytes(direction)
         if _has_schedule(words) and words.clock != self._clocks_began:
             self._clocks = self._buffers.new(np.full(self._count, words.clock, np.int64).tobytes())
             self._clocks_began = words.clock
         address = self._buffers.new(data)
         packed = Packed([self._rows, address, 0, 0, self.scalars, self._clocks or self._rows, self._count])
         return _Variant(kernel, packed, data)
+
+    def _load(self, kinds: tuple[Kind, ...]) -> Any:
+        program, real = self._program, self._real
+        source = slots.text(program, real, kinds)
+        return self._using.load(self._device, source, slots.name_of(program), slots.ARGUMENTS, real)
 
 
 class _Variant:

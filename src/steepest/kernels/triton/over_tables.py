@@ -16,6 +16,7 @@ class OverTables(Backend):
 
     storages = CODECS
     most_rows = 2**31 - 1
+    is_device = True
 
 
 class StepOverTables(PreparedStep):

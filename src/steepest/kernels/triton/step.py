@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from steepest.compiler.program import Program
-from steepest.kernels.backend import TAKEN, PreparedStep, Row
+from steepest.kernels.backend import TAKEN, NoKernelError, PreparedStep, Row
 from steepest.kernels.triton import driver, rows
 from steepest.kernels.triton.buffers import Buffers
 from steepest.kernels.triton.driver import Packed
@@ -29,7 +29,10 @@ class GPU(OverTables):
         self._using = using
 
     def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:
-        return GPUStep(program, storages, rows, self._using())
+        try:
+            return GPUStep(program, storages, rows, self._using())
+        except Exception as error:  # whatever a compiler, its versions, a full disk or a driver may raise
+            raise NoKernelError(f"{type(error).__name__}: {error}") from error
 
 
 class GPUStep(StepOverTables):
@@ -100,6 +103,3 @@ def _address_in(found: Sequence[Row]) -> int:
     of_numbers = ((row.step, *(at for at, _ in row.scalar_states)) for row in found if not row.numbers_on_host)
     addresses = (one for row in found for one in (row.parameter, *row.states))
     return next(filter(None, addresses), 0) or next((one for row in of_numbers for one in row if one), 0)
-
-
-CUDA = GPU(driver.driver)

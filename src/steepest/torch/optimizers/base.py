@@ -50,6 +50,9 @@ class RuleOptimizer(ScheduledOptimizer):
     _is_asked_for_skips: bool = False
     """Whether anybody wants to know of steps that were left out."""
 
+    _found_inf: Tensor | None = None
+    """What a GradScaler said of the last step that was taken on a device: not 0 if it was left out there."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = self._bound(args, kwargs)
         params = arguments.pop("params")
@@ -95,9 +98,13 @@ class RuleOptimizer(ScheduledOptimizer):
         Gradients are looked at when it is asked for.  `zero_grad()` looks at them before they are gone, once somebody
         has asked or a scheduler of ours was made: to read all gradients costs twenty times what clearing them does, in
         a loop that clears them without a step.  Who asks for the first time after `zero_grad()` is told False.
+
+        A fused optimizer on a GPU is told by GradScaler on the device, and only who asks waits for that.
         """
         self._is_asked_for_skips = True
-        return not self._was_stepped and (self._was_skipped or skips.has_infinite_gradients(self))
+        if self._was_stepped:
+            return skips.was_left_out(self)
+        return self._was_skipped or skips.has_infinite_gradients(self)
 
     @never_traced
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -174,5 +181,5 @@ class RuleOptimizer(ScheduledOptimizer):
         self._one_at_a_time = threading.RLock()
         self._by_group, self._counts_steps = {}, self.rule.counts
         self._was_stepped = self._was_skipped = False
-        self._steps_taken = 0
+        self._steps_taken, self._found_inf = 0, None
         _ALIVE.add(self)
