@@ -5,8 +5,8 @@
         optimizer.step()                     # nothing is run
     graph.replay()                           # with the arguments of the capture
 
-`driver.Driver` itself calls it, as it calls libcuda.so.  It is stricter than that: a call without a context, or one that
-a capture forbids, fails at once; so does one that reads or writes where nothing was allocated.
+`driver.Driver` itself calls it, as it calls libcuda.so.  It is stricter than that: a call without a context, or one
+that a capture forbids, fails at once; so does one that reads or writes where nothing was allocated.
 """
 
 import contextlib

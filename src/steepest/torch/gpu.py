@@ -40,7 +40,8 @@ def is_on_host(tensor: Tensor) -> bool:
 
 def keeps_numbers(group: Mapping[str, Any], p: Tensor) -> bool:
     """Whether step counts of a parameter belong on its device, as torch has it: then no step waits for the host."""
-    return not is_on_host(p) and bool(group.get("capturable") or group.get("fused"))
+    asked = group.get("capturable") or group.get("fused")
+    return bool(asked) and p.device.type in ADDRESSED and not is_on_host(p)
 
 
 def takes_scaling(device: torch.device) -> bool:

@@ -97,7 +97,7 @@ def _raw_stream_getter() -> Callable[[int], int]:
 
 
 raw_stream = _raw_stream_getter()
-"""The stream that torch works on, on the CUDA device of this number, as an address: a tenth of the public way's time."""
+"""The stream that torch works on, on the CUDA device of this number: a tenth of the public way's time."""
 
 divide_each: Callable[[Sequence[Tensor], Tensor], Any] = _find("_foreach_div_", fallbacks.divide_each)
 """Divide tensors by one number in place, which may lie on their device."""

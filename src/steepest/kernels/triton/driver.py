@@ -13,7 +13,6 @@ from typing import Any
 from steepest.kernels.triton import loading
 from steepest.kernels.triton.target import Target
 
-
 LIBRARY = "libcuda.so.1"
 
 
@@ -91,7 +90,7 @@ class Driver:
 
     @contextlib.contextmanager
     def in_spite_of_captures(self) -> Iterator[None]:
-        """Have this thread allocate, copy and load while a stream captures a graph, as torch does for its own memory."""
+        """Have this thread allocate, copy and load while a graph is captured, as torch does for its own memory."""
         mode = ctypes.c_int(_RELAXED)
         self._call("cuThreadExchangeStreamCaptureMode", ctypes.byref(mode))
         try:

@@ -86,7 +86,7 @@ def given(
 
 def _read_there(value: Any, memory: str, device: int) -> str:
     """The dtype of a tensor that a kernel on this device can read; "" for anything else."""
-    place = getattr(value, "device", None)
+    place: Any = getattr(value, "device", None)
     if getattr(place, "type", None) != memory or (place.index or 0) != device:
         return ""
     dtype = str(value.dtype).rpartition(".")[2]

@@ -10,8 +10,8 @@ from steepest.kernels.triton.target import Target
 def compiled(source: str, name: str, arguments: Mapping[str, str], real: str, target: Target) -> Any:
     """What Triton makes of the function `name` of this text: machine code in `.asm`, and `.metadata`.
 
-    arguments: their types, in order.  real: the dtype that it computes in.  Nothing is contracted.  Pointers are those of
-    whole allocations, but for single numbers (`*fp32`), which may lie anywhere.
+    arguments: their types, in order.  real: the dtype that it computes in.  Nothing is contracted.  Pointers are those
+    of whole allocations, but for single numbers (`*fp32`), which may lie anywhere.
     """
     import triton
     from triton.backends.compiler import GPUTarget

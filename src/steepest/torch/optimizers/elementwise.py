@@ -14,8 +14,8 @@ from steepest.torch.state.arrays import State, check_alike, check_gradient, chec
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.batch import Gradients, Places
-from steepest.torch.stepping.scaling import UNSCALED, Scaling, gradients_of
 from steepest.torch.stepping.plan import Dense, Plan, Watched, make
+from steepest.torch.stepping.scaling import UNSCALED, Scaling, gradients_of
 from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 from steepest.torch.stepping.tensors import step_in_place
 

@@ -20,8 +20,8 @@ from steepest.torch.layout import STORED, laid_out_as, parts, same_layout
 from steepest.torch.state.arrays import check_memory, no_memory
 from steepest.torch.stepping.changed import ChangedError
 from steepest.torch.stepping.host_numbers import HostNumbers
-from steepest.torch.stepping.scaling import Scaling
 from steepest.torch.stepping.same_tensors import CHANGED, GRADIENTS_DIFFER, GRADIENTS_MOVED, SameTensors
+from steepest.torch.stepping.scaling import Scaling
 from steepest.torch.stepping.shards import Shards
 from steepest.torch.stepping.stepped_parameter import SteppedParameter
 

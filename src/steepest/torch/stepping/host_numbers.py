@@ -1,8 +1,8 @@
 """States of one number as a kernel reads them: where they lie, or in a copy that is put back after each step.
 
-A step count may be of whole numbers, or on another device than its parameter: whoever put it there reads it there, so it
-is the one that counts.  On a GPU they are read there if all of them are there (a capturable or fused optimizer's), else
-on the host.
+A step count may be of whole numbers, or on another device than its parameter: whoever put it there reads it there, so
+it is the one that counts.  On a GPU they are read there if all of them are there (a capturable or fused optimizer's),
+else on the host.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """What torch's GradScaler says to an optimizer that unscales and leaves steps out by itself (`fused=True` on a GPU).
 
-It sets `found_inf`, and `grad_scale` unless the gradients were unscaled before, and calls `step()` in any case.  Both are
-tensors on a device, and nobody waits for them where a kernel can read them.
+It sets `found_inf`, and `grad_scale` unless the gradients were unscaled before, and calls `step()` in any case.  Both
+are tensors on a device, and nobody waits for them where a kernel can read them.
 """
 
 from collections.abc import Mapping, Sequence
