@@ -18,7 +18,7 @@ def on_gpu(patch: pytest.MonkeyPatch, *, there: bool = True) -> Pretended:
     made = Pretended(patch)
     patch.setitem(BACKENDS, "cpu", made)
     patch.setattr(gpu, "is_on_host", lambda tensor: False)
-    patch.setattr(gpu, "is_capturing", lambda: made.cuda.graph is not None)
+    patch.setattr(gpu, "_captures", lambda: made.cuda.graph is not None)
     if not there:
         patch.setattr(stepped_parameter, "are_there", lambda numbers, p: False)
     return made

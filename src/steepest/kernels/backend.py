@@ -88,9 +88,19 @@ class PreparedStep(ABC):
         threads: how many of the processor's may work.
         """
 
+    # Of steps that may go into a graph (`Backend.is_device`):
+
+    def renew(self, hyperparameters: Mapping[str, Any], maximize: bool) -> bool:
+        """Have graphs that hold this step read these from now on; whether they can."""
+        return True
+
     def clock(self) -> int | None:
-        """How many steps the schedules in graphs of this step have seen; None where there are none."""
+        """How many steps the schedules in graphs of this step have seen; None where there are none.  Waits for it."""
         return None
+
+    def set_clock(self, clock: int) -> None:
+        """Have the schedules in graphs of this step go on from here."""
+        raise NotImplementedError
 
 
 class Backend(ABC):

@@ -52,7 +52,11 @@ def takes_scaling(device: torch.device) -> bool:
 
 def is_capturing() -> bool:
     """Whether what torch queues now goes into a graph."""
-    return torch.cuda.is_current_stream_capturing()
+    return _captures()
+
+
+def _captures() -> bool:
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 
 def has_failed(kernel: Any) -> bool:

@@ -71,8 +71,16 @@ class NumbersOfHost:
         self._states.put_back()
         self._uninitialized = None
 
+    # No graph has such a step.
+
+    def renew(self, hyperparameters: Mapping[str, Any], direction: float, stream: int) -> bool:
+        return True
+
     def clock(self, stream: int) -> None:
-        """No graph has such a step."""
+        return None
+
+    def set_clock(self, clock: int, stream: int) -> None:
+        pass
 
     def _row(self, hyperparameters: Mapping[str, Any], direction: float, row: int) -> list[float]:
         """The scalars of a row, whose states that are one number are given their new values."""

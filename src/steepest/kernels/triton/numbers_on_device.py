@@ -67,6 +67,22 @@ class NumbersOnDevice:
             return None
         return int(np.frombuffer(self._using.download(self._clocks, 8, stream), np.int64)[0])
 
+    def set_clock(self, clock: int, stream: int) -> None:
+        """Have the schedules of graphs go on from here."""
+        if self._clocks:
+            self._using.upload(self._clocks, np.full(self._count, clock, np.int64).tobytes(), stream)
+            self._clocks_began = clock
+
+    def renew(self, hyperparameters: Mapping[str, Any], direction: float, stream: int) -> bool:
+        """Have graphs read these from now on; whether they can: words of other kinds are another kernel's."""
+        words = given(self._program, hyperparameters, self._using.memory, self._device, is_captured=True)
+        variant = self._variants.get(words.kinds)
+        if variant is None or not variant.is_in_graph:
+            return False
+        variant.give(words, direction, self._using, stream, self._buffers, is_captured=False)
+        self._buffers.outlive(*words.sources)
+        return True
+
     def _variant(self, words: Given, direction: float, *, is_captured: bool) -> "_Variant":
         """The kernel for words of these kinds."""
         if words.kinds not in self._variants:
@@ -96,7 +112,7 @@ class _Variant:
 
     def __init__(self, kernel: Any, packed: Packed, data: bytes) -> None:
         self.kernel, self.packed = kernel, packed
-        self._data = data
+        self._data, self.is_in_graph = data, False
         self.sources: tuple[Any, ...] = ()
 
     def give(
@@ -105,11 +121,12 @@ class _Variant:
         """Have the words in memory, for this step and for graphs that were captured before."""
         self.sources = words.sources
         if is_captured:
+            self.is_in_graph = True
             buffers.outlive(*words.sources)
         if (data := words.bytes(direction)) == self._data:
             return
         self._data = data
-        if is_captured:  # a copy now would be part of the graph, and the memory may still be read
+        if is_captured:  # a copy now would be part of the graph, and other graphs may read the memory
             self.packed.values[1] = buffers.new(data)
             buffers.outlive()
         else:

@@ -84,9 +84,18 @@ class GPUStep(StepOverTables):
         self._numbers.counted()
         return TAKEN
 
+    def renew(self, hyperparameters: Mapping[str, Any], maximize: bool) -> bool:
+        with self._using.on(self._device):
+            direction = -1.0 if maximize else 1.0
+            return self._numbers.renew(hyperparameters, direction, driver.current_stream(self._device))
+
     def clock(self) -> int | None:
         with self._using.on(self._device):
             return self._numbers.clock(driver.current_stream(self._device))
+
+    def set_clock(self, clock: int) -> None:
+        with self._using.on(self._device):
+            self._numbers.set_clock(clock, driver.current_stream(self._device))
 
     def _place(self, gradients: Sequence[int], stream: int, *, is_captured: bool) -> None:
         data = np.array(gradients, np.int64).tobytes()

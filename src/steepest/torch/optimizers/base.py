@@ -21,6 +21,7 @@ from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
 from steepest.torch.state.arrays import outlasting
+from steepest.torch.state.captured import Graphs, warn_of_group
 
 Group = dict[str, Any]
 
@@ -49,9 +50,6 @@ class RuleOptimizer(ScheduledOptimizer):
 
     _is_asked_for_skips: bool = False
     """Whether anybody wants to know of steps that were left out."""
-
-    _found_inf: Tensor | None = None
-    """What a GradScaler said of the last step that was taken on a device: not 0 if it was left out there."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = self._bound(args, kwargs)
@@ -109,6 +107,8 @@ class RuleOptimizer(ScheduledOptimizer):
     @never_traced
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, as torch.optim.Optimizer does."""
+        if self._graphs:
+            self._follow()
         self._was_skipped = self._is_asked_for_skips and self.last_step_skipped
         self._was_stepped = False
         QuickOptimizer.zero_grad(self, set_to_none)
@@ -139,8 +139,13 @@ class RuleOptimizer(ScheduledOptimizer):
         with outlasting():
             state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
         schedules, groups = self._found_schedules(), checkpoint.merged(self.param_groups, saved_groups)
+        graphs = self._graphs
         self.__setstate__({"state": state, "param_groups": groups})
+        self._graphs = graphs
         self._resume_schedules(schedules, saved_groups)
+        if graphs:
+            self._follow()
+            self._set_clocks()
         for hook in internals.hooks_behind(self.register_load_state_dict_post_hook).values():
             hook(self)
 
@@ -161,6 +166,8 @@ class RuleOptimizer(ScheduledOptimizer):
             param_group |= scheduled.with_schedules(found)
         super().add_param_group(param_group)  # the very dictionary: who gave it, or shares it, reads and writes it
         self._find_schedules_of(self.param_groups[-1])
+        if self._graphs:
+            warn_of_group(type(self).__name__)
 
     def __getstate__(self) -> dict[str, Any]:
         own = {"_beyond_torch": self._beyond_torch, "_is_asked_for_skips": self._is_asked_for_skips}
@@ -181,5 +188,5 @@ class RuleOptimizer(ScheduledOptimizer):
         self._one_at_a_time = threading.RLock()
         self._by_group, self._counts_steps = {}, self.rule.counts
         self._was_stepped = self._was_skipped = False
-        self._steps_taken, self._found_inf = 0, None
+        self._steps_taken, self._found_inf, self._graphs = 0, None, Graphs()
         _ALIVE.add(self)

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
-from steepest.torch.gpu import keeps_numbers, takes_scaling
+from steepest.torch.gpu import is_capturing, keeps_numbers, takes_scaling
 from steepest.torch.internals import are_operations_replaced, function_modes, modes, never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_alike, check_gradient, check_saved, complete, outlasting
+from steepest.torch.state.captured import not_fused, not_warm
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.batch import Gradients, Places
@@ -50,13 +51,18 @@ class ElementwiseOptimizer(RuleOptimizer):
             if plan.is_one_batch:
                 plan.batches[0].run(gradients[0], group)
             elif plan.is_on_device:
-                self._step_on_device(plan, gradients, group)
+                self._step_on_device(plan, gradients, index)
             else:
                 self._step_parts(plan, gradients, group)
             plan.was_run = True
 
-    def _step_on_device(self, plan: Plan, gradients: list[Gradients], group: Group) -> None:
+    def _step_on_device(self, plan: Plan, gradients: list[Gradients], index: int) -> None:
         """Step where kernels are launched: what a GradScaler says is read there, if all of the group is."""
+        group, self._counts_here = self.param_groups[index], False
+        if is_capturing():
+            self._graphs.add(type(self).__name__, index, group, [b.step for b in plan.batches], plan.switches)
+        elif self._graphs:
+            self._follow()
         scaling = Scaling(getattr(self, "found_inf", None), getattr(self, "grad_scale", None))
         self._found_inf = scaling.found_inf
         if scaling and not plan.takes_scaling:
@@ -71,6 +77,8 @@ class ElementwiseOptimizer(RuleOptimizer):
             scaling.unscale(gradients_of(group))
 
     def _step_parts(self, plan: Plan, gradients: list[Gradients], group: Group, scaling: Scaling = UNSCALED) -> None:
+        if (plan.unfused or plan.sparse) and is_capturing():
+            raise not_fused(type(self).__name__)
         dense = [self._checked(plan, group, watched) for watched in plan.unfused]
         slices = [self._checked(plan, group, watched) for watched in plan.sparse]
         slices = [(stepped, sparse.checked(g)) for stepped, g in slices]
@@ -126,6 +134,8 @@ class ElementwiseOptimizer(RuleOptimizer):
         for p in group["params"]:  # all of them before any state is made
             if p.grad is not None:
                 self._check_gradient(p, p.grad, group)
+                if is_capturing() and not self._is_warm(lines, p, group):
+                    raise not_warm(type(self).__name__)
         with outlasting():
             plan = make(lines, group, lambda p: self._stateful(lines, p, group), self._look_again, self.chooses_rule)
         gradients = plan.gradients(group, self._snapshot.values(self.state) or ())
@@ -133,6 +143,13 @@ class ElementwiseOptimizer(RuleOptimizer):
         others = [other for other in self._plans.get(index, []) if other.was_run]
         self._plans[index] = [plan, *others[: MOST_PLANS - 1]]
         return plan, gradients
+
+    def _is_warm(self, lines: Program, p: Tensor, group: Group) -> bool:
+        """Whether all state of a parameter is there, and where it belongs."""
+        state, numbers = self.state.get(p, {}), [*(["step"] if lines.rule.counts else []), *lines.scalar_states]
+        if not all(isinstance(state.get(name), Tensor) for name in (*numbers, *lines.kept)):
+            return False
+        return not keeps_numbers(group, p) or all(state[name].device == p.device for name in numbers)
 
     def _look_again(self) -> Places:
         """Where the states are now; plans whose states are elsewhere than they were are gone."""

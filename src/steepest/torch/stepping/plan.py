@@ -58,8 +58,8 @@ class Plan:
         self._parameters = list(map(id, group["params"]))
         self._chooses_rule = chooses_rule
         self._choices = self._chosen(group)
-        self._switches = switches(program.rule, chooses_rule)
-        self._switched = self._switches(group)
+        self.switches = switches(program.rule, chooses_rule)
+        self._switched = self.switches(group)
         self._are_numbers = not any(isinstance(group[name], Tensor) for name in program.rule.hyperparameters)
         self._differentiable = group.get("differentiable", False)
 
@@ -109,7 +109,7 @@ class Plan:
         return [_copied(written, one) for one in gradients], dense, slices
 
     def _same_choices(self, group: Group) -> bool:
-        same_numbers = self._are_numbers and self._switches(group) == self._switched  # a tensor may change in place
+        same_numbers = self._are_numbers and self.switches(group) == self._switched  # a tensor may change in place
         return same_numbers or self._chosen(group) == self._choices
 
     def _chosen(self, group: Group) -> tuple[Any, ...]:
