@@ -1,4 +1,4 @@
-"""Steps inside of CUDA graphs, as far as that can be pretended: replays go on from the addresses of the capture alone."""
+"""Steps inside of CUDA graphs, as far as that can be pretended: a replay has the addresses of its capture, and no more."""
 
 import gc
 from typing import Any
@@ -223,7 +223,7 @@ def test_a_capture_without_a_step_before_it_is_refused(gpu: Pretended) -> None:
 
 def test_counts_on_the_host_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = on_gpu(monkeypatch, there=False)
-    optimizer, _ = made(lambda p: steepest.Adam(p))
+    optimizer, _ = made(steepest.Adam)
     optimizer.step()
     with pytest.raises(RuntimeError, match="Make the optimizer with capturable=True"):
         captured(gpu, optimizer)
@@ -243,7 +243,7 @@ def test_what_no_kernel_steps_is_refused(make: Any, gpu: Pretended) -> None:
 
 def test_a_scaler_inside_a_graph(gpu: Pretended) -> None:
     found_inf, scale = torch.zeros(()), torch.tensor(4.0)
-    optimizer, gradients = made(lambda p: steepest.Adam(p, lr=0.5, fused=True))
+    optimizer, _ = made(lambda p: steepest.Adam(p, lr=0.5, fused=True))
     optimizer.step()
     optimizer.found_inf, optimizer.grad_scale = found_inf, scale
     with pytest.MonkeyPatch.context() as patch:

@@ -1,8 +1,8 @@
 """Steps that went into CUDA graphs.  A replay runs no Python: here stands what it follows, and what is said where not.
 
 A graph follows gradients and parameters where they lie, numbers that are tensors, schedules, and other numbers as soon
-as somebody asks the optimizer for anything (`zero_grad`, a scheduler of ours, `state_dict`).  It does not follow options
-that choose other lines of the rule, new groups, and parameters that had no gradient.
+as somebody asks the optimizer for anything (`zero_grad`, a scheduler of ours, `state_dict`).  It does not follow
+options that choose other lines of the rule, new groups, and parameters that had no gradient.
 """
 
 import warnings
