@@ -1,4 +1,4 @@
-"""Steps inside of CUDA graphs, as far as that can be pretended: a replay has the addresses of its capture, and no more."""
+"""Steps inside of CUDA graphs, as far as that can be pretended: a replay has the addresses of its capture, no more."""
 
 import gc
 from typing import Any
