@@ -1,6 +1,7 @@
 """Members that are trained at once end where each one ends that is trained alone."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -60,7 +61,7 @@ def made(make, seed=0):
     return make()
 
 
-def alone(model, member, given, optimizer=steepest.AdamW):
+def alone(model, member, given, optimizer: Any = steepest.AdamW):
     """The losses of one member that is trained by itself, and what the model is then."""
     model = copy.deepcopy(model)
     stepping, losses = optimizer(model.parameters(), **member), []
@@ -175,12 +176,12 @@ def test_a_member_is_a_model_of_its_own():
 
 
 class Reads(nn.Linear):
-    def forward(self, x):
-        return super().forward(x) * (1.0 if self.weight.sum().item() > 0 else 2.0)
+    def forward(self, input):
+        return super().forward(input) * (1.0 if self.weight.sum().item() > 0 else 2.0)
 
 
 class Recurrent(nn.GRU):
-    def forward(self, input, hx=None):  # noqa: A002  torch's name
+    def forward(self, input, hx=None):
         return super().forward(input, hx)[0]
 
 

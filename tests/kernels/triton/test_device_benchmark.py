@@ -11,15 +11,12 @@ pytest.importorskip("triton", reason="Triton is not installed: it has packages f
 
 from benchmarks import device
 
-from steepest.kernels.triton import loading
-from support import pretended_gpu
 from support.pretended_gpu import Pretended
 
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Pretended:
-    monkeypatch.setattr(loading, "code", pretended_gpu.code)
-    return Pretended()
+    return Pretended(monkeypatch)
 
 
 def test_bits_are_compared_with_the_processors(gpu: Pretended, monkeypatch: pytest.MonkeyPatch) -> None:
