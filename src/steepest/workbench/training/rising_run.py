@@ -5,12 +5,14 @@ The loop of a whole run is `run.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.rising import STEPS, RisingCurve, rising_rates
 from steepest.workbench.task import TaskFunction
+from steepest.workbench.training import divergence
 from steepest.workbench.training.batches import Batches
 from steepest.workbench.training.contract import checked, loss_of
 from steepest.workbench.training.isolation import own_randomness, restored, threads_for
@@ -43,13 +45,20 @@ def rising_run(
             loss = loss_of(task, next(batches))
             first = loss.item()
             for rate in rates:
-                optimizer.zero_grad()
-                loss.backward()
-                for group, factor in zip(optimizer.param_groups, factors, strict=True):
-                    group["lr"] = rate * factor
-                optimizer.step()
-                loss = loss_of(task, next(batches))
-                losses.append(loss.item())
+                batch = next(batches)
+                try:
+                    optimizer.zero_grad()
+                    loss.backward()
+                    for group, factor in zip(optimizer.param_groups, factors, strict=True):
+                        group["lr"] = rate * factor
+                    optimizer.step()
+                    loss = loss_of(task, batch)
+                    losses.append(loss.item())
+                except Exception as error:
+                    latest = lambda batch=batch: loss_of(task, batch)  # noqa: E731
+                    if divergence.is_the_machines(error) or not divergence.what_is_not_finite(task, loss, latest):
+                        raise
+                    losses.append(math.nan)
                 if not losses[-1] < ENDS_AT * max(first, 1e-12):  # also for NaN
                     break
                 if stop():

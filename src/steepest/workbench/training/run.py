@@ -10,13 +10,15 @@ import io
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from steepest.workbench.errors import UsageError
 from steepest.workbench.model.candidate import Candidate, Settings
-from steepest.workbench.model.outcome import INTERRUPTED, PRUNED, Outcome, Trace
+from steepest.workbench.model.outcome import DIVERGED, INTERRUPTED, PRUNED, Outcome, Trace
 from steepest.workbench.task import TaskFunction
+from steepest.workbench.training import divergence
 from steepest.workbench.training.batches import Batches
 from steepest.workbench.training.contract import checked, evaluated, loss_of
 from steepest.workbench.training.diagnostics import StepDiagnostics
@@ -55,6 +57,7 @@ class Run:
         self.make, self.candidate, self.rate, self.seed = make, candidate, rate, seed
         self.steps, self.saved, self.settings, self.diagnostics = steps, saved, settings, diagnostics
         self.trace = Trace()
+        self.latest: Callable[[], Any] = lambda: None  # what is done now, to be done again where it raised
 
     def train(
         self,
@@ -69,14 +72,21 @@ class Run:
             at_step: Is told of progress.
             evaluated: Is told the step and the metric after each evaluation; whether to end the run there.
 
+        What the task raises after the first step, while numbers are not finite, is the end of a run that diverged.
+
         Raises:
-            TaskError: The task raised, or broke its contract.
+            Exception: The task raised, or broke its contract, while all numbers were finite.
         """
         with own_randomness(self.seed):
             self._prepare()
             with threads_for(self.model):
                 self._begin()
-                return self._loop(stop, at_step, evaluated)
+                try:
+                    return self._loop(stop, at_step, evaluated)
+                except Exception as error:
+                    if not (what := self._what_is_not_finite(error)):
+                        raise
+                    return self._diverged(error, what)
 
     def _prepare(self) -> None:
         self.task = checked(self.make(self.seed))
@@ -121,7 +131,9 @@ class Run:
 
     def _step(self) -> None:
         self.optimizer.zero_grad()
-        loss = loss_of(self.task, next(self.batches))
+        batch = next(self.batches)
+        self.latest = lambda: loss_of(self.task, batch)
+        loss = self.latest()
         loss.backward()
         if self.schedule is not None:
             self._set_rates(self.schedule(self.trace.step) / self.rate)
@@ -154,11 +166,23 @@ class Run:
 
     def _evaluate(self) -> bool:
         """Measure the metrics.  Whether the deciding metric and the parameters are finite."""
-        metrics = evaluated(self.task)
+        self.latest = lambda: evaluated(self.task)
+        metrics = self.latest()
         self.trace.metrics += [(self.trace.step, self.trace.seconds, *item) for item in metrics.items()]
         self.model.train()
         finite = all(bool(p.isfinite().all()) for p in self.model.parameters())
         return finite and math.isfinite(metrics[self.task.metric])
+
+    def _what_is_not_finite(self, error: Exception) -> str:
+        """What was not finite when the task raised; empty where the exception is the task's own."""
+        if self.trace.step == 0 or divergence.is_the_machines(error):
+            return ""
+        return divergence.what_is_not_finite(self.task, self.total, self.latest)
+
+    def _diverged(self, error: Exception, what: str) -> Outcome:
+        if self.count:
+            self._point()
+        return Outcome(DIVERGED, divergence.reason(error, what, self.trace.step), self.trace)
 
     def _synchronize(self) -> None:
         if torch.cuda.is_available() and next(self.model.parameters()).is_cuda:
