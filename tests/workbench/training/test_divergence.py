@@ -80,7 +80,7 @@ def test_a_metric_that_refuses_what_is_not_finite(tiny: Make) -> None:
         task = replace(tiny(seed), model=Normal(), loss=with_a_hidden_gradient)
         return replace(task, evaluate=sklearns(task))
 
-    outcome = Run(make, KNOWN["sgd"], 0.01, seed=0).train()
+    outcome = Run(make, KNOWN["sgd"], 0.01, seed=0, steps=1).train()
     assert outcome.status == DIVERGED
     assert "the task raised ValueError: Input contains" in outcome.reason
 
