@@ -57,6 +57,7 @@ class Candidate:
         options: Further arguments.
         schedule: The schedule of its rate over a run, as text with RATE in the place of the rate; none if empty.
         space: Hyperparameters that are searched beside the rate, the most important first.
+        parameters: What the line to paste has in the place of the parameters, where these are not all of `model`.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Candidate:
     options: Mapping[str, Any] = field(default_factory=dict)
     schedule: str = ""
     space: tuple[Dimension, ...] = ()
+    parameters: str = ""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.centre) and self.centre > 0):
@@ -94,9 +96,29 @@ class Candidate:
         return self.cls if callable(self.cls) else getattr(steepest, self.cls)
 
     def build(self, parameters: Iterable[Any], rate: float, settings: Settings | None = None) -> Any:
-        """A fresh optimizer.  An optimizer of steepest follows its schedule by itself."""
-        lr = rate if callable(self.cls) else self.curve(rate) or rate
-        return self._class()(parameters, lr=lr, **self.options_with(settings or {}))
+        """A fresh optimizer.  An optimizer of steepest follows its schedule by itself.
+
+        A parameter group may have an `lr_factor`, by which its rate is multiplied.
+        """
+        options, groups = self.options_with(settings or {}), list(parameters)
+        if groups and isinstance(groups[0], Mapping):
+            groups = [self._group(group, rate) for group in groups]
+        return self._class()(groups, lr=self._rate(rate), **options)
+
+    def _rate(self, rate: float) -> Any:
+        return rate if callable(self.cls) else self.curve(rate) or rate
+
+    def _group(self, group: Mapping[str, Any], rate: float) -> dict[str, Any]:
+        own = dict(group)
+        if "lr_factor" in own:
+            own["lr"] = self._rate(rate * own.pop("lr_factor"))
+        if own.get("weight_decay") == 0 and not self._takes("weight_decay"):
+            del own["weight_decay"]  # an optimizer without decay decays nothing as it is
+        return own
+
+    def _takes(self, argument: str) -> bool:
+        parameters = inspect.signature(self._class()).parameters
+        return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     def curve(self, rate: float) -> Any:
         """The rate as a function of the step; None where it is constant."""
@@ -122,7 +144,7 @@ class Candidate:
             "schedule": self.schedule,
             "follows": isinstance(self.cls, str),
             "space": [self._described(dimension) for dimension in self.space],
-        }
+        } | ({"parameters": self.parameters} if self.parameters else {})  # a study of the first release has none
 
     def _digest(self) -> str:
         """The digest of the user's file; empty for a class of a library, which the library's version identifies."""
@@ -157,7 +179,8 @@ def call_of(described: Mapping[str, Any], settings: Settings) -> str:
     schedule = described["schedule"] and f"steepest.schedules.{described['schedule']}"
     follows = schedule and described["follows"]
     driven = f"  # at step t its rate was {schedule}(t)" if schedule and not follows else ""
-    return f"{described['written']}(model.parameters(), lr={schedule if follows else 'RATE'}{options}){driven}"
+    parameters = described.get("parameters") or "model.parameters()"
+    return f"{described['written']}({parameters}, lr={schedule if follows else 'RATE'}{options}){driven}"
 
 
 def _written(cls: Callable[..., Any]) -> str:

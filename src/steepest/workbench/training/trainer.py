@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,8 @@ class Trainer:
     @cached_property
     def candidates(self) -> list[Candidate]:
         """The optimizers, the reference among them."""
-        return self.recipe.candidates(self.steps)
+        written = _parameters_of(self.first_task)
+        return [replace(one, parameters=written) if written else one for one in self.recipe.candidates(self.steps)]
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of that name; the control too."""
@@ -79,7 +81,7 @@ class Trainer:
             trace = run.train().trace
             check_first_values(run.task, trace)
         return {
-            "state": _bytes(run.optimizer.state_dict()["state"]),
+            "state": _bytes([one.state_dict()["state"] for one in run.training.optimizers.values()]),
             "parameters": _bytes(list(run.model.parameters())),
         }
 
@@ -125,7 +127,6 @@ class Trainer:
             return self._rising(job, stop) if job.key.phase == RANGE else self._run(job).train(stop, at_step, evaluated)
 
     def _run(self, job: Job) -> Run:
-        from steepest.workbench.training.diagnostics import StepDiagnostics
         from steepest.workbench.training.run import Run
 
         key = job.key
@@ -137,7 +138,7 @@ class Trainer:
             steps=job.steps,
             saved=job.saved,
             settings=key.values,
-            diagnostics=StepDiagnostics() if key.phase == DIAGNOSIS else None,
+            measures_steps=key.phase == DIAGNOSIS,
         )
 
     def _rising(self, job: Job, stop: StopRequested) -> Outcome:
@@ -152,6 +153,14 @@ class Trainer:
         steps = len(found.losses)
         points = [(step, seconds * step / steps, loss) for step, loss in enumerate(found.losses, 1)]
         return Outcome(INTERRUPTED if stop() else TRAINED, "", Trace(steps, seconds, points))
+
+
+def _parameters_of(task: Task) -> str:
+    """What the line to paste has in the place of `model.parameters()`; empty where that is right."""
+    module = f"model.<{'|'.join(task.parts)}>" if task.parts else "model"  # one optimizer for each of them
+    if task.groups is not None:
+        return f"groups({module})"
+    return f"{module}.parameters()" if task.parts else ""
 
 
 def _listed(shapes: Sequence[tuple[int, ...]], most: int = 4) -> str:
