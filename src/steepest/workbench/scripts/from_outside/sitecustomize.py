@@ -51,7 +51,7 @@ def _with(wanted, called, params, defaults):
     """Groups and defaults with the values that are wanted; a group's own value stays in proportion to the default."""
     given = [*params]
     are_groups = bool(given) and isinstance(given[0], dict)
-    groups = [dict(group) for group in given] if are_groups else [{"params": given}]
+    groups: list[dict] = [dict(group) for group in given] if are_groups else [{"params": given}]
     defaults = dict(defaults)
     for place, value in wanted.items():
         name, _, index = place.partition(".")
