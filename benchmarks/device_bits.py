@@ -13,6 +13,8 @@ from benchmarks import device_runs as runs
 from benchmarks.device_runs import Result, Shapes
 from steepest import schedules
 
+IN_GRAPHS = [(1000,), (77,), (33, 65)]
+"""Shapes."""
 SIZES = [(n,) for n in (0, 1, 7, 1023, 1024, 1025, 4097)]
 
 
@@ -110,7 +112,7 @@ def graphs(device: str, *, quick: bool) -> Iterator[Result]:
 
 def _pair(device: str, name: str, **options: Any) -> tuple[runs.Run, runs.Run]:
     """Two of the same, after one step on a side stream."""
-    both = [runs.Run(device, name, options, [(1000,), (77,), (33, 65)], there=True) for _ in range(2)]
+    both = [runs.Run(device, name, options, IN_GRAPHS, there=True) for _ in range(2)]
     with runs.side_stream():
         for run in both:
             run.step()
