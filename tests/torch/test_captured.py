@@ -265,3 +265,25 @@ def test_a_scaler_inside_a_graph(gpu: Pretended) -> None:
         q.grad = q.grad / 4
     other.step()
     assert torch.equal(p, other.param_groups[0]["params"][0])
+
+
+class Asking(schedules.Schedule):
+    """A schedule of one's own that asks whether its step is this or that."""
+
+    def _at(self, step: Any, lib: Any) -> Any:
+        return 1.0 if step < 3 else 0.5
+
+
+def test_a_schedule_that_asks_for_its_step_is_refused_by_the_capture_alone(gpu: Pretended) -> None:
+    optimizer, _ = made(lambda p: steepest.SGD(p, lr=Asking()))
+    optimizer.step()
+    with pytest.raises(TypeError, match="a step inside a graph cannot answer"):
+        captured(gpu, optimizer)
+
+
+def test_the_capture_compiles_nothing(gpu: Pretended) -> None:
+    optimizer, _ = made(lambda p: steepest.Adam(p, lr=schedules.cosine(0.5, 12), capturable=True))
+    optimizer.step()
+    modules = len(gpu.cuda._modules)
+    captured(gpu, optimizer)
+    assert len(gpu.cuda._modules) == modules

@@ -5,6 +5,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ pytest.importorskip("triton", reason="Triton is not installed: it has packages f
 from steepest import rules
 from steepest.compiler.program import program
 from steepest.compiler.rule import read
-from steepest.kernels.backend import NO_MEMORY, PreparedStep, backend_of
+from steepest.kernels.backend import NO_MEMORY, TAKEN, PreparedStep, Row, backend_of
 from steepest.kernels.triton import driver, loading
 from support.configurations import TABLE, Configuration
 from support.launches import Launch, assert_same_bits
@@ -161,6 +162,34 @@ def test_a_context_is_made_current_for_each_call_and_put_back() -> None:
             made.is_capturing(0)
     pushed = ["cuCtxPushCurrent_v2", "cuStreamIsCapturing", "cuCtxPopCurrent_v2"]
     assert library.called == ["cuInit", "cuDevicePrimaryCtxRetain", *pushed, *pushed]
+
+
+def test_each_device_has_its_context_and_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps of one process, in a thread that has no context."""
+    gpu = Pretended(monkeypatch, devices=2)
+    monkeypatch.setattr(driver, "current_stream", lambda device: 50 + device)
+    launches = [prepared(gpu)[0] for _ in range(2)]
+    on_second = {launches[1].address(row, array) for row in range(2) for array in range(4)}
+    gpu.cuda.device_of = lambda address: int(address in on_second)
+    steps = [gpu.prepare(one.program, ("float32",) * 4, [one.row(i) for i in range(2)]) for one in launches]
+    gpu.cuda.asked.clear()
+
+    def run() -> None:
+        for launch, step in zip(launches, steps, strict=True):
+            step.run([launch.address(i, 1) for i in range(2)], read(rules.adam).hyperparameters, False, 1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert [one.rpartition(" ")[2] for one in gpu.cuda.asked] == ["50"] * 3 + ["51"] * 3
+    assert [launch.counts.tolist() for launch in launches] == [[1.0, 1.0]] * 2
+
+
+def test_a_table_of_empty_tensors_needs_no_device(gpu: Pretended) -> None:
+    rule = read(rules.sgd)
+    empty = [Row(0, 0, (), 0, False, frozenset())] * 2
+    step = gpu.prepare(program(rule, rule.hyperparameters), ("float32", "float32"), empty)
+    assert step.run([0, 0], rule.hyperparameters, False, 1) == TAKEN
 
 
 def test_an_error_of_the_driver_is_said() -> None:

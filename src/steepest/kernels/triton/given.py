@@ -26,13 +26,14 @@ class Given:
     """The words of one step.
 
     kinds: what each word is, in the order of `places`.  sources: what must live as long as the words are read.
-    clock: how many steps its schedules have seen.
+    clock: how many steps its schedules have seen.  are_scheduled: whether some number knows its schedule.
     """
 
     words: tuple[float | int, ...]
     kinds: tuple[Kind, ...]
     sources: tuple[Any, ...] = ()
     clock: int = 0
+    are_scheduled: bool = False
 
     def bytes(self, direction: float) -> bytes:
         """The words as they lie in memory, with the direction behind them."""
@@ -62,13 +63,15 @@ def given(
     words: list[float | int] = []
     kinds: list[Kind] = []
     sources: list[Any] = []
-    clock = 0
+    clock, are_scheduled = 0, False
     for name, value in several(program, hyperparameters):
         if type(value) in _NUMBERS:
             words.append(float(value))
             kinds.append(None)
             continue
-        source = getattr(value, "source", None) if is_captured else None
+        known = getattr(value, "source", None)
+        are_scheduled |= known is not None
+        source = known if is_captured else None
         dtype = _read_there(value, memory, device)
         if dtype:
             words.append(value.data_ptr())
@@ -81,7 +84,7 @@ def given(
             words.append(float(value))
         kinds.append(dtype or (None if source is None else source.schedule))
         sources += [value] if dtype else []
-    return Given(tuple(words), tuple(kinds), tuple(sources), clock)
+    return Given(tuple(words), tuple(kinds), tuple(sources), clock, are_scheduled)
 
 
 def _read_there(value: Any, memory: str, device: int) -> str:

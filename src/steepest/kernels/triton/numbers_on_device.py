@@ -1,5 +1,6 @@
 """The numbers of a step where step counts lie on the device: computed there, so nobody waits, and graphs go on."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ class NumbersOnDevice:
         self._clocks, self._clocks_began = 0, -1
         self._variants: dict[tuple[Kind, ...], _Variant] = {}
         self._load(())  # what most steps need, where it can still be refused
+        self._is_ready_for_graphs = False
 
     def queue(
         self,
@@ -50,6 +52,8 @@ class NumbersOnDevice:
         scaling: addresses of found_inf and of grad_scale, 0 for none.
         """
         words = given(self._program, hyperparameters, self._using.memory, self._device, is_captured=is_captured)
+        if words.are_scheduled and not self._is_ready_for_graphs:
+            self._prepare_for_graphs(hyperparameters)
         variant = self._variant(words, direction, is_captured=is_captured)
         variant.give(words, direction, self._using, stream, self._buffers, is_captured=is_captured)
         found_inf, grad_scale = scaling
@@ -100,6 +104,13 @@ class NumbersOnDevice:
         address = self._buffers.new(data)
         packed = Packed([self._rows, address, 0, 0, self.scalars, self._clocks or self._rows, self._count])
         return _Variant(kernel, packed, data)
+
+    def _prepare_for_graphs(self, hyperparameters: Mapping[str, Any]) -> None:
+        """Have the kernel in which schedules go on before a capture begins, which is no time for a compiler."""
+        self._is_ready_for_graphs = True
+        words = given(self._program, hyperparameters, self._using.memory, self._device, is_captured=True)
+        with contextlib.suppress(TypeError), self._using.in_spite_of_captures():
+            self._load(words.kinds)  # a schedule that asks for its step is refused if a capture comes
 
     def _load(self, kinds: tuple[Kind, ...]) -> Any:
         program, real = self._program, self._real
