@@ -108,9 +108,14 @@ class Shuffled:
         tensors: Tensors of equal length.
         size: Rows in a batch.
         seed: Decides the order.
+
+    Raises:
+        ValueError: There are not enough rows for one batch.
     """
 
     def __init__(self, *tensors: Tensor, size: int, seed: int) -> None:
+        if not 1 <= size <= len(tensors[0]):
+            raise ValueError(f"Batches of size={size} cannot be made of {len(tensors[0])} rows; give 1 to that many.")
         self.tensors, self.size, self.seed = tensors, size, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:

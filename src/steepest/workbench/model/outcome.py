@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 TRAINED, FAILED, DIVERGED, INTERRUPTED, PRUNED = "trained", "failed to train", "diverged", "interrupted", "pruned"
 """How a run ends."""
+DIFFERS = "it was interrupted, and continued with other numbers"
+"""What the reason of a run says that could not be continued as it would have gone on."""
 LAST, LOWEST, HIGHEST = "last", "lowest", "highest"
 """Which value of its metric a run is judged by."""
 
