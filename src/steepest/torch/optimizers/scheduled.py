@@ -30,8 +30,8 @@ class ScheduledOptimizer(QuickOptimizer):
     unknown: ClassVar[dict[str, Any]] = {}
     """Arguments of torch's class of this name that have no effect here, with the only value that is taken."""
 
-    _graphs: Graphs
-    """The steps that CUDA graphs hold."""
+    _graphs: Graphs = Graphs()
+    """The steps that CUDA graphs hold; where some may, each optimizer has its own."""
 
     _found_inf: Tensor | None = None
     """What a GradScaler said of the last step that was taken on a device: not 0 if it was left out there."""
