@@ -42,6 +42,14 @@ class PureScheduler(Scheduler):
     is_alone = False
     """Whether torch computes its rates from the epoch alone; else from the present rate, whoever has set it."""
 
+    _is_ours = True
+    """Whether no subclass from elsewhere sets the rates in a way of its own."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        parent = next(known for known in cls.__mro__ if known.__module__.startswith("steepest."))
+        cls._is_ours = cls.sets_rates_as(parent)
+
     def __new__(cls, *_: Any, **__: Any) -> "PureScheduler":
         self = super().__new__(cls)
         self._kept = Kept()
@@ -102,9 +110,8 @@ class PureScheduler(Scheduler):
         self._kept.norms.clear()
 
     def says_its_rates(self) -> bool:
-        """Whether `value` says its rates; a subclass may have a `get_lr` of its own, as torch's have."""
-        says = type(self).get_lr is PureScheduler.get_lr and not self.has_closed_form_of_its_own()
-        return says and not self._kept.is_as_torchs
+        """Whether `value` says its rates; a subclass may have a `get_lr` or `step` of its own, as torch's have."""
+        return self._is_ours and not self._kept.is_as_torchs
 
     def get_lr(self) -> list[Any]:
         """The rates of the present epoch, if this were the only scheduler; torch's where a subclass makes others."""

@@ -303,9 +303,14 @@ class Scheduler(LRScheduler):
     def _get_closed_form_lr(self) -> list[Any]:
         return self.rates_at_present()
 
-    def has_closed_form_of_its_own(self) -> bool:
-        """Whether a subclass says the rates of a given epoch itself, in the way that torch's classes do."""
-        return type(self)._get_closed_form_lr is not Scheduler._get_closed_form_lr
+    @classmethod
+    def sets_rates_as(cls, parent: type["Scheduler"]) -> bool:
+        """Whether a subclass has left alone all methods of a parent that set rates in torch."""
+        return (
+            cls.step is parent.step
+            and cls.get_lr is parent.get_lr
+            and cls._get_closed_form_lr is parent._get_closed_form_lr
+        )
 
     def torchs_rates_at_present(self) -> list[Any]:
         """What torch's class says of a given epoch."""
