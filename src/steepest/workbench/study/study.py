@@ -14,7 +14,7 @@ from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import INTERRUPTED, Outcome
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.search import PRUNERS, SAMPLERS
+from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.store import folder as folders
 from steepest.workbench.store.manifest import manifest
@@ -56,7 +56,7 @@ class Study:
         watcher: Watcher,
         command: Sequence[str],
         out: str | Path | None,
-        sampler: str = "quasi-random",
+        sampler: str = QUASI_RANDOM,
         pruner: str = "none",
     ) -> None:
         self.trainer, self.budget = trainer, budget
@@ -75,6 +75,7 @@ class Study:
             trainer.seed,
             rates,
             trainer.recipe.controls,
+            sampler,
         )
         budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
 
