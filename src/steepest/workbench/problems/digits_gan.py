@@ -1,8 +1,8 @@
 """Handwritten digits (8 x 8 pixels), a small generative adversarial network; a few seconds a run.
 
 Judged by the energy distance between generated and held-out images, E|X - Y| - (E|X - X'| + E|Y - Y'|) / 2, which is
-zero only where the two distributions are equal (Szekely and Rizzo, 2013).  A generator that gives few kinds of images has
-a small E|X - X'| and a large distance; one that gives a single image cannot be better than the baseline.
+zero only where the two distributions are equal (Szekely and Rizzo, 2013).  A generator that gives few kinds of images
+has a small E|X - X'| and a large distance; one that gives a single image cannot be better than the baseline.
 """
 
 from functools import cache

@@ -7,7 +7,7 @@ from steepest.workbench.problems import _text
 from steepest.workbench.problems._text import ALPHABET, LENGTH
 from steepest.workbench.task import Task, without_decay_of_vectors
 
-WIDTH, HEADS, LAYERS = 64, 4, 2
+WIDTH, HEADS, LAYERS = 48, 4, 2
 
 
 class NextCharacter(nn.Module):
