@@ -31,7 +31,7 @@ def page(name: str, found: Comparison, minutes: float) -> str:
     results = found.numbers
     rows = [
         f"| {row.name} | {row.rate:g} | {', '.join(f'{k} {written(v)}' for k, v in row.settings.items())} "
-        f"| {row.mean.value:.4g} | {row.mean.low:.4g} to {row.mean.high:.4g} | {row.trained} of {len(row.values)} |"
+        f"| {row.mean.estimate:.4g} | {row.mean.low:.4g} to {row.mean.high:.4g} | {row.trained} of {len(row.values)} |"
         for row in results.rows
     ]
     lines = [
