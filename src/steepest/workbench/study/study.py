@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from steepest.workbench.errors import Interrupted, TaskError, WorkbenchError
 from steepest.workbench.executors.executor import Executor
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
-from steepest.workbench.model.outcome import INTERRUPTED, Outcome
+from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
@@ -170,6 +171,8 @@ class Study:
                     record.interrupt(job.key, outcome.saved)
                 continue
             record.add(job.key, outcome, self.plan.metric)
+            if job.saved is not None and DIFFERS in outcome.reason:
+                warnings.warn(f"{job.key}: {outcome.reason}", stacklevel=2)
             final = outcome.final(self.plan.metric)
             self.watcher.ended(job.key, outcome.status, final, self.plan.higher_is_better)
 
