@@ -12,6 +12,7 @@ from torch import Tensor
 from steepest.compiler.rule import Rule
 from steepest.hyperparameters.values import in_python
 from steepest.torch import internals
+from steepest.torch.gpu import is_capturing
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers import demands
 from steepest.torch.optimizers.options import refuse_unknown
@@ -109,7 +110,7 @@ class RuleOptimizer(ScheduledOptimizer):
         """Clear the gradients, as torch.optim.Optimizer does."""
         if self._graphs:
             self._follow()
-        self._was_skipped = self._is_asked_for_skips and self.last_step_skipped
+        self._was_skipped = self._is_asked_for_skips and not is_capturing() and self.last_step_skipped
         self._was_stepped = False
         QuickOptimizer.zero_grad(self, set_to_none)
 

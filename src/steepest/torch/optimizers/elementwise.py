@@ -65,8 +65,9 @@ class ElementwiseOptimizer(RuleOptimizer):
             self._follow()
         scaling = Scaling(getattr(self, "found_inf", None), getattr(self, "grad_scale", None))
         self._found_inf = scaling.found_inf
-        if scaling and not plan.takes_scaling:
+        if scaling and (not plan.takes_scaling or (plan.new and not plan.was_run)):
             if scaling.leaves_out():
+                self._forget_new(plan, index)
                 return
             scaling.unscale(gradients_of(group))
             found = plan.gradients(group, self._snapshot.values(self.state) or ())
@@ -75,6 +76,16 @@ class ElementwiseOptimizer(RuleOptimizer):
         self._step_parts(plan, gradients, group, scaling)
         if scaling:
             scaling.unscale(gradients_of(group))
+
+    def _forget_new(self, plan: Plan, index: int) -> None:
+        """Where a first step is left out, what it would have made is not there yet."""
+        if plan.was_run:
+            return
+        parameters = self.param_groups[index]["params"]
+        for place, names in plan.new.items():
+            for name in names:
+                self.state[parameters[place]].pop(name, None)
+        self._plans.pop(index, None)
 
     def _step_parts(self, plan: Plan, gradients: list[Gradients], group: Group, scaling: Scaling = UNSCALED) -> None:
         if (plan.unfused or plan.sparse) and is_capturing():
