@@ -120,7 +120,7 @@ def _pair(device: str, name: str, **options: Any) -> tuple[runs.Run, runs.Run]:
     return both[0], both[1]
 
 
-def _replayed(eager: runs.Run, replayed: runs.Run, change: Callable[[int], None] = lambda _: None) -> Result:
+def _replayed(eager: runs.Run, replayed: runs.Run, change: Callable[[int], object] = lambda _: None) -> Result:
     """Ten replays against ten steps; gradients lie elsewhere than at the step before the capture."""
     for run in (eager, replayed):
         run.new_gradients()
@@ -143,7 +143,7 @@ def _plain(device: str) -> Result:
 
 def _rate(device: str) -> Result:
     rate = torch.tensor(1e-3, device=device)
-    return _replayed(*_pair(device, "adam", lr=rate), change=lambda step: rate.fill_(1e-3 * (step + 1)) and None)
+    return _replayed(*_pair(device, "adam", lr=rate), change=lambda step: rate.fill_(1e-3 * (step + 1)))
 
 
 def _schedule(device: str) -> Result:
