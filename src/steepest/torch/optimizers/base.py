@@ -22,7 +22,7 @@ from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
 from steepest.torch.state.arrays import outlasting
-from steepest.torch.state.captured import Graphs, warn_of_group
+from steepest.torch.state.captured import warn_of_group
 
 Group = dict[str, Any]
 
@@ -189,5 +189,5 @@ class RuleOptimizer(ScheduledOptimizer):
         self._one_at_a_time = threading.RLock()
         self._by_group, self._counts_steps = {}, self.rule.counts
         self._was_stepped = self._was_skipped = False
-        self._steps_taken, self._found_inf, self._graphs = 0, None, Graphs()
+        self._steps_taken, self._found_inf, self._graphs = 0, None, None
         _ALIVE.add(self)

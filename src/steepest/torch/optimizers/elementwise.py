@@ -11,7 +11,7 @@ from steepest.torch.gpu import is_capturing, keeps_numbers, takes_scaling
 from steepest.torch.internals import are_operations_replaced, function_modes, modes, never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_alike, check_gradient, check_saved, complete, outlasting
-from steepest.torch.state.captured import not_fused, not_warm
+from steepest.torch.state.captured import Graphs, not_fused, not_warm
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.batch import Gradients, Places
@@ -60,6 +60,7 @@ class ElementwiseOptimizer(RuleOptimizer):
         """Step where kernels are launched: what a GradScaler says is read there, if all of the group is."""
         group, self._counts_here = self.param_groups[index], False
         if is_capturing():
+            self._graphs = self._graphs or Graphs()
             self._graphs.add(type(self).__name__, index, group, [b.step for b in plan.batches], plan.switches)
         elif self._graphs:
             self._follow()
@@ -95,7 +96,10 @@ class ElementwiseOptimizer(RuleOptimizer):
         slices = [(stepped, sparse.checked(g)) for stepped, g in slices]
         gradients, dense, slices = plan.apart(group, self.state, gradients, dense, slices)
         for batch, found in zip(plan.batches, gradients, strict=True):
-            batch.run_scaled(found, group, scaling)
+            if batch.is_on_device:
+                batch.run_scaled(found, group, scaling)
+            else:
+                batch.run(found, group)
         for stepped, g in dense:
             self._step_on_tensors(plan.program, group, stepped, g)
         for stepped, g in slices:
