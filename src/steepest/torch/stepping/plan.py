@@ -7,6 +7,7 @@ parameter, and makes a new plan if so.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from steepest.kernels.backend import NoKernelError, PreparedStep
 from steepest.torch import gpu
 from steepest.torch.gpu import kernels_of
 from steepest.torch.layout import PLAIN, STORAGE_OF_DTYPE, STORED, has_kernel, is_walked_like
+from steepest.torch.sharded import shard
 from steepest.torch.state.arrays import State
 from steepest.torch.stepping.batch import Batch, Gradients, Group, Places
 from steepest.torch.stepping.changed import ChangedError
@@ -62,7 +64,7 @@ class Plan:
         self._choices = self._chosen(group)
         self.switches = switches(program.rule, chooses_rule)
         self._switched = self.switches(group)
-        self._are_numbers = not any(isinstance(group[name], Tensor) for name in program.rule.hyperparameters)
+        self._are_numbers = not any(isinstance(value, Tensor) for value in self._switched)
         self._differentiable = group.get("differentiable", False)
 
     def gradients(self, group: Group, values: Sequence[Any]) -> list[Gradients] | None:
@@ -111,8 +113,8 @@ class Plan:
         return [_copied(written, one) for one in gradients], dense, slices
 
     def _same_choices(self, group: Group) -> bool:
-        same_numbers = self._are_numbers and self.switches(group) == self._switched  # a tensor may change in place
-        return same_numbers or self._chosen(group) == self._choices
+        same_numbers = self._are_numbers and all(map(is_, self.switches(group), self._switched))
+        return same_numbers or self._chosen(group) == self._choices  # which reads no tensor that lost its memory
 
     def _chosen(self, group: Group) -> tuple[Any, ...]:
         chosen = choices(self.program.rule, group)
@@ -197,7 +199,7 @@ def _batches(program: Program, rows: Sequence[SteppedParameter], at: Places, cou
 
 def _copied(written: Written, gradients: Gradients) -> Gradients:
     """The gradients of a kernel, copied where something is written."""
-    tensors = list(map(written.copied_from, gradients[0]))
+    tensors = list(map(written.copied_from, map(shard, gradients[0])))
     return (tensors, list(map(Tensor.data_ptr, tensors)), *gradients[2:])
 
 
