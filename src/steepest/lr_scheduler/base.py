@@ -216,12 +216,17 @@ class PureScheduler(Scheduler):
                 self.admit(place, rate)
 
     def _follow_changes(self) -> None:
-        """Go on from the present rate where an attribute was changed, as torch does, which knows no other."""
-        if self.is_alone:
-            return
-        said = rates_of(self.optimizer).parts_of(self)
-        for place, ((value, norm), (now, _)) in enumerate(zip(said, self.parts(self.present()), strict=False)):
-            if now != value:
+        """Go on from the present rate where an attribute was changed, as torch does, which knows no other.
+
+        One whose rates come from the epoch alone has a new base then, and what hands did to the old one is over.
+        """
+        rates = rates_of(self.optimizer)
+        said = rates.parts_of(self)
+        for place, ((value, norm), (now, base)) in enumerate(zip(said, self.parts(self.present()), strict=False)):
+            if self.is_alone:
+                if base != norm:
+                    rates.forget_hand_at(self.optimizer, place)
+            elif now != value:
                 self._kept.norms.setdefault(place, norm)
                 self.follow(place, value)
 
