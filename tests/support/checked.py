@@ -273,7 +273,7 @@ def build() -> Iterator[Build]:
             (overlap, "laid_out_as", made.copied),
             (sparse, "laid_out_as", made.copied),
             (sparse, "_step_in_kernel", made.along_slices),
-            (same_tensors, "_native", _no_kernel),
+            (same_tensors, "native_look", _no_kernel),
         ):
             patch.setattr(owner, name, _standing_in(stand_in, getattr(owner, name)))
         _forget_kernels()
@@ -283,7 +283,7 @@ def build() -> Iterator[Build]:
             _forget_kernels()
 
 
-def _no_kernel(_native: Callable[..., Any], *_: Any) -> None:
+def _no_kernel(_native: Callable[..., Any], *_: Any, **__: Any) -> None:
     """Stands in for what looks into the objects of tensors, which are no memory of theirs: it is asked from Python."""
 
 

@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distrib
 
 import steepest
 from steepest.torch import fallbacks
-from steepest.torch.stepping import shards
+from steepest.torch.stepping import native_look, shards
 from support import one_process
 from support.configurations import Configuration
 
@@ -190,6 +190,35 @@ def test_a_gradient_of_another_step_may_be_divided_otherwise(mesh: Any) -> None:
     run.step()
     assert not run.plan().unfused
     run.check()
+
+
+def test_shards_are_fetched_only_where_something_is_new(mesh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A DTensor is looked into in machine code as long as it is divided as the same object says, wherever it lies."""
+    native_look._compiled()  # as it is on every machine after ten steps
+    run = Run(Configuration("AdamW", {}), mesh)
+    run.step()
+    run.step()
+    fetched: list[int] = []
+    of = shards.Shards.of
+    monkeypatch.setattr(shards.Shards, "of", lambda self, tensors: fetched.append(len(tensors)) or of(self, tensors))
+
+    def into_the_same(g: Tensor) -> Any:
+        owner = next(p.grad for p in run.parameters if p.grad is not None and p.grad.shape == g.shape)
+        owner._local_tensor.copy_(g)
+        return owner
+
+    def moved(g: Tensor) -> Any:
+        owner = into_the_same(g)
+        owner._local_tensor = g
+        return owner
+
+    for make in (into_the_same, moved, into_the_same, moved):
+        run.step(make)
+        run.check()
+    assert fetched == []
+    run.step()  # equal, but said by another object
+    run.check()
+    assert len(fetched) == 1
 
 
 def test_without_private_names_the_plan_holds_too(mesh: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from steepest.torch import objects
-from steepest.torch.stepping import same_tensors
+from steepest.torch.stepping import native_look, same_tensors
 from steepest.torch.stepping.same_tensors import CHANGED, GRADIENTS_DIFFER, GRADIENTS_MOVED, SAME, SameTensors
 from support.wrappers import TwoTensors
 
@@ -29,7 +29,7 @@ TENSORS = {
 @pytest.fixture(params=[False, True], ids=["native", "from Python"], autouse=True)
 def from_python(request, monkeypatch):
     if request.param:
-        monkeypatch.setattr(same_tensors, "_native", lambda *_: None)
+        monkeypatch.setattr(same_tensors, "native_look", lambda *_, **__: None)
     return request.param
 
 
@@ -46,9 +46,21 @@ def test_places_that_are_not_found(name, monkeypatch):
     assert objects.places_in_objects.__wrapped__() is not None
     monkeypatch.setattr(objects, name, None)
     assert objects.places_in_objects.__wrapped__() is None
-    monkeypatch.setattr(same_tensors, "places_in_objects", lambda: None)
-    same = SameTensors([torch.ones(2)], [torch.ones(2)])
-    assert same._look == same._look_from_python
+    monkeypatch.setattr(native_look, "places_in_objects", lambda: None)
+    assert SameTensors([torch.ones(2)], [torch.ones(2)])._native is None
+
+
+def test_it_is_compiled_when_it_was_asked_ten_times(monkeypatch, from_python):
+    if from_python:
+        pytest.skip("it is not compiled at all")
+    monkeypatch.setattr(native_look, "is_ready", lambda *_: False)
+    p, g = torch.ones(2), torch.ones(2)
+    same = SameTensors([p], [g])
+    for look in range(12):
+        assert (same._native is None) == (look < 10)
+        assert same.look((p, torch.ones(2))) == GRADIENTS_MOVED
+        assert same.look((torch.ones(2), g)) == CHANGED if look == 11 else True
+    assert same.of_tensors() == [p.data_ptr()]
 
 
 def test_functions_of_torchs_c_interface():
@@ -59,8 +71,7 @@ def test_functions_of_torchs_c_interface():
 
 
 def test_here_it_is_native(from_python):
-    same = SameTensors([torch.ones(2)], [torch.ones(2)])
-    assert (same._look == same._look_from_python) == from_python
+    assert (SameTensors([torch.ones(2)], [torch.ones(2)])._native is None) == from_python
 
 
 @pytest.mark.parametrize("make", TENSORS.values(), ids=TENSORS)
@@ -147,6 +158,14 @@ def test_what_is_there_instead(make, capfd):
     assert same.look((tensor, make(g))) == GRADIENTS_DIFFER
     assert same.look((tensor, g)) == SAME
     assert capfd.readouterr() == ("", ""), "torch says nothing"
+
+
+def test_more_or_fewer_than_there_were():
+    tensors, g = [torch.ones(6) for _ in range(40)], torch.ones(6)
+    same = accepted(tensors, [g])
+    assert same.look((*tensors[:9], g)) == CHANGED
+    assert same.look((*tensors, *tensors, g)) == CHANGED
+    assert same.look((*tensors, g)) == SAME
 
 
 def test_a_gradient_that_moves():

@@ -7,23 +7,24 @@ import ctypes
 import functools
 import os
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from steepest.torch.internals import keys_of, tensor_of
+from steepest.torch.internals import keys_of, storage_of, tensor_of
 
 
 class Places(NamedTuple):
-    """Bytes from the beginning of an object to: its type, a tensor's tensor of C++, its keys in that, a tuple's items.
+    """Bytes from the beginning of an object to: its type, a tensor's tensor of C++, a tuple's items.
 
-    The first, second and last count from the Python object, the keys from the address that stands at the second.
+    keys, storage: from the address of the tensor of C++.
     """
 
     type: int
     tensor: int
     keys: int
+    storage: int
     items: int
 
 
@@ -39,9 +40,19 @@ def places_in_objects() -> Places | None:
     at_type = _found(range(0, head, 8), [*map(id, tensors)], [id(type(t)) for t in tensors])
     at_tensor = _found(range(head, Tensor.__basicsize__ - 7, 8), [*map(id, tensors)], behind)
     at_keys = _found(range(8, 192, 8), behind, keys)  # of at least 192 bytes that it has
+    at_storage = _found(range(8, 192, 8), behind, [*map(storage_of, tensors)])
     at_items = _found([tuple.__basicsize__], [id(tensors), id(tensors) + 8], [id(plain), id(tensors[1])])
-    found = at_type, at_tensor, at_keys, at_items
+    found = at_type, at_tensor, at_keys, at_storage, at_items
     return None if None in found else Places(*found)  # type: ignore[arg-type]
+
+
+def places_in_owners(owners: Sequence[Any], shards: Sequence[Any], specs: Sequence[Any]) -> tuple[int, int] | None:
+    """Bytes from the beginning of each DTensor to its shard, and to the object that says how it is divided."""
+    if not owners or len({*map(type, owners)}) > 1:
+        return None
+    inside = range(object.__basicsize__, type(owners[0]).__basicsize__ - 7, 8)
+    shard, spec = (_found(inside, [*map(id, owners)], [*map(id, found)]) for found in (shards, specs))
+    return None if shard is None or spec is None else (shard, spec)
 
 
 def _found(offsets: Iterable[int], begins: Sequence[int], words: Sequence[int]) -> int | None:

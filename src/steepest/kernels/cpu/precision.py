@@ -161,6 +161,20 @@ def call(_context, _function, _one, _other):
 
 
 @intrinsic
+def prefetch(_context, _address):
+    """`(address)`: ask for a line of memory that is needed soon; of any address at all, and nothing is read."""
+
+    def generate(codegen, builder, _signature, arguments):
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), I32, I32, I32])
+        function = builder.module.declare_intrinsic("llvm.prefetch", kind.args[:1], kind)
+        to_read, to_keep, data = (ir.Constant(I32, word) for word in (0, 3, 1))
+        builder.call(function, [builder.inttoptr(arguments[0], kind.args[0]), to_read, to_keep, data])
+        return codegen.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@intrinsic
 def fetch_add(_context, _address):
     """`(address)`: the value of a counter before it was raised by one, in one indivisible step."""
 

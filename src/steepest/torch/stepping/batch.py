@@ -14,12 +14,15 @@ from torch import Tensor
 
 from steepest.compiler.program import Program
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend
+from steepest.torch import gpu
 from steepest.torch.internals import gradient_of, increment_version, is_itself
 from steepest.torch.layout import STORED, laid_out_as, parts, same_layout
+from steepest.torch.sharded import shard
 from steepest.torch.state.arrays import check_memory, no_memory
 from steepest.torch.stepping.changed import ChangedError
 from steepest.torch.stepping.host_numbers import HostNumbers
-from steepest.torch.stepping.same_tensors import CHANGED, GRADIENTS_DIFFER, GRADIENTS_MOVED, SameTensors
+from steepest.torch.stepping.same_tensors import CHANGED, GRADIENTS_DIFFER, GRADIENTS_MOVED, SAME, SameTensors
+from steepest.torch.stepping.scaling import Scaling
 from steepest.torch.stepping.shards import Shards
 from steepest.torch.stepping.stepped_parameter import SteppedParameter
 
@@ -30,9 +33,9 @@ Places = Mapping[int, Mapping[str, int]]
 _address, _offset = Tensor.data_ptr, Tensor.storage_offset
 
 
-Gradients = tuple[Sequence[Tensor], list[int], Sequence[Tensor], Sequence[Tensor], Sequence[Any]]
-"""What one batch is stepped with: gradients, which must live through the step, and their addresses; the parameters; the
-same, or the shards that this process has of them; the values of the optimizer's state."""
+Gradients = tuple[Sequence[Tensor], list[int], Sequence[Tensor], Sequence[Any]]
+"""What one batch is stepped with: gradients, which must live through the step, and their addresses, of the shards where
+they are DTensors; the parameters; the values of the optimizer's state."""
 
 
 class Batch:
@@ -50,12 +53,15 @@ class Batch:
         self._of_group = None if at == list(range(count)) else _picker(at)  # None: all of it
         arrays = {places[id(row.owner)][name]: row.state[name] for row in rows for name in program.state}
         numbers = {places[id(row.owner)][name]: row.state[name] for row in rows for name in numbered}
-        self._shards = Shards(rows, len(arrays)) if rows[0].by_shard else None
+        self._shards = Shards(rows, len(arrays), len(numbers)) if rows[0].by_shard else None
         found = arrays | numbers  # in any order that a step can find them in
         at = [*arrays, *numbers] if self._shards else sorted(found)
         self._of_state = _picker(at) if at else None
         self._has_parts = any(type(row.state[name]) in STORED for row in rows for name in program.state)
-        self._on_host, self._numbers = HostNumbers([*numbers.values()]), [*numbers]
+        there = all(not gpu.is_on_host(row.p) and not row.keeps_numbers_on_host(program) for row in rows)
+        self._on_host, self._numbers = HostNumbers([*numbers.values()], there=there), [*numbers]
+        self.device, self.is_on_device = rows[0].p.device, backend.is_device
+        self.takes_scaling = backend.is_device and not rows[0].keeps_numbers_on_host(program)
         tensors = [*(row.p for row in rows), *(found[place] for place in at)]
         if self._has_parts:
             tensors = list(chain.from_iterable(map(parts, tensors)))
@@ -78,22 +84,44 @@ class Batch:
         parameters = group["params"] if self._of_group is None else self._of_group(group["params"])
         tensors = parameters if self._of_state is None else [*parameters, *self._of_state(values)]
         gradients = list(map(gradient_of, parameters))
-        stepped = parameters
+        if self._shards is not None:
+            return self._of_shards(self._shards, parameters, tensors, gradients, values)
         if self._has_parts:
             tensors = list(chain.from_iterable(map(parts, tensors)))
-        elif self._shards is not None:
-            tensors = self._shards.of(tensors)
-            stepped, gradients = tensors[: len(parameters)], self._shards.of_gradients(parameters, gradients)
-        everything = (*tensors, *gradients)
-        found = self._same.look(everything)
+        found = self._same.look((*tensors, *gradients))
+        return self._accepted(found, parameters, gradients, values)
+
+    def _of_shards(
+        self, shards: Shards, parameters: Sequence[Any], tensors: Sequence[Any], gradients: Sequence[Any],
+        values: Sequence[Any],
+    ) -> Gradients:  # fmt: skip
+        """The same of DTensors: their shards are fetched one by one only where something is not as it was."""
+        owners = (*tensors, *gradients)
+        found = self._same.look_into(owners)
+        if found == SAME:
+            return gradients, self._same.of_gradients(), parameters, values
+        gradients = shards.of_gradients(parameters, gradients)
+        if found != GRADIENTS_MOVED:
+            found_shards = (*shards.of(tensors), *gradients)
+            found = self._same.look(found_shards)
+            self._same.know(owners, found_shards, shards.placements)
+        return self._accepted(found, parameters, gradients, values)
+
+    def _accepted(
+        self, found: int, parameters: Sequence[Tensor], gradients: Sequence[Any], values: Sequence[Any]
+    ) -> Gradients:
         if found == CHANGED:
             raise ChangedError
         if found == GRADIENTS_DIFFER:
-            gradients = self._laid_out(gradients, stepped)
-            return gradients, list(map(_address, gradients)), parameters, stepped, values
+            gradients = self._laid_out(gradients, self._stepped(parameters))
+            return gradients, list(map(_address, gradients)), parameters, values
         if found == GRADIENTS_MOVED:
             self._check_memory(gradients)
-        return gradients, self._same.of_gradients(), parameters, stepped, values
+        return gradients, self._same.of_gradients(), parameters, values
+
+    def _stepped(self, parameters: Sequence[Tensor]) -> Sequence[Tensor]:
+        """What is stepped of parameters: the shards that this process has, if they are DTensors."""
+        return parameters if self._shards is None else self._shards.of_parameters(parameters)
 
     def _laid_out(self, gradients: Sequence[Tensor | None], stepped: Sequence[Tensor]) -> list[Tensor]:
         """Gradients as the kernel wants them, where only how they lie in memory is not as it was expected."""
@@ -101,7 +129,7 @@ class Batch:
             raise ChangedError
         return [_conform(g, p) for g, p in zip(gradients, stepped, strict=True) if g is not None]
 
-    def _check_memory(self, gradients: list[Tensor]) -> None:
+    def _check_memory(self, gradients: Sequence[Tensor]) -> None:
         """Look whether each gradient lies in its storage, unless it is where it was in one of the same size."""
         where = [*self._same.sizes_of_gradients(), *map(_offset, gradients)]
         if where != self._where_in_storage:
@@ -110,9 +138,14 @@ class Batch:
             self._where_in_storage = where
         self._same.accept()
 
+    def run_scaled(self, gradients: Gradients, group: Group, scaling: Scaling) -> None:
+        """Take one step with what a GradScaler says."""
+        self.step.scaling = scaling.at(self.device)
+        self.run(gradients, group)
+
     def run(self, gradients: Gradients, group: Group) -> None:
         """Take one step."""
-        tensors, places, parameters, stepped, values = gradients
+        tensors, places, parameters, values = gradients
         maximize, threads = group["maximize"], torch.get_num_threads()
         numbers = [values[place] for place in self._numbers] if self._on_host.copies else ()
         if numbers:
@@ -122,14 +155,15 @@ class Batch:
             if refused == NO_MEMORY:
                 raise no_memory("a gradient")
             if refused == OVERLAP:
-                tensors = [laid_out_as(g, p) for g, p in zip(tensors, stepped, strict=True)]
+                stepped = self._stepped(parameters)
+                tensors = [laid_out_as(shard(g), p) for g, p in zip(tensors, stepped, strict=True)]
                 self.step.run(list(map(_address, tensors)), group, maximize, threads)
         finally:
             if numbers:
                 self._on_host.put_back(numbers)
         increment_version(parameters)  # so that autograd notices a parameter changed behind a saved graph
         if self._shards is not None:
-            increment_version(stepped)
+            increment_version(self._shards.of_parameters(parameters))
 
 
 def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:

@@ -1,78 +1,28 @@
 """Whether tensors are what they were when a step was prepared, and where they lie: asked of all of them at once.
 
-Asking each from Python costs 0.5 us a tensor, at every step.  In machine code it is 0.04 us: types, dtypes, shapes and
-memory are asked of torch's stable C interface (`torch/csrc/inductor/aoti_torch/c/shim.h`), and the set of keys by which
-torch chooses what an operation does is read in the tensor, since no function tells it: it says whether a tensor is
-strided, conjugated or negated.
+Asking each from Python costs 0.5 us a tensor, at every step; in machine code it is 0.04 us.
 """
 
 import ctypes
-import functools
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from steepest.kernels.cpu.memory import over_memory
-from steepest.torch.internals import is_itself, keys_of
-from steepest.torch.objects import c_functions, places_in_objects
+from steepest.torch.internals import is_itself
+from steepest.torch.stepping.native_look import (
+    CHANGED,
+    GRADIENTS_DIFFER,
+    GRADIENTS_MOVED,
+    SAME,
+    Everything,
+    native_look,
+)
 
-SAME, GRADIENTS_MOVED, GRADIENTS_DIFFER, CHANGED = range(4)
-
-Everything = tuple[Tensor, ...]
-Words = ctypes.Array[ctypes.c_int64]
-
-_TYPE, _KEYS, _DTYPE, _DIM, _WORDS = range(5)
-"""What each tensor is, beside its shape and strides; a type is the address of its object."""
-
-_ITEMS, _TENSORS, _COUNT, _KNOWN, _SHAPES, _BEFORE, _NOW, _SCRATCH, _TYPE_AT, _TENSOR_AT, _KEYS_AT = range(11)
-_DTYPE_OF, _DIM_OF, _SHAPE_OF, _STRIDES_OF, _ADDRESS_OF, _SIZE_OF = range(11, 17)
-_ASKED = ("dtype", "dim", "sizes", "strides", "data_ptr", "storage_size")
-
-# What a tensor is comes first: asked for an address that there is not, torch's function writes to the terminal.
-_LOOK = f"""\
-def look(arguments):
-    scratch = load_int64(arguments, {_SCRATCH})
-    shape = load_int64(arguments, {_SHAPES})
-    answer = {SAME}
-    for i in range(load_int64(arguments, {_COUNT})):
-        known = load_int64(arguments, {_KNOWN}) + {8 * _WORDS} * i
-        before = load_int64(arguments, {_BEFORE}) + 16 * i
-        now = load_int64(arguments, {_NOW}) + 16 * i
-        may_move = i >= load_int64(arguments, {_TENSORS})
-        differs = {GRADIENTS_DIFFER} if may_move else {CHANGED}
-        item = load_int64(load_int64(arguments, {_ITEMS}), i)
-        if load_int64(item + load_int64(arguments, {_TYPE_AT}), 0) != load_int64(known, {_TYPE}):
-            return differs
-        tensor = item + load_int64(arguments, {_TENSOR_AT})
-        keys = load_int64(load_int64(tensor, 0) + load_int64(arguments, {_KEYS_AT}), 0)
-        if keys != load_int64(known, {_KEYS}):
-            return differs
-        failed = call(load_int64(arguments, {_DTYPE_OF}), tensor, scratch)
-        if failed or load_int32(scratch, 0) != load_int64(known, {_DTYPE}):
-            return differs
-        dim = load_int64(known, {_DIM})
-        failed = call(load_int64(arguments, {_DIM_OF}), tensor, scratch)
-        if failed or load_int64(scratch, 0) != dim:
-            return differs
-        for function in ({_SHAPE_OF}, {_STRIDES_OF}):
-            if call(load_int64(arguments, function), tensor, scratch):
-                return differs
-            for axis in range(dim):
-                if load_int64(load_int64(scratch, 0), axis) != load_int64(shape, axis):
-                    return differs
-            shape += 8 * dim
-        failed = call(load_int64(arguments, {_ADDRESS_OF}), tensor, now)
-        if failed or call(load_int64(arguments, {_SIZE_OF}), tensor, now + 8):
-            return differs
-        if load_int64(now, 0) != load_int64(before, 0) or load_int64(now, 1) != load_int64(before, 1):
-            if not may_move:
-                return {CHANGED}
-            answer = {GRADIENTS_MOVED}
-    return answer
-"""
+WORTH_COMPILING = 10
+"""Looks of one batch that are asked from Python, where nothing is compiled yet: a short program's first step is not to
+wait for it."""
 
 
 class SameTensors:
@@ -86,15 +36,31 @@ class SameTensors:
         self._tensors = len(tensors)
         self._now = (ctypes.c_int64 * (2 * len(everything)))()
         self._before = (ctypes.c_int64 * (2 * len(everything)))(*_places(tensors))
-        self._look = _native(everything, self._tensors, self._before, self._now) or self._look_from_python
-        self._kinds = [] if self._look != self._look_from_python else list(map(_kind, everything))
+        self._native = native_look(everything, self._tensors, self._before, self._now, compiles=False)
+        self._kinds = [] if self._native else list(map(_kind, everything))
+        self._looks = 0
 
     def look(self, everything: Everything) -> int:
         """CHANGED: a tensor is not what or where it was.  GRADIENTS_DIFFER: nor is a gradient, or there is none.
 
         GRADIENTS_MOVED: only their addresses or the sizes of their storages are others than those accepted last.
         """
-        return self._look(everything)
+        if self._native is not None:
+            return self._native(everything)
+        found = self._look_from_python(everything)
+        self._looks += 1
+        if self._looks == WORTH_COMPILING and found in (SAME, GRADIENTS_MOVED):
+            self._native = native_look(everything, self._tensors, self._before, self._now, compiles=True)
+        return found
+
+    def look_into(self, owners: Everything) -> int:
+        """The same of shards without fetching them from their DTensors; CHANGED too where that cannot be told."""
+        return CHANGED if self._native is None else self._native.into(owners)
+
+    def know(self, owners: Everything, shards: Everything, specs: Sequence[Any]) -> None:
+        """Take these DTensors, divided as these objects say, for the owners of the shards that were looked at."""
+        if self._native is not None:
+            self._native.know(owners, shards, specs)
 
     def of_tensors(self) -> list[int]:
         """The addresses of the tensors."""
@@ -114,7 +80,7 @@ class SameTensors:
 
     def _look_from_python(self, everything: Everything) -> int:
         first = self._tensors
-        if list(map(_kind, everything[:first])) != self._kinds[:first]:
+        if len(everything) != len(self._kinds) or list(map(_kind, everything[:first])) != self._kinds[:first]:
             return CHANGED
         if _places(everything[:first]) != self._before[: 2 * first]:
             return CHANGED
@@ -134,41 +100,3 @@ def _kind(tensor: Any) -> tuple[Any, ...]:
 def _places(tensors: Sequence[Tensor]) -> list[int]:
     """The address and the size of the storage of each, one after the other."""
     return [number for t in tensors for number in (t.data_ptr(), t.untyped_storage().nbytes())]
-
-
-def _native(everything: Everything, tensors: int, before: Words, now: Words) -> Callable[[Everything], int] | None:
-    """The look in machine code; None where torch or Python keep their objects in another way than is known here."""
-    at, functions = places_in_objects(), c_functions(*(f"aoti_torch_get_{what}" for what in _ASKED))
-    if at is None or functions is None or keys_of is None:
-        return None
-    keys = keys_of
-    dtype_of: Any = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p)(functions[0])
-    dtype = ctypes.c_int32()
-
-    def known(tensor: Tensor) -> tuple[int, ...]:
-        dtype_of(id(tensor) + at.tensor, ctypes.byref(dtype))
-        return id(type(tensor)), keys(tensor), dtype.value, tensor.dim()
-
-    shapes = _words(chain.from_iterable((*t.shape, *t.stride()) for t in everything))
-    held = _words(chain.from_iterable(map(known, everything))), shapes, before, now, _words([0])
-    counts, addresses = (0, tensors, len(everything)), map(ctypes.addressof, held)
-    arguments = _words([*counts, *addresses, at.type, at.tensor, at.keys, *functions])
-    address, look = ctypes.addressof(arguments), _compiled()
-
-    def look_at(everything: Everything, _alive: object = held) -> int:
-        arguments[_ITEMS] = id(everything) + at.items
-        return look(address)
-
-    return look_at
-
-
-def _words(numbers: Iterable[int]) -> Words:
-    found = list(numbers)
-    return (ctypes.c_int64 * len(found))(*found)
-
-
-@functools.cache
-def _compiled() -> Callable[[int], int]:
-    """With the GIL, so that no other thread changes a tensor that is looked at."""
-    kind: Any = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
-    return ctypes.cast(over_memory("look", _LOOK), kind)  # type: ignore[arg-type]

@@ -15,15 +15,24 @@ from steepest.torch.stepping.stepped_parameter import SteppedParameter
 class Shards:
     """How to come from the DTensors of some rows to their shards.
 
-    states: how many of the tensors behind the parameters are DTensors too.
+    states: how many of the tensors behind the parameters are DTensors too; numbers: how many behind those are none.
     """
 
-    def __init__(self, rows: Sequence[SteppedParameter], states: int) -> None:
+    def __init__(self, rows: Sequence[SteppedParameter], states: int, numbers: int) -> None:
         owners = [row.owner for row in rows]
         self._shard, self._placement = shard_getter(type(owners[0])), placement_getter(type(owners[0]))
-        self._sharded = len(rows) + states
+        self._sharded, self._numbers = len(rows) + states, [None] * numbers
         self._placements: list[Any] = []  # of parameters and states, from the first step on
         self._of_gradients = list(map(self._placement, owners))
+
+    @property
+    def placements(self) -> list[Any]:
+        """The objects that say how each is divided, with the gradients last; None for a number."""
+        return [*self._placements, *self._numbers, *self._of_gradients]
+
+    def of_parameters(self, parameters: Sequence[Any]) -> list[Tensor]:
+        """Their shards, if they are divided as they were."""
+        return _arrived(list(map(self._shard, parameters)), parameters)
 
     def of(self, tensors: Sequence[Any]) -> list[Tensor]:
         """The shards of parameters and states; what comes behind them are numbers, which every process has.
@@ -36,8 +45,10 @@ class Shards:
         except AttributeError as error:
             raise ChangedError from error
         self._placements = self._placements or now
-        if not all(map(is_, now, self._placements)) and now != self._placements:
-            raise ChangedError
+        if not all(map(is_, now, self._placements)):
+            if now != self._placements:
+                raise ChangedError
+            self._placements = now
         return [*_arrived(shards, tensors), *tensors[self._sharded :]]
 
     def of_gradients(self, owners: Sequence[Any], gradients: Sequence[Any]) -> list[Tensor]:

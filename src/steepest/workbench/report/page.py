@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from steepest.workbench.analysis.figure_data import figure_data
+from steepest.workbench.model.key import written
 from steepest.workbench.report import figures, formatting, sentences, terminal
 from steepest.workbench.report.methods import methods
 
@@ -34,6 +35,7 @@ def page(results: Results) -> str:
         listed=formatting.listed,
         size=formatting.size,
         untuned=formatting.untuned,
+        written=written,
     )
     return environment.get_template("template.html").render(
         results=results,
@@ -45,6 +47,7 @@ def page(results: Results) -> str:
         width=terminal.width,
         has_usual_rates=any(row.default_seeds for row in results.rows),
         has_others=data.sensitivity.has_others,
+        searched=data.searched,
         diagnosed=data.diagnosis.optimizers if data.diagnosis else [],
         charts=_script(figures.for_page(data)),
         library=Markup(_library()),

@@ -18,6 +18,7 @@ from steepest.workbench.analysis.verdict import (
     strength,
     verdict_of,
 )
+from steepest.workbench.model.key import written
 from steepest.workbench.report.formatting import duration, interval, listed, number, percent
 
 _CONTINUE = "The same command continues it."
@@ -57,7 +58,7 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
         return []
     estimate, bounds = interval(best.mean)
     within = f" (95 % interval {bounds})" if math.isfinite(best.mean.low) else ""
-    others = "".join(f", {name} {value:g}" for name, value in best.settings.items())
+    others = "".join(f", {name} {written(value)}" for name, value in best.settings.items())
     sentences = [
         f"At a learning rate of {best.rate:g}{others}, {best.name} ends with a mean {results.metric} of "
         f"{estimate}{within}."
