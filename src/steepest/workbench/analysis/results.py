@@ -52,6 +52,19 @@ class RatePoint(NamedTuple):
     value: float
 
 
+class Tried(NamedTuple):
+    """A setting that was tried with the fresh seeds and is not recommended; infinitely bad values are of failed runs."""
+
+    rate: float
+    settings: dict[str, float]
+    values: list[float]
+
+    @property
+    def failed(self) -> int:
+        """How many of its runs failed."""
+        return sum(not math.isfinite(value) for value in self.values)
+
+
 class TuningPoint(NamedTuple):
     """The best of so many trials: its expected value, and the band of its median."""
 
@@ -75,6 +88,7 @@ class Diagnosis:
     """One run whose steps were measured.
 
     Args:
+        settings: The other hyperparameters that were searched, with their values.
         best: Whether it is the best setting; otherwise it is the lowest rate above it that failed.
         first_not_finite: The first measured step with a gradient that was not finite.
         points: The measurements.
@@ -82,6 +96,7 @@ class Diagnosis:
 
     optimizer: str
     rate: float
+    settings: dict[str, float]
     status: str
     reason: str
     best: bool
@@ -125,9 +140,11 @@ class OptimizerResult:
         call: The line to paste.
         rate: Recommended; the least bad of the search where none trained, NaN where nothing was searched.
         settings: The other hyperparameters that were searched, with the recommended values.
-        values: The metric for each fresh seed; infinitely bad where the run failed.
-        mean: Of those that trained, with its interval.
-        median: Of all; failures are the worst values.
+        values: The metric at the recommended setting for each fresh seed; infinitely bad where the run failed.
+        cross_fitted: For each fresh seed the metric at the setting that the other seeds prefer.  They decide the pairs.
+        other_finalists: The other settings that were tried with fresh seeds.
+        median: Of `values`, with its interval; failures are the worst values.
+        mean: Of those that trained, with Student's t interval.
         trained: How many of `values` are of runs that trained.
         share: The same as a proportion, with Wilson's interval.
         searched: The number of trials.
@@ -139,7 +156,7 @@ class OptimizerResult:
         step_seconds: Of one training step.
         schedule: Of its rate.
         default_rate: Its usual rate, untuned.
-        default, default_trained, default_seeds: Mean with interval at that rate; how many trained, of how many.
+        default, default_trained, default_seeds: Median with interval at that rate; how many trained, of how many.
         state_bytes, parameter_bytes: Of the optimizer's state and of the model; None where they were not measured.
         tuning_cost: Steps and seconds of training before the fresh seeds.
         tuning: The best of k trials.
@@ -151,8 +168,10 @@ class OptimizerResult:
     rate: float
     settings: dict[str, float]
     values: list[float]
+    cross_fitted: list[float]
+    other_finalists: list[Tried]
+    median: Interval
     mean: Interval
-    median: float
     trained: int
     share: Interval
     searched: int
@@ -204,7 +223,15 @@ class OptimizerResult:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two optimizers: `a` comes before `b` in the table."""
+    """Two optimizers, by their cross-fitted values: `a` comes before `b` in the table.
+
+    Args:
+        difference: Of the metric, a minus b, the mean over seeds.
+        p: Of the sign-flip test, adjusted for the pairs with the first optimizer; NaN for other pairs, and where no p
+            could be small.
+        superiority: The probability that a run of `a` is better.
+        decision: win, leaning, tie, trailing, or loss.
+    """
 
     a: str
     b: str

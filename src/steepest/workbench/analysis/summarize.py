@@ -63,7 +63,7 @@ def _points(tables: Tables) -> list[RunPoint]:
 
 def _curves(tables: Tables, row: OptimizerResult) -> list[CurvePoint]:
     """The loss and the metric at the recommended setting, median and range over the seeds that trained."""
-    setting, _ = estimate(tables, row.name)
+    setting = estimate(tables, row.name).setting
     runs = tables.at(row.name, setting or Setting(math.nan)).filter(pl.col("status") == TRAINED)
     wanted = tables.curves.filter(
         pl.col("run").is_in(runs["id"].implode()) & pl.col("name").is_in(["train_loss", tables.metric])
@@ -85,6 +85,8 @@ def _control(tables: Tables) -> Control | None:
 
 
 def _rank(row: OptimizerResult, sign: float) -> tuple[bool, float]:
-    """The order of the table: by the mean; optimizers of whose seeds half or more failed come last."""
-    failed = not math.isfinite(row.median)
-    return failed, math.inf if math.isnan(row.mean.estimate) else sign * row.mean.estimate
+    """The order of the table: by the median; optimizers of whose seeds half or more failed come last, by the mean."""
+    best, others = row.median.estimate, row.mean.estimate
+    failed = not math.isfinite(best)
+    value = others if failed else best
+    return failed, math.inf if math.isnan(value) else sign * value
