@@ -1,4 +1,4 @@
-"""How often a named winner is none, and how often the interval on the pasted row is right: the whole protocol, simulated.
+"""How often a named winner is none, and whether the pasted row's interval is right: the whole protocol, simulated.
 
 `python -m benchmarks.verdicts [--studies N]`: a JSON line for each row, some minutes in full.  A study is a search of
 five optimizers with one seed, the two best settings of each again with fresh seeds, the choice between them, and the
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from benchmarks.recorded_runs import recorded
 
+from benchmarks.recorded_runs import recorded
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.pairs import decided, p_against
 from steepest.workbench.analysis.selection import FINALISTS_PER_OPTIMIZER, Estimate, estimated
@@ -36,7 +36,7 @@ class World(NamedTuple):
 
     Args:
         name: For the table.
-        runs: optimizer -> one row of final metrics a setting, one column a recorded or made seed; infinite where failed.
+        runs: optimizer -> one row of final metrics a setting, one column a seed; infinite where failed.
         smooth: The part of a setting's spread by which a draw differs from the recorded run.
     """
 
@@ -54,7 +54,9 @@ class World(NamedTuple):
 
 def recorded_worlds() -> Iterator[World]:
     """One for each recorded problem, of the seeds that all its settings have."""
-    found: dict[str, dict[str, dict[float, dict[int, float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    found: dict[str, dict[str, dict[float, dict[int, float]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(dict))
+    )
     for row in recorded():
         value = float(row["final"]) if row["final"] else math.inf
         found[row["problem"]][row["optimizer"]][float(row["rate"])][int(row["seed"])] = value

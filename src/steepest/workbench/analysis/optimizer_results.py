@@ -11,6 +11,7 @@ from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import Band, near_optimal
 from steepest.workbench.analysis.results import OptimizerResult, RatePoint, Tried
 from steepest.workbench.analysis.selection import estimate
+from steepest.workbench.analysis.steadiness import spikes_of
 from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.analysis.tuning_curve import tuning_curve
 from steepest.workbench.model.candidate import call_of
@@ -47,6 +48,7 @@ def optimizer_result(
         searched=len(search),
         searched_trained=sum(run["status"] == TRAINED for run in search),
         band=_band(tables, search, profile),
+        spikes=spikes_of(tables, final),
         edge=_edge(chosen.rate, [run["rate"] for run in search]),
         falling=_falling(tables, final),
         steps_to_target=steps,

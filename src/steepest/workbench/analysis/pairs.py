@@ -17,7 +17,7 @@ def pairs_of(rows: Sequence[OptimizerResult], sign: float, seeds: int) -> list[P
     found = [[sign * value for value in _values(row, sign, seeds)] for row in rows]
     p_values = p_against(found[0], found[1:]) if found else []
     return [
-        _pair(rows[a].name, rows[b].name, found[a], found[b], sign, p_values[b - 1] if a == 0 else math.nan)
+        pair_of(rows[a].name, rows[b].name, found[a], found[b], sign, p_values[b - 1] if a == 0 else math.nan)
         for a in range(len(rows))
         for b in range(a + 1, len(rows))
     ]
@@ -54,7 +54,8 @@ def _same_length(a: Sequence[float], b: Sequence[float]) -> tuple[Sequence[float
     return a[:count], b[:count]
 
 
-def _pair(first: str, second: str, a: Sequence[float], b: Sequence[float], sign: float, p: float) -> Pair:
+def pair_of(first: str, second: str, a: Sequence[float], b: Sequence[float], sign: float, p: float = math.nan) -> Pair:
+    """Two lists of oriented values, one for each seed, against each other."""
     a, b = _same_length(a, b)
     chance = statistics.superiority(a, b)
     difference = statistics.paired_difference([sign * x for x in a], [sign * y for y in b])

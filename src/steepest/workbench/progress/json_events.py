@@ -49,6 +49,7 @@ class JsonEvents(Watcher):
                 "optimizer": row.name,
                 "rate": _finite(row.rate),
                 "settings": row.settings,
+                "median": [_finite(one) for one in row.median],
                 "mean": [_finite(one) for one in row.mean],
                 "trained": row.trained,
                 "seeds": len(row.values),

@@ -10,7 +10,7 @@ from steepest.workbench.errors import TaskError
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE
-from steepest.workbench.model.optimizers import NOTHING
+from steepest.workbench.model.optimizers import NOTHING, YARDSTICK
 from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.task_errors import ReportsTaskErrors
 
@@ -62,8 +62,8 @@ class Trainer:
         return self.recipe.candidates(self.steps)
 
     def candidate(self, name: str) -> Candidate:
-        """The candidate of that name; the control too."""
-        return next(one for one in [*self.candidates, NOTHING] if one.name == name)
+        """The candidate of that name; the controls too."""
+        return next(one for one in [*self.candidates, NOTHING, YARDSTICK] if one.name == name)
 
     def warm_up(self, candidate: Candidate, seed: int) -> Mapping[str, int]:
         """Take two steps, so that the time of no run includes compiling; the bytes of state and of parameters.

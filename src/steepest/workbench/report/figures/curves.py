@@ -18,7 +18,7 @@ def curves(data: CurvesData, names: list[str]) -> style.Figure:
     """The runs at each best setting, median and range over seeds; the page sets the quantity and the x axis."""
     x = "against === 'seconds' ? datum.seconds : datum.step"
     base = style.data("curves").transform_filter("datum.name === quantity").transform_calculate(x=x)
-    switches = [alt.param("against", value="steps"), alt.param("quantity", value="loss")]
+    switches = [alt.param("against", value="steps"), alt.param("quantity", value="metric")]
     chart = _bands(names, base, data.points).add_params(style.hidden(), *switches)
     return style.Figure(chart, {"curves": [_row(data, point) for point in data.points]})
 
