@@ -59,4 +59,4 @@ def pair_of(first: str, second: str, a: Sequence[float], b: Sequence[float], sig
     a, b = _same_length(a, b)
     chance = statistics.superiority(a, b)
     difference = statistics.paired_difference([sign * x for x in a], [sign * y for y in b])
-    return Pair(first, second, difference, p, chance, decided(chance, p))
+    return Pair(first, second, difference, p, chance, decided(chance, p) if statistics.can_tell(len(a)) else "tie")

@@ -183,6 +183,12 @@ def _effective_comparisons(wins: np.ndarray) -> float:
     return (share * (1 - share) + weight / 4) / (variance + weight * equal)
 
 
+@functools.cache
+def can_tell(count: int) -> bool:
+    """Whether so many seeds can tell A from B: whether even all wins exclude one half.  From four seeds on."""
+    return count > 1 and superiority([0.0] * count, [1.0] * count).low > 0.5
+
+
 def decision(probability: Interval) -> str:
     """`win`, `leaning` or `tie`, of A against B; `loss` and `trailing` where B is ahead.
 

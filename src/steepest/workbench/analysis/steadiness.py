@@ -13,8 +13,9 @@ from steepest.workbench.analysis.tables import Tables
 
 JUMP = 0.1
 """Of a run's whole improvement: a metric that rises so far and falls again is a spike."""
-NOISE = 6.0
-"""Times the median step from one evaluation to the next: less is the noise of this curve."""
+NOISE = 12.0
+"""Times the lower quartile of the steps from one evaluation to the next: less is the noise of this curve, of which
+this is five standard deviations.  A quartile, because in a short run the spike itself moves the median."""
 FAR_APART = 4.0
 """Times the usual spread of the other settings.  Of five equal normal ones, one in 300 is as far by chance."""
 SEEDS_OF_A_SPREAD = 5
@@ -42,7 +43,7 @@ def spike_in(values: Sequence[float]) -> int | None:
     if len(known) < 5 or not np.isfinite(known).all():
         return None
     half = len(known) // 2
-    jump = max(JUMP * (known[0] - known.min()), NOISE * float(np.median(np.abs(np.diff(known[half:])))))
+    jump = max(JUMP * (known[0] - known.min()), NOISE * float(np.quantile(np.abs(np.diff(known[half:])), 0.25)))
     heights = {
         place: known[place] - max(known[half - 1 : place].min(), known[place + 1 :].min())
         for place in range(half, len(known) - 1)

@@ -49,7 +49,7 @@ def verdict_of(results: Results) -> Verdict:
     level_with = [pair.b for pair in pairs if pair.decision != "win"]
     beaten = [pair for pair in pairs if pair.decision == "win"]
     kind = _kind(results, level_with)
-    return Verdict(kind, best, level_with, beaten, strength(results.seeds), can_tell(results.seeds))
+    return Verdict(kind, best, level_with, beaten, strength(results.seeds), statistics.can_tell(results.seeds))
 
 
 def _kind(results: Results, level_with: list[str]) -> str:
@@ -80,14 +80,14 @@ def _no_better_than_nothing(results: Results) -> bool:
 def _usual_is_as_good(results: Results) -> bool:
     """Whether the best is not ahead of Adam untuned, not even narrowly, with seeds enough to tell."""
     yardstick = results.yardstick
-    if yardstick is None or yardstick.against is None or not yardstick.trained or not can_tell(results.seeds):
+    if (
+        yardstick is None
+        or yardstick.against is None
+        or not yardstick.trained
+        or not statistics.can_tell(results.seeds)
+    ):
         return False
     return yardstick.against.decision not in ("win", "leaning")
-
-
-def can_tell(seeds: int) -> bool:
-    """Whether two optimizers can be told apart where every run of one is better than every run of the other."""
-    return statistics.superiority([0.0] * seeds, [1.0] * seeds).low > 0.5 if seeds else False
 
 
 def strength(seeds: int) -> str:

@@ -26,6 +26,7 @@ from steepest.workbench.search.sampler import GivenRates, MakeSampler, Sampler
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.store.record import Record
 from steepest.workbench.study.candidate_search import CandidateSearch
+from steepest.workbench.study.cost import rising_steps
 
 
 class Stages:
@@ -59,7 +60,7 @@ class Stages:
     @property
     def rising_steps(self) -> int:
         """Of a run with a rising rate, which should cost less than a whole one."""
-        return min(rising.STEPS, max(rising.STEPS // 4, self.plan.steps // 2))
+        return rising_steps(self.plan.steps)
 
     def ranges(self) -> Iterator[Key]:
         """Runs with a rising rate; none where the user gave the rates."""
