@@ -9,8 +9,6 @@ import gc
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +31,7 @@ if IS_WORKER:  # threads of torch's that wait for work keep the other workers fr
 
 from support.configurations import REPRESENTATIVES, TABLE  # noqa: E402 - after the variable that steepest reads
 from support.ranks import Group, Ranks  # noqa: E402
+from support.site import built  # noqa: E402
 
 LONGEST = ("tests/keras/test_backends.py", "tests/workbench/", "tests/test_docs_api.py")
 """Files whose tests wait for processes of their own, for minutes."""
@@ -47,9 +46,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """XLA works for three minutes on programs that run for a second; `--exhaustive` tests what it makes of them."""
     if not config.getoption("exhaustive"):
         os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
-
-
-ROOT = Path(__file__).parents[1]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -70,8 +66,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
-def pytest_collection_finish() -> None:
-    """Spare the collector what was imported, a million objects: to look at them took a quarter of some files' time."""
+@pytest.fixture(autouse=True, scope="module")
+def _little_to_collect() -> None:
+    """Spare the collector what earlier files have imported, compiled and traced.
+
+    A million objects: to look at them took a quarter of some files' time, and half a second where a test collects.
+    """
     gc.collect()
     gc.freeze()
 
@@ -104,16 +104,8 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole documentation, with warnings as errors; built by the first worker that needs it, for all of them."""
+    """The whole documentation; built by the first worker that needs it, for all of them."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if IS_WORKER else own) / "site"
     with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            unfinished = folder.with_suffix(".unfinished")
-            command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(unfinished)]
-            built = subprocess.run(
-                command, cwd=ROOT, capture_output=True, text=True, check=False
-            )  # --quiet: no warnings
-            assert built.returncode == 0, built.stderr
-            unfinished.rename(folder)
-    return folder
+        return built(folder)

@@ -34,7 +34,14 @@ def test_what_is_listed_is_there() -> None:
 def test_every_optimizer_is_listed() -> None:
     public = {name: it for name, it in vars(steepest.torch).items() if isinstance(it, type) and name[0] != "_"}
     found = {name for name, it in public.items() if issubclass(it, torch.optim.Optimizer)} - {"RuleOptimizer"}
-    assert {*steepest.__all__} == found | {"RuleError", "functional", "lr_scheduler", "optimizer"}
+    assert {*steepest.__all__} == found | {
+        "RuleError",
+        "functional",
+        "lr_scheduler",
+        "optimizer",
+        "population",
+        "report",
+    }
 
 
 def test_a_module_that_is_not_public_is_no_attribute() -> None:

@@ -17,6 +17,9 @@ _MODULES = (
 """What is public beside `__all__`, which has only the module that torch.optim has too: whoever writes
 `from steepest import *` means torch by `torch`."""
 
+_LIGHT = {"report": "steepest.reporting"}
+"""Public names that need no torch."""
+
 
 def __getattr__(name: str) -> Any:
     """Fetch a public name on first use (PEP 562), and keep it: a second look costs nothing."""
@@ -36,9 +39,11 @@ def _is_private(name: str) -> bool:
 
 def _found(name: str) -> Any:
     if name == "__all__":
-        return sorted(({*_optimizers()} - {"RuleOptimizer"}) | {"RuleError", "lr_scheduler"})
+        return sorted(({*_optimizers()} - {"RuleOptimizer"}) | {"RuleError", "lr_scheduler"} | {*_LIGHT})
     if name in _MODULES:
         return importlib.import_module(f"steepest.{name}")
+    if name in _LIGHT:
+        return getattr(importlib.import_module(_LIGHT[name]), name)
     if name == "RuleError":
         return importlib.import_module("steepest.compiler.rule").RuleError
     if name in _optimizers():

@@ -71,6 +71,13 @@ def compare(
             help="Rates to try with every optimizer, in place of a search: 0.1,0.01, or LOWEST:HIGHEST:COUNT."
         ),
     ] = None,
+    search: Annotated[
+        str,
+        typer.Option(
+            help="Also to be searched: arguments of the optimizers or of the task, weight_decay,dropout=0..0.5,"
+            "eps=1e-10..1e-4:log,width=32|64|128."
+        ),
+    ] = "",
     steps: Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")] = None,
     metric: Annotated[str | None, typer.Option(help="The metric that decides; the problem's own if not given.")] = None,
     higher: Annotated[
@@ -103,6 +110,7 @@ def compare(
     watcher = watcher_of_command(Console(stderr=True), events, quiet)
     chosen = None if optimizers is None else [name for name in optimizers.split(",") if name.strip()]
     options: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
+    options["search"] = search
     options |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
     try:
         with redirect_stdout(sys.stderr):  # stdout is for the output of this command alone

@@ -9,6 +9,7 @@ from steepest.compiler.arrays import chosen, traced
 from steepest.compiler.branches import deciding
 from steepest.compiler.program import program
 from steepest.compiler.rule import read
+from steepest.compiler.values import number, truth
 from steepest.kernels import reference
 from steepest.rules import rmsprop, sgd
 
@@ -63,9 +64,9 @@ def hands_on_another(p, g, momentum_buffer, *, rate=0.1, decay=0.9):
 
 
 def test_another_name_for_a_switch_is_a_switch() -> None:
-    assert deciding(read(hands_on)) == (("decay", bool),)
-    assert deciding(read(hands_on_another)) == (("decay", float),)
-    assert dict(deciding(read(rmsprop)))["momentum"] is bool
+    assert deciding(read(hands_on)) == (("decay", truth),)
+    assert deciding(read(hands_on_another)) == (("decay", number),)
+    assert dict(deciding(read(rmsprop)))["momentum"] is truth
 
 
 @pytest.mark.parametrize(

@@ -88,23 +88,29 @@ def gradients_of() -> Callable[..., list[Any]]:
     return gradients
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def digits() -> tuple[np.ndarray, ...]:
-    """1397 images of digits to train on, 400 to test on."""
+    """1408 images of digits to train on, 389 to test on.
+
+    22 batches of 64: JAX and TensorFlow compile a whole step once more for a last batch that is smaller.
+    """
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     images = (images / 16).astype("float32")
-    return images[:1397], labels[:1397], images[1397:], labels[1397:]
+    return images[:1408], labels[:1408], images[1408:], labels[1408:]
 
 
 @pytest.fixture
 def network() -> Callable[[], Any]:
-    """A new network of one hidden layer, the same each time."""
+    """A new network of one hidden layer, the same each time.
+
+    `keras.utils.set_random_seed` would do it too, and imports TensorFlow on every backend.
+    """
 
     def made() -> Any:
-        keras.utils.set_random_seed(0)
-        layers = [keras.Input((64,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(10)]
-        return keras.Sequential(layers)
+        first, last = (keras.initializers.GlorotUniform(seed) for seed in (1, 2))
+        hidden = keras.layers.Dense(32, "relu", kernel_initializer=first)
+        return keras.Sequential([keras.Input((64,)), hidden, keras.layers.Dense(10, kernel_initializer=last)])
 
     return made

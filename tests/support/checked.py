@@ -283,7 +283,7 @@ def build() -> Iterator[Build]:
             _forget_kernels()
 
 
-def _no_kernel(_native: Callable[..., Any], *_: Any) -> None:
+def _no_kernel(_native: Callable[..., Any], *_: Any, **__: Any) -> None:
     """Stands in for what looks into the objects of tensors, which are no memory of theirs: it is asked from Python."""
 
 

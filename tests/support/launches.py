@@ -22,7 +22,7 @@ class Launch:
 
     kinds: dtype of p, g and each state.  sizes: elements of each row.
     offset: elements between an address of 64 bytes and the first of an array, so that 1 is a misaligned view.
-    steps: how many each row has taken.
+    steps: how many each row has taken.  numbers_on_host: whether step counts are said to lie elsewhere than the rest.
     """
 
     program: Program
@@ -31,6 +31,7 @@ class Launch:
     offset: int = 0
     seed: int = 0
     steps: Sequence[int] = ()
+    numbers_on_host: bool = False
     buffers: list[list[Tensor]] = field(init=False)
     counts: Tensor = field(init=False)
     numbers: Tensor = field(init=False)
@@ -58,6 +59,7 @@ class Launch:
             step_is_double=False,
             uninitialized=frozenset(program.uninitialized if is_new else ()),
             scalar_states=tuple((self.numbers[place, i].data_ptr(), False) for i in range(len(program.scalar_states))),
+            numbers_on_host=self.numbers_on_host,
         )
 
     def run(self, backend: Backend, hyperparameters: Mapping[str, Any], steps: int, *, maximize: bool = False) -> None:

@@ -38,7 +38,9 @@ FEW = ("SGD", "AdamW", "NAdam", "ASGD")
 def few(chosen: Iterable[Configuration], *others: Any) -> list[Any]:
     """Those in every test run, and all of them with --exhaustive."""
     marks = {one.name: () if one.name in FEW else pytest.mark.exhaustive for one in chosen}
-    return [pytest.param(one, *others, marks=marks[one.name], id="-".join([one.name, *others])) for one in chosen]
+    return [
+        pytest.param(one, *others, marks=marks[one.name], id="-".join([one.name, *map(str, others)])) for one in chosen
+    ]
 
 
 CLOSE: dict[str, Any] = {"atol": 2e-6, "rtol": 2e-6}

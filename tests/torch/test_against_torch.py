@@ -49,17 +49,17 @@ HANDOVERS = {
 @pytest.mark.structure
 @pytest.mark.parametrize("handover", HANDOVERS)
 @pytest.mark.parametrize("order", ["torch, ours, torch", "ours, torch, ours"])
-def test_three_runs_of_20_steps_equal_one_of_60(configuration, order, handover):
+def test_three_runs_of_7_steps_equal_one_of_21(configuration, order, handover):
     whole = net()
     expected = configuration.theirs(whole.parameters())
-    train(whole, expected, 60)
+    train(whole, expected, 21)
     model, optimizer = net(), None
     for who in order.split(", "):
         before = optimizer
         optimizer = (configuration.theirs if who == "torch" else configuration.ours)(model.parameters())
         if before is not None:
             optimizer.load_state_dict(HANDOVERS[handover](before.state_dict()))
-        train(model, optimizer, 20)
+        train(model, optimizer, 7)
     assert_same_run((model, optimizer), (whole, expected), rtol=1e-8, atol=1e-10)
 
 
@@ -97,12 +97,22 @@ def test_steps_are_counted_in_the_default_dtype(configuration, kind):
         torch.set_default_dtype(before)
 
 
+DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+PAIRS = [*itertools.permutations(DTYPES, 2)]
+EACH_ONCE = [*zip(DTYPES, (*DTYPES[1:], DTYPES[0]), strict=True)]
+MIXED = {"SGD-lr=0.01-momentum=0.9": EACH_ONCE, "RMSprop-lr=0.001-centered": EACH_ONCE, "Adam-lr=0.001-amsgrad": PAIRS}
+"""All pairs of dtypes for the one that keeps most; of the others each dtype once on either side: a kernel each."""
+
+
 @pytest.mark.parametrize(
-    ("of_p", "of_state"),
-    [*itertools.permutations((torch.float32, torch.bfloat16, torch.float16, torch.float64), 2)],
+    ("name", "of_p", "of_state"),
+    [
+        pytest.param(name, *pair, marks=() if pair in always else pytest.mark.exhaustive)
+        for name, always in MIXED.items()
+        for pair in PAIRS
+    ],
     ids=str,
-)  # fmt: skip
-@pytest.mark.parametrize("name", ["SGD-lr=0.01-momentum=0.9", "RMSprop-lr=0.001-centered", "Adam-lr=0.001-amsgrad"])
+)
 def test_state_of_another_dtype_than_its_parameter(name, of_p, of_state):
     """V7: torch's fused kernels refuse it.  Here it stays in its dtype, and costs no more than its rounding."""
     from support.configurations import TABLE

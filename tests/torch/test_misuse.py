@@ -30,10 +30,15 @@ def _alone() -> Iterator[None]:
         yield
 
 
+LIVES = [14, pytest.param(42, marks=pytest.mark.exhaustive)]
+"""Of each deed: once and three times every shape."""
+
+
+@pytest.mark.parametrize("lives", LIVES)
 @pytest.mark.parametrize("deed", deeds.NAMED)
-def test_each_deed_alone_within_bounds(deed):
+def test_each_deed_alone_within_bounds(deed, lives):
     with checked.build() as build:
-        for i in range(20):
+        for i in range(lives):
             how, shapes = 7 * i, [i % 14, i % 7, 0]
             live((i % len(CONFIGURATIONS), shapes, [(i % 2 == 0, [(deed, i, how)]), (False, [])]), DTYPES)
     assert len(build.calls) > 50

@@ -29,7 +29,7 @@ TENSORS = {
 @pytest.fixture(params=[False, True], ids=["native", "from Python"], autouse=True)
 def from_python(request, monkeypatch):
     if request.param:
-        monkeypatch.setattr(same_tensors, "native_look", lambda *_: None)
+        monkeypatch.setattr(same_tensors, "native_look", lambda *_, **__: None)
     return request.param
 
 
@@ -48,6 +48,19 @@ def test_places_that_are_not_found(name, monkeypatch):
     assert objects.places_in_objects.__wrapped__() is None
     monkeypatch.setattr(native_look, "places_in_objects", lambda: None)
     assert SameTensors([torch.ones(2)], [torch.ones(2)])._native is None
+
+
+def test_it_is_compiled_when_it_was_asked_ten_times(monkeypatch, from_python):
+    if from_python:
+        pytest.skip("it is not compiled at all")
+    monkeypatch.setattr(native_look, "is_ready", lambda *_: False)
+    p, g = torch.ones(2), torch.ones(2)
+    same = SameTensors([p], [g])
+    for look in range(12):
+        assert (same._native is None) == (look < 10)
+        assert same.look((p, torch.ones(2))) == GRADIENTS_MOVED
+        assert same.look((torch.ones(2), g)) == CHANGED if look == 11 else True
+    assert same.of_tensors() == [p.data_ptr()]
 
 
 def test_functions_of_torchs_c_interface():

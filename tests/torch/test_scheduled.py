@@ -165,7 +165,7 @@ def test_a_step_that_failed_is_not_counted():
 
 def test_no_rate_compiles_anything():
     optimizer = steepest.AdamW([P(torch.ones(5))], lr=RATE, weight_decay=linear(0.1, 0.01, 9))
-    stepped(optimizer, 1)
+    stepped(optimizer, 12)  # after ten steps the look at the tensors is compiled, once on a machine
     before = native.compilations
     stepped(optimizer, 20)
     assert native.compilations == before

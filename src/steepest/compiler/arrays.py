@@ -17,6 +17,7 @@ from steepest.compiler.expression import Constant, Expression, Line, Name, Opera
 from steepest.compiler.host import used
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
+from steepest.compiler.values import truth
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _seen(rule: Rule, name: str, look: Callable[[Any], Any], value: Any) -> Any:
     if value is None or isinstance(value, (int, float)) or type(value).__module__ == "numpy":
         return look(value)
     is_switch = isinstance(rule.hyperparameters[name], bool)
-    if look is bool and not is_switch:
+    if look is truth and not is_switch:
         return True
     if is_switch and not callable(value):
         with contextlib.suppress(TypeError):  # what is traced has no value

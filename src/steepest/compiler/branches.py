@@ -21,6 +21,7 @@ from steepest.compiler.expression import (
 from steepest.compiler.inlining import Flat, inlined
 from steepest.compiler.rule import Rule
 from steepest.compiler.statements import If
+from steepest.compiler.values import number, truth
 
 # --- which hyperparameters decide an `if` -----------------------------------------------------------------------------
 
@@ -34,7 +35,7 @@ def deciding(rule: Rule) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     compared = {name for test in tests if not isinstance(test, Name) for name in names_in(test)}
     compared |= {name for w in wanted for name in meaning.get(w, ()) if name != w and name not in meaning[w].renamed}
     compared = _with_meanings(compared, meaning)
-    return tuple((name, float if name in compared else bool) for name in rule.hyperparameters if name in wanted)
+    return tuple((name, number if name in compared else truth) for name in rule.hyperparameters if name in wanted)
 
 
 @functools.cache

@@ -95,13 +95,14 @@ def choices(rule: Rule, hyperparameters: Hyperparameters) -> tuple[Any, ...]:
 
 
 @functools.cache
-def switches(rule: Rule, more: str = "") -> Callable[[Hyperparameters], Any]:
-    """Picks the hyperparameters that `choices` looks at, in a third of its time: while they stay, so do the choices.
+def switches(rule: Rule, more: str = "") -> Callable[[Hyperparameters], tuple[Any, ...]]:
+    """Picks the hyperparameters that `choices` looks at, in a third of its time: while they stay the same objects, and
+    no object is a tensor, which may change in place, so do the choices.
 
     more: another name to pick.
     """
     names = [*(name for name, _ in branches.deciding(rule)), *([more] if more else [])]
-    return operator.itemgetter(*names) if names else lambda _: None
+    return operator.itemgetter(*names, *names[:1]) if names else lambda _: ()  # of one name it would pick no tuple
 
 
 @functools.lru_cache(maxsize=512)

@@ -24,6 +24,10 @@ cases nothing was changed.
 """
 
 
+class NoKernelError(RuntimeError):
+    """A kernel for a device cannot be made: its compiler or its driver says why."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One tensor of a step: how many elements, and where they and its step count lie in memory.
@@ -34,6 +38,7 @@ class Row:
     scalar_states: for each state that is one number, its address and whether it is a float64.
     index: address of the numbers of the slices that a sparse gradient has, 0 for a dense one; elements counts them.
     slice: elements of each.  extent: elements of the parameter.
+    numbers_on_host: whether step and scalar_states lie in memory of the processor, where the parameter does not.
     """
 
     elements: int
@@ -46,6 +51,7 @@ class Row:
     index: int = 0
     slice: int = 1
     extent: int = 0
+    numbers_on_host: bool = False
 
     def of_slices(self, index: int, count: int, size: int) -> "Row":
         """The same parameter, stepped in these slices only."""
@@ -56,9 +62,12 @@ class PreparedStep(ABC):
     """A program over rows: everything about a step that is the same from step to step.
 
     written: [begin, end) of every range that it writes, by address, in order.
+    scaling: where the device has found_inf and grad_scale of a GradScaler for the next step, 0 for none.  A step whose
+    numbers are on the host is given none.
     """
 
     written: np.ndarray
+    scaling: tuple[int, int] = (0, 0)
 
     @abstractmethod
     def write_beside(self, written: np.ndarray) -> None:
@@ -79,31 +88,51 @@ class PreparedStep(ABC):
         threads: how many of the processor's may work.
         """
 
+    # Of steps that may go into a graph (`Backend.is_device`):
+
+    def renew(self, hyperparameters: Mapping[str, Any], maximize: bool) -> bool:
+        """Have graphs that hold this step read these from now on; whether they can."""
+        return True
+
+    def clock(self) -> int | None:
+        """How many steps the schedules in graphs of this step have seen; None where there are none.  Waits for it."""
+        return None
+
+    def set_clock(self, clock: int) -> None:
+        """Have the schedules in graphs of this step go on from here."""
+        raise NotImplementedError
+
 
 class Backend(ABC):
     """One kind of memory and what steps over it.
 
     storages: the ways of keeping an array that it reads and writes.
     most_rows: how many rows one prepared step may have.
+    is_device: whether its steps are queued on a device, take the `scaling` of a GradScaler, and may go into a graph.
+    takes_slices: whether it is quick to prepare, as for a sparse gradient at every step.
     """
 
     storages: Collection[str]
     most_rows: int
+    is_device: bool = False
+    takes_slices: bool = True
 
     @abstractmethod
     def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:
         """The step of a program over these rows.
 
         storages: how p, g and each state of the program are kept.  rows: all dense, or one that is sparse.
+        Raises NoKernelError where a device's kernel cannot be made.
         """
 
 
 Backends = dict[str, "str | Backend"]
-"""The device whose memory it walks, as torch calls it -> a backend, or where it is."""
+"""The device whose memory it walks, as torch calls it -> a backend, or where one is, or None that cannot work here."""
 
 CHOICES: dict[str, Backends] = {
     "": {
         "cpu": "steepest.kernels.cpu.backend:CPU",
+        "cuda": "steepest.kernels.triton.cuda:CUDA",
     },
     "triton": {"cpu": "steepest.kernels.triton.interpreted:INTERPRETED"},
     "reference": {},
@@ -139,7 +168,7 @@ def backend_of(device: str) -> Backend | None:
 
 
 @functools.cache
-def _imported(place: str) -> Backend:
+def _imported(place: str) -> Backend | None:
     module, _, name = place.partition(":")
     undisturbed(lambda: importlib.import_module(module))  # at the first step: it is long, and full of callbacks
     return getattr(importlib.import_module(module), name)

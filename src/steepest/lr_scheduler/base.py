@@ -10,6 +10,7 @@ from steepest.lr_scheduler.rates import Part, present_rates, rates_of
 from steepest.torch.internals import Scheduler, never_traced
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
+from steepest.torch.state.captured import tell_graphs
 
 
 class Kept:
@@ -181,6 +182,7 @@ class PureScheduler(Scheduler):
             self.begin()
         elif epoch is not None or self._kept.is_owned or not self._kept.steps.was_skipped(self.optimizer):
             self.step_as_torch(epoch)
+            tell_graphs(self.optimizer)
 
     def move(self, epoch: Any = None) -> None:
         if not self.says_its_rates():  # a subclass says its rates as torch's do

@@ -9,12 +9,13 @@ from steepest.torch.optimizers import make
 from steepest.torch.optimizers.base import RuleOptimizer
 from steepest.torch.optimizers.family import family
 from steepest.torch.optimizers.lbfgs import LBFGS
+from steepest.torch.populations import population
 
 _family = family()
 _by_rule = {cls.rule.function: cls for cls in _family.values()}
 globals().update(_family)
 
-__all__ = ["LBFGS", *sorted(_family), "RuleOptimizer", "functional", "optimizer"]  # noqa: PLE0604 - found, not listed
+__all__ = ["LBFGS", *sorted(_family), "RuleOptimizer", "functional", "optimizer", "population"]  # noqa: PLE0604 - found, not listed
 
 
 def optimizer(rule: Callable[..., Any]) -> type[Any]:

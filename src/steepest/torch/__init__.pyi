@@ -11,7 +11,7 @@ from steepest.torch.optimizers.base import RuleOptimizer as RuleOptimizer
 from steepest.torch.functional import functional as functional
 from steepest.torch.optimizers.scheduled import ScheduledOptimizer
 
-__all__ = ["LBFGS", "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "RuleOptimizer", "functional", "optimizer"]
+__all__ = ["LBFGS", "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "RuleOptimizer", "functional", "optimizer", "population"]
 
 class LBFGS(ScheduledOptimizer):
     def __init__(

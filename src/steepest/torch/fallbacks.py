@@ -18,6 +18,12 @@ def is_zero_tensor(tensor: Tensor) -> bool:
     return tensor.numel() > 0 and tensor.data_ptr() == 0 and tensor.untyped_storage().nbytes() > 0
 
 
+def divide_each(tensors: Sequence[Tensor], number: Tensor) -> None:
+    """Divide tensors by one number in place."""
+    for tensor in tensors:
+        tensor.div_(number)
+
+
 def indices_of(gradient: Tensor) -> Tensor:
     """Its indices, each once: with several sparse dimensions, one that lies outside may be hidden."""
     return gradient.coalesce().indices()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.kernels.backend import backend_of
+from steepest.torch.gpu import ADDRESSED, kernels_of
 from steepest.torch.internals import is_itself
 from steepest.torch.sharded import PLAIN, is_sharded, shard
 
@@ -89,7 +89,7 @@ def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
 
 def has_kernel(tensor: Tensor) -> bool:
     """Whether a kernel can walk this tensor: plain, dense memory of a device and a storage that a backend knows."""
-    backend = backend_of(tensor.device.type)
+    backend = kernels_of(tensor.device)
     if backend is None or is_sharded(tensor) or not all(map(_is_plain, parts(tensor))):
         return False
     is_known = type(tensor) in STORED or tensor.dtype in STORAGE_OF_DTYPE
@@ -124,8 +124,8 @@ def _extent(tensor: Tensor) -> int:
 
 
 def memory(tensor: Tensor) -> tuple[int, int]:
-    """[begin, end) of the CPU's addresses that a tensor may touch; empty where it has none there."""
-    if tensor.numel() == 0 or tensor.device.type != "cpu" or tensor.layout is not torch.strided:
+    """[begin, end) of the addresses that a tensor may touch; empty where it has none."""
+    if tensor.numel() == 0 or tensor.device.type not in ADDRESSED or tensor.layout is not torch.strided:
         return 0, 0
     begin = _address(tensor)
     return (begin, begin + _extent(tensor) * tensor.element_size()) if begin else (0, 0)

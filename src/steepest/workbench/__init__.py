@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steepest.workbench.model.candidate import Candidate as Candidate
+    from steepest.workbench.model.dimension import Dimension as Dimension
     from steepest.workbench.study.compare import compare as compare
     from steepest.workbench.study.comparison import Comparison as Comparison
     from steepest.workbench.study.lr_range import RangeTest as RangeTest
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Candidate": "model.candidate",
+    "Dimension": "model.dimension",
     "Comparison": "study.comparison",
     "RangeTest": "study.lr_range",
     "Task": "task",
     "compare": "study.compare",
     "lr_range": "study.lr_range",
 }
-__all__ = ["Candidate", "Comparison", "RangeTest", "Task", "compare", "lr_range"]
+__all__ = ["Candidate", "Comparison", "Dimension", "RangeTest", "Task", "compare", "lr_range"]
 
 
 def __getattr__(name: str) -> Any:

@@ -46,18 +46,18 @@ def test_the_last_chunks_of_a_dense_tensor():
     assert p[:100].count_nonzero() == 0
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adagrad", "SparseAdam"])
-def test_the_last_slice_of_an_embedding(name):
+@pytest.mark.parametrize(
+    ("name", "arrays"), [("SGD", []), ("Adagrad", ["sum"]), ("SparseAdam", ["exp_avg", "exp_avg_sq"])]
+)
+def test_the_last_slice_of_an_embedding(name, arrays):
     """A whole step: only the slices that the gradient has are touched."""
     rows = 2**25 + 1
-    table = empty(rows * 64).view(rows, 64)
-    p = Parameter(table)
-    optimizer = getattr(steepest, name)([p], lr=0.5) if name != "Adagrad" else None
-    if optimizer is None:  # its state is written whole when it is made: 4 GiB, so it is put there by hand
-        optimizer = steepest.Adagrad([Parameter(torch.zeros(1))], lr=0.5)
-        optimizer.param_groups[0]["params"] = [p]
-        optimizer.state.clear()
-        optimizer.state[p] = {"step": torch.tensor(0.0), "sum": empty(rows * 64).view(rows, 64)}
+    p = Parameter(empty(rows * 64).view(rows, 64))
+    optimizer = getattr(steepest, name)([Parameter(torch.zeros(1))], lr=0.5)
+    optimizer.param_groups[0]["params"] = [p]
+    optimizer.state.clear()
+    if arrays:  # they are written whole where they are made, 4 GiB each: so they are put there by hand
+        optimizer.state[p] = {"step": torch.tensor(0.0)} | {one: empty(rows * 64).view(rows, 64) for one in arrays}
     p.grad = torch.sparse_coo_tensor(
         torch.tensor([[0, rows - 1]]), torch.ones(2, 64, dtype=torch.bfloat16), (rows, 64), check_invariants=True
     )

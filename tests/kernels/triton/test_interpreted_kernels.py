@@ -18,7 +18,7 @@ from steepest.compiler.program import Program, program
 from steepest.compiler.rule import read
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, TAKEN, Row, backend_of
 from steepest.kernels.triton import columns, rows
-from steepest.kernels.triton.interpreted import INTERPRETED, InterpretedStep
+from steepest.kernels.triton.interpreted import INTERPRETED
 from steepest.kernels.triton.interpreted_operations import bfloat16_bits
 from support.configurations import TABLE, Configuration, by_representatives
 from support.launches import DTYPES, SIZES, Launch, assert_same_bits
@@ -114,7 +114,7 @@ def test_a_gradient_in_memory_that_the_step_writes_is_refused() -> None:
     assert prepared.run([free, free], rule.hyperparameters, False, 1) == OVERLAP
 
 
-def test_elements_behind_the_two_billionth() -> None:
+def test_elements_behind_the_two_billionth(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table is that of a whole step; the first chunk's number makes the launch begin near the end of 4 GiB."""
     elements = 2**31 + 5
     p, g = (np.zeros(elements, np.int16) for _ in range(2))  # no page is real before it is touched
@@ -122,12 +122,12 @@ def test_elements_behind_the_two_billionth() -> None:
     rule = read(rules.sgd)
     found = program(rule, rule.hyperparameters)
     row = Row(elements, p.ctypes.data, (), 0, False, frozenset())
-    prepared = INTERPRETED.prepare(found, ("bfloat16", "bfloat16"), [row])
-    assert isinstance(prepared, InterpretedStep)
-    chunks = len(rows.rows_of_chunks([row]))
+    chunks, table = len(rows.rows_of_chunks([row])), rows.table([row])
     assert chunks == 2**21 + 1
-    prepared._table[:, columns.FIRST_CHUNK] = -(chunks - 2)
-    prepared._rows_of_chunks = np.zeros(2, np.int32)
+    table[:, columns.FIRST_CHUNK] = -(chunks - 2)
+    monkeypatch.setattr(rows, "table", lambda found: table)
+    monkeypatch.setattr(rows, "rows_of_chunks", lambda found: np.zeros(2, np.int32))
+    prepared = INTERPRETED.prepare(found, ("bfloat16", "bfloat16"), [row])
     assert prepared.run([g.ctypes.data], rule.hyperparameters | {"lr": 0.5}, False, 1) == TAKEN
     last = torch.from_numpy(p[-2048:]).view(torch.bfloat16)
     assert last[-5:].tolist() == [-0.5] * 5

@@ -103,13 +103,15 @@ def test_torch_goes_on_in_the_middle(chosen: Configuration, way: str, ranks: Gro
     torch.testing.assert_close(found, in_one_process(chosen.theirs, 3 * PART), **CLOSE)
 
 
-@pytest.mark.parametrize("chosen", TAKES_TURNS, ids=lambda c: c.name)
+@pytest.mark.parametrize("chosen", few(TAKES_TURNS))
 def test_we_go_on_in_the_middle(chosen: Configuration, ranks: Group, tmp_path: Path) -> None:
     found = on_two_four_and_two(ranks, tmp_path, (chosen.theirs, chosen.ours, chosen.theirs))
     torch.testing.assert_close(found, in_one_process(chosen.theirs, 3 * PART), **CLOSE)
 
 
-@pytest.mark.parametrize("way", OPTIONS)
+@pytest.mark.parametrize(
+    "way", ["by parameter", *(pytest.param(way, marks=pytest.mark.exhaustive) for way in ("flat", "whole"))]
+)
 def test_rprop_alone(way: str, ranks: Group, tmp_path: Path) -> None:
     rprop = ELEMENTWISE[9]
     found = on_two_four_and_two(ranks, tmp_path, (rprop.ours,) * 3, way)

@@ -1,5 +1,7 @@
 """Candidates: the call to paste, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from steepest.workbench.errors import UsageError
@@ -19,3 +21,9 @@ def test_the_call_to_paste_says_every_setting() -> None:
 def test_a_wrong_candidate_is_refused() -> None:
     with pytest.raises(UsageError, match="positive number"):
         Candidate("mine", "SGD", -1.0, "")
+
+
+def test_the_call_to_paste_names_the_groups_of_a_task() -> None:
+    grouped = replace(KNOWN["adam"], parameters="groups(model)")
+    assert grouped.call() == "steepest.Adam(groups(model), lr=RATE)"
+    assert "parameters" not in KNOWN["adam"].described()  # as the record of an older study has it

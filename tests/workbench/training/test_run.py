@@ -175,7 +175,7 @@ def test_a_class_of_the_user_is_called_with_its_rate(tiny: Make) -> None:
     candidate = Candidate("mine", torch.optim.Adadelta, 1.0, "", {"rho": 0.8})
     run = Run(tiny, candidate, 0.5, seed=0, steps=2)
     run.train()
-    assert (run.optimizer.defaults["lr"], run.optimizer.defaults["rho"]) == (0.5, 0.8)
+    assert (run.training.optimizers[""].defaults["lr"], run.training.optimizers[""].defaults["rho"]) == (0.5, 0.8)
 
 
 def test_a_small_model_trains_on_one_thread_and_the_callers_number_comes_back(tiny: Make) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from steepest.frozen import text_of
+from steepest.kernels.cpu import native
 from steepest.kernels.cpu.native import Native, load
 
 
@@ -15,7 +16,16 @@ def over_memory(name: str, source: str) -> Native:
     It may call load_int64, load_int32, load_float, load_double, store_float and store_double, where numbers are float64
     in between, `call(function, one, other)`: the C function at an address, and `prefetch(address)`.
     """
-    return load(name, source, _names, salt=text_of("steepest.kernels.cpu", "precision.py"))
+    return load(name, source, _names, salt=_salt())
+
+
+def is_ready(name: str, source: str) -> bool:
+    """Whether that function need not be compiled first."""
+    return native.is_ready(name, source, salt=_salt())
+
+
+def _salt() -> str:
+    return text_of("steepest.kernels.cpu", "precision.py")
 
 
 def _names() -> Mapping[str, Any]:

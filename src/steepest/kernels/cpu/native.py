@@ -50,6 +50,11 @@ def load(name: str, source: str, names: Names, *, salt: str = "") -> Native:
     return _LOADED[key][0]
 
 
+def is_ready(name: str, source: str, *, salt: str = "") -> bool:
+    """Whether `load` would find this function compiled, here or on the disk."""
+    return (name, source, salt) in _LOADED or cache.load(_key(name, source, salt)) is not None
+
+
 @atexit.register
 def _wait_for_the_last() -> None:
     """A load goes on when the waiting for it is interrupted, and LLVM's globals may not go while it compiles."""
@@ -64,7 +69,7 @@ def _load_once(key: tuple[str, str, str], names: Names) -> None:
 
 
 def _load(name: str, source: str, salt: str, names: Names) -> tuple[Native, Any]:
-    key = hashlib.sha256("\0".join([name, source, salt, *_machine()]).encode()).hexdigest()
+    key = _key(name, source, salt)
     code = cache.load(key)
     if code is None:
         code = _compile(name, source, names)
@@ -77,6 +82,10 @@ def _load(name: str, source: str, salt: str, names: Names) -> tuple[Native, Any]
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(machine_code))
     engine.finalize_object()
     return _C_FUNCTION(engine.get_function_address(entry)), engine  # the engine owns the memory of the code
+
+
+def _key(*what: str) -> str:
+    return hashlib.sha256("\0".join([*what, *_machine()]).encode()).hexdigest()
 
 
 def _compile(name: str, source: str, names: Names) -> bytes:

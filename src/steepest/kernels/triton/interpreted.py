@@ -2,21 +2,21 @@
 
     STEEPEST_KERNELS=triton TRITON_INTERPRET=1 python -m pytest tests/torch
 
-sends the processor's tensors through the very text and tables that a GPU is given.
+sends the processor's tensors through the very text, tables and launches that a GPU is given.
 """
 
+import contextlib
+import ctypes
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from steepest.compiler.program import Program
-from steepest.kernels.backend import TAKEN, PreparedStep, Row
-from steepest.kernels.triton import columns, functions, rows, slots
-from steepest.kernels.triton.over_tables import OverTables, StepOverTables
-from steepest.kernels.triton.text import arithmetic, text
+from steepest.kernels.triton import functions
+from steepest.kernels.triton.driver import Kernel, Packed
+from steepest.kernels.triton.step import GPU
 
 _ONE_AT_A_TIME = threading.Lock()
 """The interpreter puts its own functions in the place of Triton's while it runs."""
@@ -24,49 +24,70 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_ONE_AT_A_TIME._at_fork_reinit)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-class Interpreted(OverTables):
-    """Walks what a GPU's backend walks, in memory of the processor."""
+class Interpreter:
+    """What `driver.Driver` does, on the processor: its memory is the device's, and what is queued is run at once."""
 
-    def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:
-        return InterpretedStep(program, storages, rows)
+    memory = "cpu"
 
+    def __init__(self) -> None:
+        self.blocks: dict[int, np.ndarray] = {}
+        """What was allocated, by address."""
 
-class InterpretedStep(StepOverTables):
-    """The two launches of a step: its numbers, then its elements."""
+    def device_of(self, address: int) -> int:
+        """The only one."""
+        return 0
 
-    def __init__(self, program: Program, storages: tuple[str, ...], found: Sequence[Row]) -> None:
-        super().__init__(program, storages, found)
-        real = arithmetic(storages)
-        source = text(program, storages, indexed=bool(found[0].index))
-        self._kernel = functions.interpreted(source, program.rule.name)
-        self._numbers_kernel = functions.interpreted(slots.text(program, real), slots.name_of(program))
-        self._table, self._rows_of_chunks = rows.table(found), rows.rows_of_chunks(found)
-        self._numbers = slots.table(program, found)
-        self._scalars = np.zeros((len(found), columns.SLOTS + len(program.slots)), getattr(np, real))
-        self._found_inf, self._grad_scale = np.zeros(1, np.float32), np.ones(1, np.float32)
+    @contextlib.contextmanager
+    def on(self, device: int) -> Iterator[None]:
+        """It always is."""
+        yield
 
-    def run(self, gradients: Sequence[int], hyperparameters: Mapping[str, Any], maximize: bool, threads: int) -> int:
-        if (outcome := self._memory.outcome(gradients)) != TAKEN:
-            return outcome
-        values = np.array(self._given(hyperparameters, maximize=maximize))
-        count, chunks = len(self._numbers), len(self._rows_of_chunks)
-        amp = self._found_inf, self._grad_scale
+    @contextlib.contextmanager
+    def in_spite_of_captures(self) -> Iterator[None]:
+        """Nothing is captured."""
+        yield
+
+    def is_capturing(self, stream: int) -> bool:
+        """Nothing is captured."""
+        return False
+
+    def placed(self, device: int, data: bytes) -> int:
+        """The address of new memory with these bytes in it."""
+        made = np.full(max(16, len(data)), 0xA5, np.uint8)
+        made[: len(data)] = np.frombuffer(data, np.uint8)
+        self.blocks[made.ctypes.data] = made
+        return made.ctypes.data
+
+    def free(self, address: int) -> None:
+        """Give memory back."""
+        del self.blocks[address]
+
+    def upload(self, address: int, data: bytes, stream: int) -> None:
+        """Copy."""
+        ctypes.memmove(address, data, len(data))
+
+    def download(self, address: int, size: int, stream: int) -> bytes:
+        """Copy."""
+        return ctypes.string_at(address, size)
+
+    def load(self, device: int, source: str, name: str, arguments: Mapping[str, str], real: str) -> Kernel:
+        """The function `name` of this text."""
+        kinds = [kind.replace("*real", f"*{real}") for kind in arguments.values()]
+        return Kernel(self, [_TYPES.get(kind, kind) for kind in kinds], functions.interpreted(source, name))
+
+    def launch(self, kernel: Kernel, programs: int, packed: Packed, stream: int) -> None:
+        """Run so many programs of a kernel, one after the other."""
+        given = zip(kernel.code, packed.values, strict=False)
+        arguments = [pointer_to(value, kind[1:]) if kind.startswith("*") else value for kind, value in given]
         with np.errstate(all="ignore"), _ONE_AT_A_TIME:
-            launch(self._numbers_kernel, -(-count // columns.LANES), self._numbers, values, *amp, self._scalars, count)
-            addresses = np.array(gradients, dtype=np.int64)
-            launch(self._kernel, chunks, self._table, addresses, self._rows_of_chunks, self._scalars)
-        return TAKEN
+            kernel.function[(programs,)](*arguments)
 
 
-def launch(kernel: Any, programs: int, *arguments: Any) -> None:
-    """Run so many programs of a kernel, one after the other."""
-    if programs:
-        kernel[(programs,)](*(pointer(one) if isinstance(one, np.ndarray) else one for one in arguments))
+_TYPES = {"*i64": "*int64", "*i32": "*int32", "*fp32": "*float32", "*fp64": "*float64"}
 
 
-def pointer(array: np.ndarray) -> Any:
-    """The address of an array as the interpreter takes a pointer."""
-    return pointer_to(array.ctypes.data, array.dtype.name)
+class Interpreted(GPU):
+    """Walks what a GPU's backend walks, in memory of the processor."""
 
 
 def pointer_to(address: int, dtype: str) -> Any:
@@ -78,4 +99,5 @@ def pointer_to(address: int, dtype: str) -> Any:
     return tl.tensor(TensorHandle(np.array([address], dtype=np.uint64), kind), kind)
 
 
-INTERPRETED = Interpreted()
+_INTERPRETER = Interpreter()
+INTERPRETED = Interpreted(lambda: _INTERPRETER)

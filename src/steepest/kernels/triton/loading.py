@@ -55,7 +55,7 @@ def code(source: str, name: str, arguments: tuple[tuple[str, str], ...], real: s
     return Code(**json.loads(head), arguments=tuple(kind for _, kind in arguments), binary=binary)
 
 
-_FILES = ("operations.py", "machine_code.py", "functions.py")
+_FILES = ("operations.py", "machine_code.py", "functions.py", "columns.py")
 
 
 def _own_text(file: str) -> str:

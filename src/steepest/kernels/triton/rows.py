@@ -13,12 +13,22 @@ def elements(row: Row) -> int:
     return row.elements * row.slice
 
 
-def table(rows: Sequence[Row]) -> np.ndarray:
-    """The table in the order of `columns`; each row has a row of scalars of its own."""
+def table(rows: Sequence[Row], *, alike: bool = False) -> np.ndarray:
+    """The table in the order of `columns`.
+
+    alike: all rows read the first row of scalars; else each has its own.
+    """
     first_chunks = np.cumsum([0, *(-(-elements(row) // BLOCK) for row in rows)])
     return np.array(
         [
-            [first, elements(row), place, row.parameter, *row.states, *([row.index, row.slice] if row.index else [])]
+            [
+                first,
+                elements(row),
+                0 if alike else place,
+                row.parameter,
+                *row.states,
+                *([row.index, row.slice] if row.index else []),
+            ]
             for place, (first, row) in enumerate(zip(first_chunks, rows, strict=False))
         ],
         dtype=np.int64,

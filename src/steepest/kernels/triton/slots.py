@@ -1,9 +1,10 @@
 """The small kernel before the fused one: steps are counted and the numbers of a step computed, where the tensors are.
 
-    adam_slots(rows, hyperparameters, found_inf, grad_scale, scalars, count): one thread for each row of
-        address of the step count, whether it is a float64, which states are new (one bit each), the step of schedules,
+    adam_slots(rows, hyperparameters, found_inf, grad_scale, scalars, clocks, count): one thread for each row of
+        address of the step count, whether it is a float64, which states are new (one bit each),
         for each state that is one number: its address, whether it is a float64
-    writes the row of scalars that the fused kernel reads.
+    writes the row of scalars that the fused kernel reads.  The hyperparameters are words (`given.py`); clocks are how
+    many steps the schedules of each row have seen, where there are any.
 
 In float64, as on the host.  A step along gradients that are not finite (found_inf is not 0) is marked and not counted.
 So one way serves eager steps, graphs, GradScaler, and rows whose steps differ, and nobody waits for the device.
@@ -25,15 +26,16 @@ from steepest.compiler.python import text as python_text
 from steepest.kernels.backend import Row
 from steepest.kernels.triton import columns
 from steepest.kernels.triton.columns import LANES
+from steepest.kernels.triton.given import BY_ADDRESS, Kind
 from steepest.kernels.triton.schedules import expression_of
 from steepest.kernels.triton.text import spelled
 
-STEP, STEP_IS_DOUBLE, UNINITIALIZED, CLOCK, NUMBERS = range(5)
+STEP, STEP_IS_DOUBLE, UNINITIALIZED, NUMBERS = range(4)
 """Columns of a row; the numbers follow, two columns each."""
 
 ARGUMENTS: Mapping[str, str] = {
     "rows_": "*i64", "hyperparameters_": "*fp64", "found_inf_": "*fp32", "grad_scale_": "*fp32", "scalars_": "*real",
-    "count_": "i32",
+    "clocks_": "*i64", "count_": "i32",
 }  # fmt: skip
 
 OPERATIONS: Spellings = {
@@ -57,20 +59,11 @@ def _constant(value: Any) -> ast.expr:
     return call("number_", ast.Constant(float(value)))
 
 
-def values(program: Program, hyperparameters: Mapping[str, Any]) -> list[float]:
-    """The hyperparameters as the kernel reads them: those that host lines use, one after the other."""
-    found: list[float] = []
-    for name, default in used(program).items():
-        value = hyperparameters[name]
-        found += map(float, value) if isinstance(default, tuple) else [float(value)]
-    return found
-
-
 def table(program: Program, rows: Sequence[Row]) -> np.ndarray:
     """The rows as the kernel reads them, and writes that states are new no longer."""
     bits = {name: 1 << bit for bit, name in enumerate(program.uninitialized)}
     found = [
-        [row.step, row.step_is_double, sum(bits[name] for name in row.uninitialized), 0, *chain(*row.scalar_states)]
+        [row.step, row.step_is_double, sum(bits[name] for name in row.uninitialized), *chain(*row.scalar_states)]
         for row in rows
     ]
     return np.array(found, dtype=np.int64)
@@ -81,21 +74,21 @@ def name_of(program: Program) -> str:
     return f"{program.rule.name}_slots"
 
 
-def text(program: Program, real: str, schedules: Mapping[str, Any] | None = None) -> str:
+def text(program: Program, real: str, kinds: Sequence[Kind] = ()) -> str:
     """The kernel as text.
 
-    real: the dtype of the scalars.  schedules: those of hyperparameters, or of several numbers a tuple with schedules
-    among its numbers.
+    real: the dtype of the scalars.  kinds: what the words of the hyperparameters are; without them each is a number.
     """
-    writer = _Writer(program, real, schedules or {})
+    writer = _Writer(program, real, kinds)
     lines = [*writer.row(), *writer.hyperparameters(), *writer.host(), *writer.written(), *writer.counted()]
     head = f"def {name_of(program)}({', '.join(ARGUMENTS)}):"
     return "\n".join([head, *(f"    {line}" for line in lines)]) + "\n"
 
 
 class _Writer:
-    def __init__(self, program: Program, real: str, schedules: Mapping[str, Any]) -> None:
-        self.program, self.real, self.schedules = program, real, schedules
+    def __init__(self, program: Program, real: str, kinds: Sequence[Kind]) -> None:
+        self.program, self.real, self.kinds = program, real, kinds
+        self.has_clock = any(hasattr(kind, "_at") for kind in kinds)
         self.width = NUMBERS + 2 * len(program.scalar_states)
 
     def row(self) -> list[str]:
@@ -111,8 +104,8 @@ class _Writer:
         lines += [f"is_new_{name}_ = (uninitialized_ >> {bit}) & 1 != 0" for bit, name in asked]
         if self.program.rule.counts:
             lines += [*self._loaded("step", STEP), "step = step + 1.0"]
-        if self.schedules:
-            lines.append(f"clock_ = tl_.load(row_at_ + {CLOCK}, mask=inside_, other=0).to(tl_.float64)")
+        if self.has_clock:
+            lines.append("clock_ = tl_.load(clocks_ + row_, mask=inside_, other=0).to(tl_.float64)")
         for place, name in enumerate(self.program.scalar_states):
             lines += self._loaded(name, NUMBERS + 2 * place)
         return lines
@@ -133,18 +126,18 @@ class _Writer:
         lines, place = [], 0
         for name, default in used(self.program).items():
             count = len(default) if isinstance(default, tuple) else 1
-            found = [f"tl_.load(hyperparameters_ + all_ + {place + i})" for i in range(count)]
-            scheduled = self.schedules.get(name)
-            several = scheduled if isinstance(scheduled, tuple) else [scheduled] * count
-            found = [
-                self._scheduled(one) if hasattr(one, "_at") else load for one, load in zip(several, found, strict=True)
-            ]
+            found = [self._word(place + i) for i in range(count)]
             lines.append(f"{name} = {', '.join(found)}" if isinstance(default, tuple) else f"{name} = {found[0]}")
             place += count
         return [*lines, f"direction_ = tl_.load(hyperparameters_ + all_ + {place})  # -1 to maximize"]
 
-    def _scheduled(self, schedule: Any) -> str:
-        return self._spelled(expression_of(schedule, Name("clock_")))
+    def _word(self, place: int) -> str:
+        kind, at = self.kinds[place] if self.kinds else None, f"hyperparameters_ + all_ + {place}"
+        if kind in BY_ADDRESS:
+            address = f"tl_.load(({at}).to(tl_.pointer_type(tl_.int64), bitcast=True))"
+            return f"tl_.load({address}.to(tl_.pointer_type(tl_.{kind}), bitcast=True)).to(tl_.float64)"
+        number = f"tl_.load({at})"
+        return f"{number} * ({self._spelled(expression_of(kind, Name('clock_')))})" if kind is not None else number
 
     def host(self) -> list[str]:
         return [f"{', '.join(line.targets)} = {self._spelled(line.value)}" for line in self.program.host]
@@ -184,8 +177,8 @@ class _Writer:
                 f"tl_.store({name}_to_, {new}, mask={name}_double_ & is_taken_)",
                 f"tl_.store({name}_to_float_, {new}.to(tl_.float32), mask={name}_float_ & is_taken_)",
             ]
-        if self.schedules:
-            lines.append(f"tl_.store(row_at_ + {CLOCK}, clock_.to(tl_.int64) + 1, mask=inside_ & is_taken_)")
+        if self.has_clock:
+            lines.append("tl_.store(clocks_ + row_, clock_.to(tl_.int64) + 1, mask=inside_ & is_taken_)")
         if program.uninitialized:
             lines.append(f"tl_.store(row_at_ + {UNINITIALIZED}, uninitialized_ * 0, mask=inside_ & is_taken_)")
         return lines

@@ -1,83 +1,65 @@
 """A step on a GPU: two launches, of the numbers and of the elements, over tables that lie in its memory."""
 
-import functools
-import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from steepest.compiler.program import Program
-from steepest.kernels.backend import TAKEN, PreparedStep, Row
-from steepest.kernels.triton import columns, driver, loading, rows, slots
-from steepest.kernels.triton.driver import Driver, Packed
+from steepest.kernels.backend import TAKEN, NoKernelError, PreparedStep, Row
+from steepest.kernels.triton import driver, rows
+from steepest.kernels.triton.buffers import Buffers
+from steepest.kernels.triton.driver import Packed
+from steepest.kernels.triton.numbers_of_host import NumbersOfHost
+from steepest.kernels.triton.numbers_on_device import NumbersOnDevice
 from steepest.kernels.triton.over_tables import OverTables, StepOverTables
 from steepest.kernels.triton.text import KERNEL, arithmetic, text
 
+_TABLE, _GRADIENTS = 0, 1
+"""Arguments of the kernel that change from step to step."""
+
 
 class GPU(OverTables):
-    """The backend of NVIDIA's GPUs."""
+    """The backend of GPUs.
+
+    using: gives the driver, when it is first needed.
+    """
+
+    def __init__(self, using: Callable[[], Any]) -> None:
+        self._using = using
 
     def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:
-        return GPUStep(program, storages, rows, driver.driver())
-
-
-class _Kernel:
-    """Machine code that is loaded on one device."""
-
-    def __init__(
-        self, using: Driver, device: int, source: str, name: str, arguments: Mapping[str, str], real: str
-    ) -> None:
-        self._using = using
-        self._code = loading.code(source, name, tuple(arguments.items()), real, using.target(device))
-        self._function = using.function(self._code)
-
-    def __call__(self, programs: int, packed: Packed, stream: int) -> None:
-        if programs:
-            self._using.launch(self._function, self._code, programs, packed, stream)
-
-
-@functools.lru_cache(maxsize=1024)
-def _kernels(
-    using: Driver, device: int, program: Program, storages: tuple[str, ...], indexed: bool
-) -> tuple[_Kernel, _Kernel]:
-    real, name = arithmetic(storages), program.rule.name
-    numbers = _Kernel(using, device, slots.text(program, real), slots.name_of(program), slots.ARGUMENTS, real)
-    return numbers, _Kernel(using, device, text(program, storages, indexed=indexed), name, KERNEL, real)
+        try:
+            return GPUStep(program, storages, rows, self._using())
+        except Exception as error:  # whatever a compiler, its versions, a full disk or a driver may raise
+            raise NoKernelError(f"{type(error).__name__}: {error}") from error
 
 
 class GPUStep(StepOverTables):
     """Kernels and their tables; what changes from step to step is copied there when it has changed.
 
-    Nobody waits for the device: steps are counted there, and a copy is queued behind the work before it.
+    Nobody waits for the device: a copy is queued behind the work before it.  While a graph is captured a copy would be
+    part of the graph, so what is new then lies in new memory, which is filled at once and never written to again.
     """
 
-    def __init__(self, program: Program, storages: tuple[str, ...], found: Sequence[Row], using: Driver) -> None:
+    def __init__(self, program: Program, storages: tuple[str, ...], found: Sequence[Row], using: Any) -> None:
         super().__init__(program, storages, found)
-        self._using = using
-        self._device = using.device_of(found[0].parameter)
+        self._using, real = using, arithmetic(storages)
+        address = _address_in(found)
+        self._device = using.device_of(address) if address else 0
         self._addresses: Sequence[int] = ()
-        self._values: list[float] = []
-        of_chunks, count = rows.rows_of_chunks(found), len(found)
-        self._programs = -(-count // columns.LANES), len(of_chunks)
-        width = columns.SLOTS + len(program.slots)
-        with using.on(self._device):
-            self._kernels = _kernels(using, self._device, program, storages, bool(found[0].index))
-            arrays = [rows.table(found), of_chunks, slots.table(program, found), np.array([0, 1], np.float32)]
-            table, chunks, numbers, amp = (self._kept(array.tobytes()) for array in arrays)
-            given = 1 + len(slots.values(program, program.rule.hyperparameters))
-            sizes = 8 * count, 8 * given, 8 * count * width
-            self._gradients, self._hyperparameters, scalars = (self._kept(bytes(size)) for size in sizes)
-            using.wait()  # whatever stream the first step is on
-        self._of_numbers = Packed([numbers, self._hyperparameters, amp, amp + 4, scalars, count])
-        self._of_elements = Packed([table, self._gradients, chunks, scalars])
-
-    def _kept(self, data: bytes) -> int:
-        """Memory of the device with these bytes, for as long as this step is there."""
-        address = self._using.allocate(max(16, len(data)))
-        weakref.finalize(self, _freed, self._using, self._device, address).atexit = False
-        self._using.upload(address, data, driver.current_stream(self._device))
-        return address
+        self._is_in_graph = False  # whether a graph reads the addresses of gradients
+        self._buffers = buffers = Buffers(using, self._device)
+        of_chunks = rows.rows_of_chunks(found)
+        self._chunks = len(of_chunks)
+        with using.on(self._device), using.in_spite_of_captures():
+            source = text(program, storages, indexed=bool(found[0].index))
+            self._kernel = using.load(self._device, source, program.rule.name, KERNEL, real)
+            has_numbers = program.rule.counts or program.scalar_states
+            of = NumbersOfHost if has_numbers and found[0].numbers_on_host else NumbersOnDevice
+            self._numbers = of(program, found, real, using, self._device, buffers)
+            gradients, chunks = buffers.new(bytes(8 * len(found))), buffers.new(of_chunks.tobytes())
+        self._packed = Packed([0, gradients, chunks, self._numbers.scalars])
 
     def write_beside(self, written: np.ndarray) -> None:
         super().write_beside(written)
@@ -87,24 +69,46 @@ class GPUStep(StepOverTables):
         moved = gradients != self._addresses
         if moved and (outcome := self._memory.outcome(gradients)) != TAKEN:
             return outcome
-        values = self._given(hyperparameters, maximize=maximize)
         using, stream = self._using, driver.current_stream(self._device)
-        of_numbers, of_elements = self._kernels
+        direction = -1.0 if maximize else 1.0
         with using.on(self._device):
+            is_captured = using.is_capturing(stream)
+            table = self._numbers.queue(hyperparameters, direction, self.scaling, stream, is_captured=is_captured)
             if moved:
-                using.upload(self._gradients, np.array(gradients, np.int64).tobytes(), stream)
-                self._addresses = [*gradients]
-            if values != self._values:
-                using.upload(self._hyperparameters, np.array(values).tobytes(), stream)
-                self._values = values
-            of_numbers(self._programs[0], self._of_numbers, stream)
-            of_elements(self._programs[1], self._of_elements, stream)
+                self._place(gradients, stream, is_captured=is_captured)
+            if is_captured:
+                self._is_in_graph = True
+                self._buffers.outlive()
+            self._packed.values[_TABLE] = table
+            self._kernel(self._chunks, self._packed, stream)
+        self._numbers.counted()
         return TAKEN
 
+    def renew(self, hyperparameters: Mapping[str, Any], maximize: bool) -> bool:
+        with self._using.on(self._device):
+            direction = -1.0 if maximize else 1.0
+            return self._numbers.renew(hyperparameters, direction, driver.current_stream(self._device))
 
-def _freed(using: Driver, device: int, address: int) -> None:
-    with using.on(device):
-        using.free(address)
+    def clock(self) -> int | None:
+        with self._using.on(self._device):
+            return self._numbers.clock(driver.current_stream(self._device))
+
+    def set_clock(self, clock: int) -> None:
+        with self._using.on(self._device):
+            self._numbers.set_clock(clock, driver.current_stream(self._device))
+
+    def _place(self, gradients: Sequence[int], stream: int, *, is_captured: bool) -> None:
+        data = np.array(gradients, np.int64).tobytes()
+        if is_captured or self._is_in_graph:
+            self._packed.values[_GRADIENTS] = self._buffers.new(data)
+            self._is_in_graph = is_captured
+        else:
+            self._using.upload(self._packed.values[_GRADIENTS], data, stream)
+        self._addresses = [*gradients]
 
 
-CUDA = GPU()
+def _address_in(found: Sequence[Row]) -> int:
+    """Some address of the device; 0 where nothing lies there."""
+    of_numbers = ((row.step, *(at for at, _ in row.scalar_states)) for row in found if not row.numbers_on_host)
+    addresses = (one for row in found for one in (row.parameter, *row.states))
+    return next(filter(None, addresses), 0) or next((one for row in of_numbers for one in row if one), 0)

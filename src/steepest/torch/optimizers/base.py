@@ -21,6 +21,7 @@ from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
 from steepest.torch.state.arrays import outlasting
+from steepest.torch.state.captured import Graphs, warn_of_group
 
 Group = dict[str, Any]
 
@@ -95,13 +96,19 @@ class RuleOptimizer(ScheduledOptimizer):
         Gradients are looked at when it is asked for.  `zero_grad()` looks at them before they are gone, once somebody
         has asked or a scheduler of ours was made: to read all gradients costs twenty times what clearing them does, in
         a loop that clears them without a step.  Who asks for the first time after `zero_grad()` is told False.
+
+        A fused optimizer on a GPU is told by GradScaler on the device, and only who asks waits for that.
         """
         self._is_asked_for_skips = True
-        return not self._was_stepped and (self._was_skipped or skips.has_infinite_gradients(self))
+        if self._was_stepped:
+            return skips.was_left_out(self)
+        return self._was_skipped or skips.has_infinite_gradients(self)
 
     @never_traced
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, as torch.optim.Optimizer does."""
+        if self._graphs:
+            self._follow()
         self._was_skipped = self._is_asked_for_skips and self.last_step_skipped
         self._was_stepped = False
         QuickOptimizer.zero_grad(self, set_to_none)
@@ -132,8 +139,13 @@ class RuleOptimizer(ScheduledOptimizer):
         with outlasting():
             state = checkpoint.filled(self.rule, self.state, self.param_groups, saved_groups, found["state"])
         schedules, groups = self._found_schedules(), checkpoint.merged(self.param_groups, saved_groups)
+        graphs = self._graphs
         self.__setstate__({"state": state, "param_groups": groups})
+        self._graphs = graphs
         self._resume_schedules(schedules, saved_groups)
+        if graphs:
+            self._follow()
+            self._set_clocks()
         for hook in internals.hooks_behind(self.register_load_state_dict_post_hook).values():
             hook(self)
 
@@ -154,6 +166,8 @@ class RuleOptimizer(ScheduledOptimizer):
             param_group |= scheduled.with_schedules(found)
         super().add_param_group(param_group)  # the very dictionary: who gave it, or shares it, reads and writes it
         self._find_schedules_of(self.param_groups[-1])
+        if self._graphs:
+            warn_of_group(type(self).__name__)
 
     def __getstate__(self) -> dict[str, Any]:
         own = {"_beyond_torch": self._beyond_torch, "_is_asked_for_skips": self._is_asked_for_skips}
@@ -174,5 +188,5 @@ class RuleOptimizer(ScheduledOptimizer):
         self._one_at_a_time = threading.RLock()
         self._by_group, self._counts_steps = {}, self.rule.counts
         self._was_stepped = self._was_skipped = False
-        self._steps_taken = 0
+        self._steps_taken, self._found_inf, self._graphs = 0, None, Graphs()
         _ALIVE.add(self)

@@ -7,13 +7,16 @@ from torch import Tensor
 
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
+from steepest.torch.gpu import is_capturing, keeps_numbers, takes_scaling
 from steepest.torch.internals import are_operations_replaced, function_modes, modes, never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_alike, check_gradient, check_saved, complete, outlasting
+from steepest.torch.state.captured import not_fused, not_warm
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.batch import Gradients, Places
 from steepest.torch.stepping.plan import Dense, Plan, Watched, make
+from steepest.torch.stepping.scaling import UNSCALED, Scaling, gradients_of
 from steepest.torch.stepping.stepped_parameter import SteppedParameter, is_sparse
 from steepest.torch.stepping.tensors import step_in_place
 
@@ -47,17 +50,41 @@ class ElementwiseOptimizer(RuleOptimizer):
             plan, gradients = found
             if plan.is_one_batch:
                 plan.batches[0].run(gradients[0], group)
+            elif plan.is_on_device:
+                self._step_on_device(plan, gradients, index)
             else:
                 self._step_parts(plan, gradients, group)
             plan.was_run = True
 
-    def _step_parts(self, plan: Plan, gradients: list[Gradients], group: Group) -> None:
+    def _step_on_device(self, plan: Plan, gradients: list[Gradients], index: int) -> None:
+        """Step where kernels are launched: what a GradScaler says is read there, if all of the group is."""
+        group, self._counts_here = self.param_groups[index], False
+        if is_capturing():
+            self._graphs.add(type(self).__name__, index, group, [b.step for b in plan.batches], plan.switches)
+        elif self._graphs:
+            self._follow()
+        scaling = Scaling(getattr(self, "found_inf", None), getattr(self, "grad_scale", None))
+        self._found_inf = scaling.found_inf
+        if scaling and not plan.takes_scaling:
+            if scaling.leaves_out():
+                return
+            scaling.unscale(gradients_of(group))
+            found = plan.gradients(group, self._snapshot.values(self.state) or ())
+            assert found is not None, "values of gradients do not matter to a plan"
+            gradients, scaling = found, UNSCALED
+        self._step_parts(plan, gradients, group, scaling)
+        if scaling:
+            scaling.unscale(gradients_of(group))
+
+    def _step_parts(self, plan: Plan, gradients: list[Gradients], group: Group, scaling: Scaling = UNSCALED) -> None:
+        if (plan.unfused or plan.sparse) and is_capturing():
+            raise not_fused(type(self).__name__)
         dense = [self._checked(plan, group, watched) for watched in plan.unfused]
         slices = [self._checked(plan, group, watched) for watched in plan.sparse]
         slices = [(stepped, sparse.checked(g)) for stepped, g in slices]
         gradients, dense, slices = plan.apart(group, self.state, gradients, dense, slices)
         for batch, found in zip(plan.batches, gradients, strict=True):
-            batch.run(found, group)
+            batch.run_scaled(found, group, scaling)
         for stepped, g in dense:
             self._step_on_tensors(plan.program, group, stepped, g)
         for stepped, g in slices:
@@ -72,7 +99,9 @@ class ElementwiseOptimizer(RuleOptimizer):
         for p in ready:
             self._check_gradient(p, p.grad, group)
         for p in ready:
-            stepped = SteppedParameter(p, *self._stateful(lines, p), by_shard=not group.get("differentiable", False))
+            stepped = SteppedParameter(
+                p, *self._stateful(lines, p, group), by_shard=not group.get("differentiable", False)
+            )
             g = stepped.gradient()
             self._step_on_tensors(lines, group, stepped, g.to_dense() if is_sparse(g) else g)
 
@@ -92,7 +121,7 @@ class ElementwiseOptimizer(RuleOptimizer):
         p: Tensor = group["params"][watched.place]
         assert p.grad is not None
         self._check_gradient(p, p.grad, group)
-        state, uninitialized = self._stateful(plan.program, p)
+        state, uninitialized = self._stateful(plan.program, p, group)
         by_shard = not group.get("differentiable", False)
         stepped = SteppedParameter(p, state, uninitialized | watched.uninitialized, watched.place, by_shard)
         g = stepped.gradient()
@@ -105,13 +134,22 @@ class ElementwiseOptimizer(RuleOptimizer):
         for p in group["params"]:  # all of them before any state is made
             if p.grad is not None:
                 self._check_gradient(p, p.grad, group)
+                if is_capturing() and not self._is_warm(lines, p, group):
+                    raise not_warm(type(self).__name__)
         with outlasting():
-            plan = make(lines, group, lambda p: self._stateful(lines, p), self._look_again, self.chooses_rule)
+            plan = make(lines, group, lambda p: self._stateful(lines, p, group), self._look_again, self.chooses_rule)
         gradients = plan.gradients(group, self._snapshot.values(self.state) or ())
         assert gradients is not None, "a plan fits the group that it was just made for"
         others = [other for other in self._plans.get(index, []) if other.was_run]
         self._plans[index] = [plan, *others[: MOST_PLANS - 1]]
         return plan, gradients
+
+    def _is_warm(self, lines: Program, p: Tensor, group: Group) -> bool:
+        """Whether all state of a parameter is there, and where it belongs."""
+        state, numbers = self.state.get(p, {}), [*(["step"] if lines.rule.counts else []), *lines.scalar_states]
+        if not all(isinstance(state.get(name), Tensor) for name in (*numbers, *lines.kept)):
+            return False
+        return not keeps_numbers(group, p) or all(state[name].device == p.device for name in numbers)
 
     def _look_again(self) -> Places:
         """Where the states are now; plans whose states are elsewhere than they were are gone."""
@@ -124,10 +162,19 @@ class ElementwiseOptimizer(RuleOptimizer):
         """The rule that steps a group; another one with the same state, where an option of the group says so."""
         return self.rule
 
-    def _stateful(self, lines: Program, p: Tensor) -> tuple[State, frozenset[str]]:
+    def _stateful(self, lines: Program, p: Tensor, group: Group) -> tuple[State, frozenset[str]]:
         if not lines.kept and not lines.rule.counts:
             return {}, frozenset()  # torch keeps no state where there is none to keep
-        return self.state[p], complete(lines, p, self.state[p])
+        return self.state[p], complete(lines, p, self.state[p], numbers_there=keeps_numbers(group, p))
+
+    @property
+    @never_traced
+    def _step_supports_amp_scaling(self) -> bool:
+        """GradScaler asks whether steps are left out on the device, as those of torch's fused optimizers."""
+        groups = self.param_groups
+        return all(group.get("fused") for group in groups) and all(
+            takes_scaling(p.device) for group in groups for p in group["params"]
+        )
 
     def _step_on_tensors(self, lines: Program, group: Group, stepped: SteppedParameter, g: Tensor) -> None:
         """The rule itself on tensors: for what no kernel may walk, and for gradients through the step."""

@@ -4,11 +4,15 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from steepest.hyperparameters.arguments import bind
 from steepest.hyperparameters.values import in_python
+from steepest.torch.gpu import is_capturing
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers.options import refuse_unknown
 from steepest.torch.state import schedules as scheduled
+from steepest.torch.state.captured import Graphs, schedule_in_tensor
 from steepest.torch.state.checkpoint import without_numpy
 from steepest.torch.state.schedules import GroupSchedules
 
@@ -26,8 +30,17 @@ class ScheduledOptimizer(QuickOptimizer):
     unknown: ClassVar[dict[str, Any]] = {}
     """Arguments of torch's class of this name that have no effect here, with the only value that is taken."""
 
+    _graphs: Graphs
+    """The steps that CUDA graphs hold."""
+
+    _found_inf: Tensor | None = None
+    """What a GradScaler said of the last step that was taken on a device: not 0 if it was left out there."""
+
     _counts_steps: bool = False
     """Whether the state of the parameters says how often they were stepped."""
+
+    _counts_here: bool = True
+    """Whether all steps are taken when they are asked for: none was queued on a device."""
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a constructor by name, as Python's own numbers; what is not known is refused (TypeError)."""
@@ -70,16 +83,49 @@ class ScheduledOptimizer(QuickOptimizer):
     def _set_scheduled(self) -> None:
         if len(self._by_group) > len(self.param_groups):  # a group is gone
             self._find_schedules()
+        if self._graphs or not self._counts_here:
+            self._before_graphs()
         for group in self.param_groups:
             self._of(group).set_values(type(self).__name__)
 
     def _count_scheduled(self) -> None:
+        if not self._counts_here and (is_capturing() or (self._found_inf is not None and bool(self._found_inf))):
+            return  # a graph counts by itself; a step that was left out does not count
         for group in self.param_groups:
             self._of(group).count()
+        if self._graphs:
+            self._set_clocks()
+
+    def _before_graphs(self) -> None:
+        """While a graph is captured, see that the schedules can go on in it; else go on where graphs have come to."""
+        if not is_capturing():
+            self._take_clocks()
+            return
+        for group in self.param_groups:
+            for name in self._of(group).schedules():
+                if isinstance(group[name], Tensor):
+                    raise schedule_in_tensor(type(self).__name__, name)
+
+    def _take_clocks(self) -> None:
+        for index, clock in self._graphs.clocks().items():
+            self._of(self.param_groups[index]).go_to(clock)
+
+    def _set_clocks(self) -> None:
+        for index, group in enumerate(self.param_groups):
+            if self._by_group and self._of(group):
+                self._graphs.set_clock(index, self._of(group).clock.step)
+
+    def _follow(self) -> None:
+        """Have graphs that hold steps read the hyperparameters of now."""
+        if not is_capturing():
+            self._graphs.follow(type(self).__name__, self.param_groups)
 
     @never_traced
     def state_dict(self) -> dict[str, Any]:
         """State and hyperparameters as torch.optim writes them; schedules belong to the program, their step is kept."""
+        if self._graphs:
+            self._follow()
+            self._take_clocks()
         found = without_numpy(super().state_dict())
         if self._by_group:
             groups = zip(self.param_groups, found["param_groups"], strict=True)

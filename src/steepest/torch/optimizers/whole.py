@@ -8,9 +8,11 @@ from torch import Tensor
 
 from steepest.kernels import reference
 from steepest.torch import sharded
+from steepest.torch.gpu import is_capturing
 from steepest.torch.internals import increment_version
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import check_complete, check_gradient, check_shape, check_values, number
+from steepest.torch.state.captured import not_fused
 from steepest.torch.stepping.tensors import plain, step_in_place
 
 
@@ -18,6 +20,8 @@ class WholeOptimizer(RuleOptimizer):
     """Base of the optimizers of rules of whole tensors."""
 
     def _step_groups(self) -> None:
+        if self.rule.counts and is_capturing():
+            raise not_fused(type(self).__name__)
         for group in self.param_groups:
             ready = [(p, p.grad) for p in group["params"] if p.grad is not None]
             for p, g in ready:  # all of them before any is stepped

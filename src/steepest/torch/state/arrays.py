@@ -13,6 +13,7 @@ from steepest.compiler.branches import scalar_states
 from steepest.compiler.program import Program, program
 from steepest.compiler.rule import Rule
 from steepest.torch import sharded
+from steepest.torch.gpu import ADDRESSED
 from steepest.torch.internals import is_zero_tensor
 from steepest.torch.layout import has_memory, held, lies_in_its_storage
 
@@ -86,7 +87,7 @@ def check_memory(tensor: Tensor, what: str) -> None:
     for part in held(tensor):
         if (
             part.layout is torch.strided
-            and part.device.type == "cpu"
+            and part.device.type in ADDRESSED
             and has_memory(type(part))
             and not is_zero_tensor(part)
             and not lies_in_its_storage(part)
@@ -114,13 +115,18 @@ def new_array(p: Tensor) -> Tensor:
     return torch.zeros_like(p, memory_format=torch.preserve_format)
 
 
-def complete(program: Program, p: Tensor, state: State) -> frozenset[str]:
+def complete(program: Program, p: Tensor, state: State, *, numbers_there: bool = False) -> frozenset[str]:
     """Make what is missing of a parameter's state, put right what can be; the names of what this step starts.
 
+    numbers_there: whether step count and states of one number belong on the parameter's device.
     Raises ValueError for a state that belongs to a parameter of another shape, RuntimeError for one without memory.
     """
     with outlasting():
-        return _complete(program, p, state)
+        new = _complete(program, p, state)
+        if numbers_there:
+            for name in (*(["step"] if program.rule.counts else []), *program.scalar_states):
+                state[name] = state[name].to(p.device)
+        return new
 
 
 def _complete(program: Program, p: Tensor, state: State) -> frozenset[str]:

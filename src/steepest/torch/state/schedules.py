@@ -227,7 +227,11 @@ class GroupSchedules:
 
     def count(self) -> None:
         """That step was taken."""
-        self.clock.step += 1
+        self.go_to(self.clock.step + 1)
+
+    def go_to(self, step: int) -> None:
+        """This step comes next."""
+        self.clock.step = step
         if STEP in self.group:
             self.group[STEP] = self.clock.step
 

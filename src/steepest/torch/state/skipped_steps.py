@@ -73,6 +73,12 @@ def steps_taken(optimizer: Optimizer) -> int:
     return getattr(optimizer, "_steps_taken", None) or _TAKEN.get(optimizer, 0)
 
 
+def was_left_out(optimizer: Optimizer) -> bool:
+    """Whether the last step of one of ours was left out on the device that it was queued on; waits for it."""
+    found_inf = getattr(optimizer, "_found_inf", None)
+    return found_inf is not None and bool(found_inf)
+
+
 def was_skipped(optimizer: Optimizer) -> bool:
     """Whether the last gradients were not stepped along because they were not finite."""
     left_out = optimizer in _LEFT_OUT or bool(getattr(optimizer, "last_step_skipped", False))
@@ -97,6 +103,8 @@ class Steps:
         before, self._seen = self._seen, steps_taken(optimizer)
         known, self._gradient = self._gradient, _mark(optimizer)
         is_new = known is None or known != self._gradient
+        if self._seen == before + 1 and was_left_out(optimizer):
+            return True
         return before == self._seen and is_new and was_skipped(optimizer)
 
     def __eq__(self, other: object) -> bool:

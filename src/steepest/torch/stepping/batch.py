@@ -14,6 +14,7 @@ from torch import Tensor
 
 from steepest.compiler.program import Program
 from steepest.kernels.backend import NO_MEMORY, OVERLAP, Backend
+from steepest.torch import gpu
 from steepest.torch.internals import gradient_of, increment_version, is_itself
 from steepest.torch.layout import STORED, laid_out_as, parts, same_layout
 from steepest.torch.sharded import shard
@@ -21,6 +22,7 @@ from steepest.torch.state.arrays import check_memory, no_memory
 from steepest.torch.stepping.changed import ChangedError
 from steepest.torch.stepping.host_numbers import HostNumbers
 from steepest.torch.stepping.same_tensors import CHANGED, GRADIENTS_DIFFER, GRADIENTS_MOVED, SAME, SameTensors
+from steepest.torch.stepping.scaling import Scaling
 from steepest.torch.stepping.shards import Shards
 from steepest.torch.stepping.stepped_parameter import SteppedParameter
 
@@ -56,7 +58,10 @@ class Batch:
         at = [*arrays, *numbers] if self._shards else sorted(found)
         self._of_state = _picker(at) if at else None
         self._has_parts = any(type(row.state[name]) in STORED for row in rows for name in program.state)
-        self._on_host, self._numbers = HostNumbers([*numbers.values()]), [*numbers]
+        there = all(not gpu.is_on_host(row.p) and not row.keeps_numbers_on_host(program) for row in rows)
+        self._on_host, self._numbers = HostNumbers([*numbers.values()], there=there), [*numbers]
+        self.device, self.is_on_device = rows[0].p.device, backend.is_device
+        self.takes_scaling = backend.is_device and not rows[0].keeps_numbers_on_host(program)
         tensors = [*(row.p for row in rows), *(found[place] for place in at)]
         if self._has_parts:
             tensors = list(chain.from_iterable(map(parts, tensors)))
@@ -132,6 +137,11 @@ class Batch:
                 check_memory(g, "a gradient")
             self._where_in_storage = where
         self._same.accept()
+
+    def run_scaled(self, gradients: Gradients, group: Group, scaling: Scaling) -> None:
+        """Take one step with what a GradScaler says."""
+        self.step.scaling = scaling.at(self.device)
+        self.run(gradients, group)
 
     def run(self, gradients: Gradients, group: Group) -> None:
         """Take one step."""

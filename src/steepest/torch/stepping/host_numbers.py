@@ -1,7 +1,8 @@
 """States of one number as a kernel reads them: where they lie, or in a copy that is put back after each step.
 
-A step count may be of whole numbers, or on another device than its parameter (a capturable optimizer's): whoever put it
-there reads it there, so it is the one that counts.
+A step count may be of whole numbers, or on another device than its parameter: whoever put it there reads it there, so
+it is the one that counts.  On a GPU they are read there if all of them are there (a capturable or fused optimizer's),
+else on the host.
 """
 
 from collections.abc import Sequence
@@ -9,14 +10,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from steepest.torch.gpu import is_on_host
 from steepest.torch.layout import PLAIN
 
 
 class HostNumbers:
-    """The copies of those of these numbers that a kernel cannot read; of the others nothing is kept."""
+    """The copies of those of these numbers that a kernel cannot read; of the others nothing is kept.
 
-    def __init__(self, numbers: Sequence[Tensor]) -> None:
-        self.copies = {place: _copy(number) for place, number in enumerate(numbers) if not _is_readable(number)}
+    there: whether the kernel reads them on a device, where all of them are.
+    """
+
+    def __init__(self, numbers: Sequence[Tensor], *, there: bool = False) -> None:
+        unreadable = () if there else [place for place, n in enumerate(numbers) if not _is_readable(n)]
+        self.copies = {place: _copy(numbers[place]) for place in unreadable}
 
     def read(self, numbers: Sequence[Tensor]) -> list[Tensor]:
         """What a kernel reads in place of the numbers."""
@@ -33,8 +39,17 @@ class HostNumbers:
             numbers[place].copy_(copy.expand(numbers[place].shape))
 
 
+def are_there(numbers: Sequence[Tensor], p: Tensor) -> bool:
+    """Whether a kernel can read all of these where the parameter is."""
+    return all(number.device == p.device and _is_plain(number) for number in numbers)
+
+
 def _is_readable(number: Tensor) -> bool:
-    return number.device.type == "cpu" and number.dtype in (torch.float32, torch.float64) and type(number) in PLAIN
+    return is_on_host(number) and _is_plain(number)
+
+
+def _is_plain(number: Tensor) -> bool:
+    return number.dtype in (torch.float32, torch.float64) and type(number) in PLAIN
 
 
 def _copy(number: Tensor) -> Tensor:

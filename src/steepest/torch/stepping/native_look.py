@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from steepest.kernels.cpu.memory import over_memory
+from steepest.kernels.cpu.memory import is_ready, over_memory
 from steepest.torch.internals import keys_of
 from steepest.torch.objects import c_functions, places_in_objects, places_in_owners
 
@@ -181,10 +181,16 @@ class NativeLook:
         self._specs = specs
 
 
-def native_look(everything: Everything, tensors: int, before: Words, now: Words) -> NativeLook | None:
-    """None where torch or Python keep their objects in another way than is known here."""
-    is_known = places_in_objects() is not None and _functions() is not None
-    return NativeLook(everything, tensors, before, now) if is_known else None
+def native_look(
+    everything: Everything, tensors: int, before: Words, now: Words, *, compiles: bool
+) -> NativeLook | None:
+    """None where torch or Python keep their objects in another way than is known here.
+
+    compiles: else None too where it is not compiled yet, which takes half a second once on a machine.
+    """
+    if places_in_objects() is None or _functions() is None or not (compiles or is_ready("look", _LOOK)):
+        return None
+    return NativeLook(everything, tensors, before, now)
 
 
 def _functions() -> list[int] | None:

@@ -7,13 +7,16 @@ parameter, and makes a new plan if so.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from steepest.compiler.program import Program, choices, switches
-from steepest.kernels.backend import PreparedStep, backend_of
+from steepest.kernels.backend import NoKernelError, PreparedStep
+from steepest.torch import gpu
+from steepest.torch.gpu import kernels_of
 from steepest.torch.layout import PLAIN, STORAGE_OF_DTYPE, STORED, has_kernel, is_walked_like
 from steepest.torch.sharded import shard
 from steepest.torch.state.arrays import State
@@ -49,13 +52,17 @@ class Plan:
         self.unfused: list[Watched] = []
         self.sparse: list[Watched] = []
         self.idle: list[int] = []
+        self.is_one_batch = False
+        """Whether nothing else is stepped: one kernel looks at its own gradients."""
+        self.is_on_device = False
+        """Whether a kernel is launched on a device, where steps may be left out or go into a graph."""
         self.was_run = False  # until then it knows better than the state itself what its first step makes
         self._parameters = list(map(id, group["params"]))
         self._chooses_rule = chooses_rule
         self._choices = self._chosen(group)
-        self._switches = switches(program.rule, chooses_rule)
-        self._switched = self._switches(group)
-        self._are_numbers = not any(isinstance(group[name], Tensor) for name in program.rule.hyperparameters)
+        self.switches = switches(program.rule, chooses_rule)
+        self._switched = self.switches(group)
+        self._are_numbers = not any(isinstance(value, Tensor) for value in self._switched)
         self._differentiable = group.get("differentiable", False)
 
     def gradients(self, group: Group, values: Sequence[Any]) -> list[Gradients] | None:
@@ -71,9 +78,23 @@ class Plan:
             return None
 
     @property
-    def is_one_batch(self) -> bool:
-        """Whether nothing else is stepped: one kernel looks at its own gradients."""
-        return len(self.batches) == 1 and not self.unfused and not self.sparse
+    def takes_scaling(self) -> bool:
+        """Whether its kernels look at what a GradScaler says, and nothing else is stepped."""
+        return all(batch.takes_scaling for batch in self.batches) and not self.unfused and not self.sparse
+
+    def keep(self, rows: Sequence[SteppedParameter], batches: Sequence[Batch]) -> None:
+        """Step these rows with these kernels; with none, as tensors."""
+        self.batches += batches
+        if batches:
+            self.fused += [row.place for row in rows]
+        else:
+            self.unfused += map(_watched, rows)
+
+    def close(self) -> None:
+        """Look at all that is kept."""
+        self.is_on_device = any(batch.is_on_device for batch in self.batches)
+        self.is_one_batch = len(self.batches) == 1 and not self.unfused and not self.sparse and not self.is_on_device
+        _beside_each_other([batch.step for batch in self.batches])
 
     def apart(
         self, group: Group, state: Mapping[Any, State], gradients: list[Gradients], dense: list[Dense],
@@ -90,8 +111,8 @@ class Plan:
         return [_copied(written, one) for one in gradients], dense, slices
 
     def _same_choices(self, group: Group) -> bool:
-        same_numbers = self._are_numbers and self._switches(group) == self._switched  # a tensor may change in place
-        return same_numbers or self._chosen(group) == self._choices
+        same_numbers = self._are_numbers and all(map(is_, self.switches(group), self._switched))
+        return same_numbers or self._chosen(group) == self._choices  # which reads no tensor that lost its memory
 
     def _chosen(self, group: Group) -> tuple[Any, ...]:
         chosen = choices(self.program.rule, group)
@@ -151,15 +172,25 @@ def make(
     fused = {id(stepped): stepped for stepped in walkable if id(stepped) not in together}
     left = [stepped for stepped in parameters if id(stepped) not in fused and not is_sparse(stepped.g)]
     plan.unfused += map(_watched, left)
-    plan.fused += [stepped.place for stepped in fused.values()]
     at, count = places(), len(group["params"])
-    for device, rows in _by_storage(program, list(fused.values())):
-        backend = backend_of(device)
-        assert backend is not None, "has_kernel asks for it"
-        most = backend.most_rows
-        plan.batches += [Batch(backend, program, rows[i : i + most], at, count) for i in range(0, len(rows), most)]
-    _beside_each_other([batch.step for batch in plan.batches])
+    for rows in _by_storage(program, list(fused.values())):
+        plan.keep(rows, _batches(program, rows, at, count))
+    plan.close()
     return plan
+
+
+def _batches(program: Program, rows: Sequence[SteppedParameter], at: Places, count: int) -> list[Batch]:
+    """The kernels over rows of one storage; none where a device's kernel cannot be made."""
+    backend, device = kernels_of(rows[0].p.device), rows[0].p.device
+    assert backend is not None, "has_kernel asks for it"
+    kernel, most = (program, rows[0].storages(program, rows[0].g), device), backend.most_rows
+    if gpu.has_failed(kernel):
+        return []
+    try:
+        return [Batch(backend, program, rows[i : i + most], at, count) for i in range(0, len(rows), most)]
+    except NoKernelError as error:
+        gpu.gave_up(kernel, program.rule.name, error)
+        return []
 
 
 def _copied(written: Written, gradients: Gradients) -> Gradients:
@@ -194,10 +225,11 @@ def _is_walkable(stepped: SteppedParameter, program: Program) -> bool:
     )
 
 
-def _by_storage(program: Program, rows: Sequence[SteppedParameter]) -> list[tuple[str, list[SteppedParameter]]]:
+def _by_storage(program: Program, rows: Sequence[SteppedParameter]) -> list[list[SteppedParameter]]:
     """The rows that one kernel can take: of one device, each array kept in the same way."""
-    kinds: dict[tuple[str, ...], list[SteppedParameter]] = {}
+    kinds: dict[tuple[Any, ...], list[SteppedParameter]] = {}
     for row in rows:
-        kind = (row.p.device.type, str(row.by_shard), *row.storages(program, row.g))
+        on_host = row.keeps_numbers_on_host(program)
+        kind = (row.p.device, row.by_shard, on_host, *row.storages(program, row.g))
         kinds.setdefault(kind, []).append(row)
-    return [(device, rows) for (device, *_), rows in kinds.items()]
+    return [*kinds.values()]

@@ -20,6 +20,10 @@ from steepest.torch.stepping.native_look import (
     native_look,
 )
 
+WORTH_COMPILING = 10
+"""Looks of one batch that are asked from Python, where nothing is compiled yet: a short program's first step is not to
+wait for it."""
+
 
 class SameTensors:
     """A batch's tensors, which may not change, and gradients, which may move.
@@ -32,15 +36,22 @@ class SameTensors:
         self._tensors = len(tensors)
         self._now = (ctypes.c_int64 * (2 * len(everything)))()
         self._before = (ctypes.c_int64 * (2 * len(everything)))(*_places(tensors))
-        self._native = native_look(everything, self._tensors, self._before, self._now)
+        self._native = native_look(everything, self._tensors, self._before, self._now, compiles=False)
         self._kinds = [] if self._native else list(map(_kind, everything))
+        self._looks = 0
 
     def look(self, everything: Everything) -> int:
         """CHANGED: a tensor is not what or where it was.  GRADIENTS_DIFFER: nor is a gradient, or there is none.
 
         GRADIENTS_MOVED: only their addresses or the sizes of their storages are others than those accepted last.
         """
-        return self._look_from_python(everything) if self._native is None else self._native(everything)
+        if self._native is not None:
+            return self._native(everything)
+        found = self._look_from_python(everything)
+        self._looks += 1
+        if self._looks == WORTH_COMPILING and found in (SAME, GRADIENTS_MOVED):
+            self._native = native_look(everything, self._tensors, self._before, self._now, compiles=True)
+        return found
 
     def look_into(self, owners: Everything) -> int:
         """The same of shards without fetching them from their DTensors; CHANGED too where that cannot be told."""

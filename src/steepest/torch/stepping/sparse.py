@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program
-from steepest.kernels.backend import NO_MEMORY, OVERLAP, backend_of
+from steepest.kernels.backend import NO_MEMORY, OVERLAP
+from steepest.torch.gpu import kernels_of
 from steepest.torch.internals import increment_version, indices_of, values_of
 from steepest.torch.layout import cells, has_kernel, laid_out_as
 from steepest.torch.state.arrays import check_memory, no_memory
@@ -25,7 +26,8 @@ def step(program: Program, stepped: SteppedParameter, gradient: Tensor, group: M
     slices, values = _slice_numbers(gradient), gradient.values()
     arrays = stepped.arrays(program)
     in_order = all(has_kernel(t) and t.is_contiguous() for t in (*arrays, values))
-    if in_order and not group.get("differentiable", False):
+    backend = kernels_of(stepped.p.device)
+    if in_order and backend is not None and backend.takes_slices and not group.get("differentiable", False):
         _step_in_kernel(program, stepped, slices, values, group)
     else:
         _step_on_tensors(program, stepped, slices, values, group)
@@ -62,7 +64,7 @@ def _step_in_kernel(
     program: Program, stepped: SteppedParameter, slices: Tensor, values: Tensor, group: Mapping[str, Any]
 ) -> None:
     slices = slices.contiguous()
-    backend = backend_of(stepped.p.device.type)
+    backend = kernels_of(stepped.p.device)
     assert backend is not None, "has_kernel asks for it"
     numbers = stepped.scalars(program)
     on_host = HostNumbers(numbers)

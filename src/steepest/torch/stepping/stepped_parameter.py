@@ -9,10 +9,12 @@ from torch import Tensor
 
 from steepest.compiler.program import Program
 from steepest.kernels.backend import Row
+from steepest.torch import gpu
 from steepest.torch.internals import increment_version
 from steepest.torch.layout import PLAIN, cells, laid_out_as, parts, stored
 from steepest.torch.sharded import divided, is_sharded, of_shard, placement, shard
 from steepest.torch.state.arrays import State
+from steepest.torch.stepping.host_numbers import are_there
 
 
 @dataclass(slots=True)
@@ -78,6 +80,10 @@ class SteppedParameter:
         counted = ["step"] if program.rule.counts else []
         return [self.state[name] for name in (*counted, *program.scalar_states)]
 
+    def keeps_numbers_on_host(self, program: Program) -> bool:
+        """Whether a kernel must be told its numbers, since they are not all where the parameter is."""
+        return not gpu.is_on_host(self.p) and not are_there(self.scalars(program), self.p)
+
     def written(self, program: Program) -> list[Tensor]:
         """All that a step writes."""
         return [*self.arrays(program), *self.scalars(program)]
@@ -100,6 +106,7 @@ class SteppedParameter:
             step_is_double=counted is not None and counted.dtype is torch.float64,
             uninitialized=self.uninitialized,
             scalar_states=tuple((one.data_ptr(), one.dtype is torch.float64) for one in single),
+            numbers_on_host=self.keeps_numbers_on_host(program),
         )
 
 

@@ -8,13 +8,15 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.branches import deciding, scalar_states
-from steepest.compiler.host import conversion, used
+from steepest.compiler.host import used
 from steepest.compiler.program import program
 from steepest.compiler.rule import Rule
+from steepest.compiler.values import conversion, truth
 from steepest.kernels import reference
 from steepest.torch.internals import are_operations_replaced
 from steepest.torch.layout import PLAIN
 from steepest.torch.state.arrays import State, new_number, outlasting
+from steepest.torch.state.hyperparameters import item
 
 
 def step(
@@ -59,7 +61,7 @@ def _choosing(rule: Rule, hyperparameters: Mapping[str, Any]) -> dict[str, Any] 
     if not rule.elementwise or not any(isinstance(value, Tensor) for value in hyperparameters.values()):
         return None
     for name, look in deciding(rule):
-        if look is not bool and isinstance(hyperparameters[name], Tensor):
+        if look is not truth and isinstance(hyperparameters[name], Tensor):
             raise TypeError(
                 f"{name} chooses between lines of the rule {rule.name} by its value, so it cannot be a tensor: "
                 "give it as a number."
@@ -128,7 +130,7 @@ def _recorded(value: Tensor) -> Tensor:
 
 def plain(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
     """The hyperparameters of a rule as numbers."""
-    return _each(rule, group, Tensor.item)
+    return _each(rule, group, item)
 
 
 def as_scalars(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,7 +147,7 @@ def _as_a_kernel_reads(rule: Rule, group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+    return item(value) if isinstance(value, Tensor) and value.numel() == 1 else value
 
 
 def _each(rule: Rule, group: Mapping[str, Any], change: Callable[[Tensor], Any]) -> dict[str, Any]:

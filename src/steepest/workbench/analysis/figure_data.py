@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+from steepest.workbench.analysis.dimensions import DimensionData, dimensions
 from steepest.workbench.analysis.results import (
     CurvePoint,
     RatePoint,
@@ -133,6 +134,7 @@ class FigureData:
     rates: list[StepRate] | None
     trials: TrialsData | None
     diagnosis: DiagnosisData | None
+    searched: list[DimensionData]
 
 
 def figure_data(results: Results) -> FigureData:
@@ -145,6 +147,7 @@ def figure_data(results: Results) -> FigureData:
         rates=_rates(results) if results.has_schedules else None,
         trials=_trials(results) if results.has_tuning else None,
         diagnosis=_diagnosis(results) if results.diagnoses else None,
+        searched=dimensions(results),
     )
 
 

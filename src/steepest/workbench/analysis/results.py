@@ -57,7 +57,7 @@ class Tried(NamedTuple):
     """A setting that was tried with the fresh seeds and is not recommended; a failed run is infinitely bad."""
 
     rate: float
-    settings: dict[str, float]
+    settings: dict[str, Any]
     values: list[float]
 
     @property
@@ -106,7 +106,7 @@ class Diagnosis:
 
     optimizer: str
     rate: float
-    settings: dict[str, float]
+    settings: dict[str, Any]
     status: str
     reason: str
     best: bool
@@ -177,7 +177,7 @@ class OptimizerResult:
     name: str
     call: str
     rate: float
-    settings: dict[str, float]
+    settings: dict[str, Any]
     values: list[float]
     cross_fitted: list[float]
     other_finalists: list[Tried]

@@ -3,45 +3,19 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from steepest.workbench.errors import UsageError
+from steepest.workbench.model.dimension import Dimension, of_task
 from steepest.workbench.model.key import Setting, settings_text
 from steepest.workbench.model.user_code import digest_of
 
 DECADES = 3.0
 """The width of every optimizer's range of rates.  A range test centres it, so 1.5 decades either way are enough."""
 
-Settings = Mapping[str, float]
-"""Values of hyperparameters other than the rate, by the names of their dimensions."""
-
-
-@dataclass(frozen=True)
-class Dimension:
-    """A hyperparameter other than the rate.  It is searched on a logarithmic scale if there are trials enough.
-
-    Args:
-        name: What the report calls it.
-        option: The argument of the optimizer that takes its value.
-        low, high: Bounds of the value; of 1 - value where `from_one`, as for the decay of an average.
-        trials: The least number of trials with which it is searched.
-        place: Its position in the argument, where that is a tuple.
-        from_one: Whether 1 - value is searched in place of the value.
-    """
-
-    name: str
-    option: str
-    low: float
-    high: float
-    trials: int
-    place: int | None = None
-    from_one: bool = False
-
-    def at(self, position: float) -> float:
-        """The value at a position between 0 and 1, rounded: the printed value is the one that runs."""
-        searched = float(f"{self.low * (self.high / self.low) ** position:.2g}")
-        return round(1 - searched, 8) if self.from_one else searched
+Settings = Mapping[str, Any]
+"""Values other than the rate, by the names of their dimensions."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +31,7 @@ class Candidate:
         options: Further arguments.
         schedule: The schedule of its rate over a run, as text with RATE in the place of the rate; none if empty.
         space: Hyperparameters that are searched beside the rate, the most important first.
+        parameters: What the line to paste has in the place of the parameters, where these are not all of `model`.
     """
 
     name: str
@@ -66,6 +41,7 @@ class Candidate:
     options: Mapping[str, Any] = field(default_factory=dict)
     schedule: str = ""
     space: tuple[Dimension, ...] = ()
+    parameters: str = ""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.centre) and self.centre > 0):
@@ -94,9 +70,35 @@ class Candidate:
         return self.cls if callable(self.cls) else getattr(steepest, self.cls)
 
     def build(self, parameters: Iterable[Any], rate: float, settings: Settings | None = None) -> Any:
-        """A fresh optimizer.  An optimizer of steepest follows its schedule by itself."""
-        lr = rate if callable(self.cls) else self.curve(rate) or rate
-        return self._class()(parameters, lr=lr, **self.options_with(settings or {}))
+        """A fresh optimizer.  An optimizer of steepest follows its schedule by itself.
+
+        A parameter group may have an `lr_factor`, by which its rate is multiplied.
+        """
+        options, groups = self.options_with(settings or {}), list(parameters)
+        if groups and isinstance(groups[0], Mapping):
+            groups = [self._group(group, rate) for group in groups]
+        return self._class()(groups, lr=self._rate(rate), **options)
+
+    def _rate(self, rate: float) -> Any:
+        return rate if callable(self.cls) else self.curve(rate) or rate
+
+    def _group(self, group: Mapping[str, Any], rate: float) -> dict[str, Any]:
+        own = dict(group)
+        if "lr_factor" in own:
+            own["lr"] = self._rate(rate * own.pop("lr_factor"))
+        if own.get("weight_decay") == 0 and not self.takes("weight_decay"):
+            del own["weight_decay"]  # an optimizer without decay decays nothing as it is
+        return own
+
+    def task_values(self, settings: Settings) -> dict[str, Any]:
+        """The arguments of the task function."""
+        names = {one.name: one.argument for one in self.space if one.of_task}
+        return {names[name]: value for name, value in settings.items() if name in names}
+
+    def takes(self, argument: str) -> bool:
+        """Whether the optimizer has this argument."""
+        parameters = inspect.signature(self._class()).parameters
+        return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     def curve(self, rate: float) -> Any:
         """The rate as a function of the step; None where it is constant."""
@@ -122,7 +124,7 @@ class Candidate:
             "schedule": self.schedule,
             "follows": isinstance(self.cls, str),
             "space": [self._described(dimension) for dimension in self.space],
-        }
+        } | ({"parameters": self.parameters} if self.parameters else {})  # a study of the first release has none
 
     def _digest(self) -> str:
         """The digest of the user's file; empty for a class of a library, which the library's version identifies."""
@@ -130,16 +132,18 @@ class Candidate:
         return "" if isinstance(self.cls, str) or library else digest_of(self.cls)
 
     def _described(self, dimension: Dimension) -> dict[str, Any]:
-        whole = self.options.get(dimension.option)
+        whole = self.options.get(dimension.argument)
         if whole is None and dimension.place is not None:
-            whole = inspect.signature(self._class()).parameters[dimension.option].default
-        return asdict(dimension) | {"whole": list(whole) if isinstance(whole, tuple) else None}
+            whole = inspect.signature(self._class()).parameters[dimension.argument].default
+        return dimension.stored() | {"whole": list(whole) if isinstance(whole, tuple) else None}
 
 
 def arguments_of(space: Iterable[Mapping[str, Any]], settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
     """The arguments of the optimizer for these settings.  In a tuple, only the value of the dimension changes."""
     found = dict(options)
     for dimension in space:
+        if of_task(dimension):
+            continue
         option, place, value = dimension["option"], dimension["place"], settings.get(dimension["name"])
         if value is not None and place is None:
             found[option] = value
@@ -157,7 +161,14 @@ def call_of(described: Mapping[str, Any], settings: Settings) -> str:
     schedule = described["schedule"] and f"steepest.schedules.{described['schedule']}"
     follows = schedule and described["follows"]
     driven = f"  # at step t its rate was {schedule}(t)" if schedule and not follows else ""
-    return f"{described['written']}(model.parameters(), lr={schedule if follows else 'RATE'}{options}){driven}"
+    parameters = described.get("parameters") or "model.parameters()"
+    numbers = [f"{one['option']}={settings[one['name']]!r}" for one in described["space"] if _is_set(one, settings)]
+    beside = f"  # with {', '.join(numbers)} in the task" if numbers else ""
+    return f"{described['written']}({parameters}, lr={schedule if follows else 'RATE'}{options}){beside}{driven}"
+
+
+def _is_set(dimension: Mapping[str, Any], settings: Settings) -> bool:
+    return of_task(dimension) and dimension["name"] in settings
 
 
 def _written(cls: Callable[..., Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 RANGE = "range"
 CONTROL = "control"
@@ -44,20 +44,25 @@ class Key(NamedTuple):
         return Setting(self.rate, self.settings)
 
     @property
-    def values(self) -> dict[str, float]:
-        """Hyperparameters other than the rate, by name."""
+    def values(self) -> dict[str, Any]:
+        """Hyperparameters other than the rate, and numbers of the task, by name."""
         return values_of(self.settings)
 
     def __str__(self) -> str:
-        others = "".join(f", {name} {value:g}" for name, value in self.values.items())
+        others = "".join(f", {name} {written(value)}" for name, value in self.values.items())
         return f"{self.optimizer} at {self.rate:g}{others}, seed {self.seed}"
 
 
-def settings_text(values: Mapping[str, float]) -> str:
+def written(value: Any) -> str:
+    """A value of a hyperparameter as a sentence has it."""
+    return str(value) if isinstance(value, str | bool | int) else f"{value:g}"
+
+
+def settings_text(values: Mapping[str, Any]) -> str:
     """Values of hyperparameters as the record stores them."""
     return json.dumps(values, sort_keys=True) if values else ""
 
 
-def values_of(settings: str) -> dict[str, float]:
+def values_of(settings: str) -> dict[str, Any]:
     """The inverse of `settings_text`."""
     return json.loads(settings) if settings else {}

@@ -11,6 +11,8 @@ from typing import Any
 
 from steepest.workbench.errors import TaskError, UsageError, nearest
 
+LONGEST_LINE = 300
+"""Characters of an exception's message that a sentence quotes."""
 _OURS = Path(__file__).parents[1]
 _BUILT_IN = _OURS / "problems"  # its frames are shown: a user's task may call them
 
@@ -64,8 +66,17 @@ def _file_digest(file: Path) -> str:
 
 
 def in_one_line(error: BaseException) -> str:
-    """An exception in one line."""
-    return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    """The type and the first line of an exception: some messages fill a page with the values of tensors."""
+    kind = type(error)
+    name = (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{name}: {_shortened(lines[0])}" if lines else name
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 4]} ..."
 
 
 def users_traceback(error: BaseException) -> str:

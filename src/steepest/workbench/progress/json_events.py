@@ -23,7 +23,8 @@ SCHEMA = 1
 class JsonEvents(Watcher):
     """Writes `cost`, `begin`, `run`, `ended` and `result`, each flushed at once.
 
-    cost: runs, steps, all_steps, seconds, workers, cheaper (a smaller budget and its seconds, or null).  begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
+    cost: runs, steps, all_steps, seconds, workers, cheaper (a smaller budget and its seconds, or null).
+    begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
     seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
     result: folder, verdict, rows by rank, warnings.
     """

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from steepest.workbench.model.key import written
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import OptimizerResult
@@ -78,9 +80,9 @@ def cross_fitted(row: OptimizerResult) -> str:
     return number(middle) + f", {trained} of {len(row.cross_fitted)} trained"
 
 
-def setting(rate: float, settings: Mapping[str, float]) -> str:
+def setting(rate: float, settings: Mapping[str, Any]) -> str:
     """A rate, and the other hyperparameters that were searched: `0.01, beta1 0.9`."""
-    return ", ".join([f"{rate:g}", *(f"{name} {value:g}" for name, value in settings.items())])
+    return ", ".join([f"{rate:g}", *(f"{name} {written(value)}" for name, value in settings.items())])
 
 
 def listed(names: list[str]) -> str:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from steepest.workbench.analysis.figure_data import figure_data
 from steepest.workbench.analysis.verdict import verdict_of
+from steepest.workbench.model.key import written
 from steepest.workbench.report import figures, formatting, sentences, terminal
 from steepest.workbench.report.methods import methods
 
@@ -37,6 +38,7 @@ def page(results: Results) -> str:
         setting=formatting.setting,
         cross_fitted=formatting.cross_fitted,
         untuned=formatting.untuned,
+        written=written,
     )
     return environment.get_template("template.html").render(
         results=results,
@@ -50,6 +52,7 @@ def page(results: Results) -> str:
         sure=formatting.percent(results.confidence),
         has_usual_rates=any(row.default_seeds for row in results.rows),
         has_others=data.sensitivity.has_others,
+        searched=data.searched,
         diagnosed=data.diagnosis.optimizers if data.diagnosis else [],
         charts=_script(figures.for_page(data)),
         library=Markup(_library()),

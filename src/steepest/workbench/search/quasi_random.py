@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from steepest.workbench.model.key import Setting
 from steepest.workbench.search.space import SearchSpace
 
-MAX_DIMENSIONS = 4
+LEAST_DIMENSIONS = 4
+"""Of the sequence, as it was from the start; the first coordinates do not depend on how many follow."""
 
 
 class QuasiRandom:
@@ -17,7 +18,8 @@ class QuasiRandom:
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
-        self.space, self.points = space, halton_points(seed)
+        dimensions = max(LEAST_DIMENSIONS, 1 + len(space.dimensions))
+        self.space, self.points = space, halton_points(seed, dimensions)
         self.asked: set[Setting] = set()  # rates of three digits come again from about the 500th trial on
 
     def ask(self) -> Setting:
@@ -30,10 +32,10 @@ class QuasiRandom:
         """Nothing depends on results, so that the budgets of all optimizers stay equal."""
 
 
-def halton_points(seed: int) -> Iterator[list[float]]:
+def halton_points(seed: int, dimensions: int = LEAST_DIMENSIONS) -> Iterator[list[float]]:
     """Points of the unit cube: Halton's sequence, scrambled by the seed."""
     from scipy.stats import qmc
 
-    sequence = qmc.Halton(MAX_DIMENSIONS, scramble=True, rng=seed)
+    sequence = qmc.Halton(dimensions, scramble=True, rng=seed)
     while True:
         yield from sequence.random(16).tolist()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from steepest.workbench.model.candidate import Candidate, Dimension
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import Setting
 
 

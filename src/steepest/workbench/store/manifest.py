@@ -39,16 +39,7 @@ def manifest(plan: Plan, candidates: Sequence[Candidate], command: Sequence[str]
             "usual_rate": candidate.centre,
             "source": candidate.source,
             "decades": 0 if plan.rates else DECADES,
-            "also_searched": [
-                {
-                    "name": one.name,
-                    "low": one.low,
-                    "high": one.high,
-                    "of": "1 - value" if one.from_one else "value",
-                    "from_trials": one.trials,
-                }
-                for one in candidate.space
-            ],
+            "also_searched": [one.described() for one in candidate.space],
         }
         for candidate in candidates
     }

@@ -12,6 +12,7 @@ from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
 from steepest.workbench.model.plan import parsed_rates
 from steepest.workbench.model.schedules import CONSTANT
+from steepest.workbench.model.search_space import SearchNames, parsed_search
 from steepest.workbench.problems import comparison_defaults
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search.budget import parsed_budget
@@ -35,6 +36,7 @@ def compare(
     steps: int | None = None,
     metric: str | None = None,
     higher_is_better: bool | None = None,
+    search: SearchNames = (),
     controls: bool = True,
     seed: int = 0,
     workers: int = 1,
@@ -56,6 +58,8 @@ def compare(
         steps: Length of a run; the task's own if None.
         metric: The number that decides, of those that the task's `evaluate` gives; the task's own if None.
         higher_is_better: The direction of `metric`.
+        search: What is searched beside the rate and what each optimizer searches by itself: `Dimension`s, or as text
+            `weight_decay,dropout=0..0.5,width=32|64|128`; arguments of the optimizers, or of the task function.
         controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.
         seed: Of the search; the fresh seeds follow it.  The same seed gives the same numbers.
         workers: Processes that train at the same time.
@@ -72,6 +76,8 @@ def compare(
     """
     if rates is not None and budget is not None:
         raise UsageError(f"The rates say already how many trials there are; leave out the budget {budget!r}.")
+    if rates is not None and parsed_search(search):
+        raise UsageError("With rates that are given nothing else is searched; leave out `rates`, or `search`.")
     if metric is None and higher_is_better is not None:
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)
@@ -83,7 +89,7 @@ def compare(
             rates = defaults.get("rates")
         chosen = defaults.get("optimizers", DEFAULT_OPTIMIZERS) if optimizers is None else optimizers
         choose(chosen)
-        trainer = Trainer(Recipe(task, chosen, schedules, steps, controls, metric, higher_is_better), seed)
+        trainer = Trainer(Recipe(task, chosen, schedules, steps, controls, metric, higher_is_better, search), seed)
         executor.prepare(trainer)
         study = Study(
             trainer,

@@ -17,7 +17,8 @@ from collections.abc import Iterator, Sequence
 
 from steepest.workbench.analysis import range_test, selection
 from steepest.workbench.model import rising
-from steepest.workbench.model.candidate import Candidate, Dimension
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, RANGE, SEARCH, USUAL_RATE, Key
 from steepest.workbench.model.optimizers import YARDSTICK, is_yardstick
 from steepest.workbench.model.plan import Plan

@@ -18,6 +18,7 @@ class Batches:
     def __init__(self, train: Iterable[Any]) -> None:
         self.stream = _endless(train)
         self.state = torch.get_rng_state()
+        self.taken = 0
 
     def __next__(self) -> Any:
         outer = torch.get_rng_state()
@@ -25,6 +26,7 @@ class Batches:
         batch = next(self.stream)
         self.state = torch.get_rng_state()
         torch.set_rng_state(outer)
+        self.taken += 1
         return batch
 
     def skip(self, count: int) -> None:

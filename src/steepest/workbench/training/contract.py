@@ -10,6 +10,7 @@ from steepest.workbench.errors import TaskError
 from steepest.workbench.model.outcome import Trace
 from steepest.workbench.task import Task
 from steepest.workbench.training.isolation import random_states, set_random_states
+from steepest.workbench.training.training_contract import check_training, described
 
 
 def checked(task: Any) -> Task:
@@ -19,31 +20,34 @@ def checked(task: Any) -> Task:
         TaskError: It is not a Task, or there is nothing to train.
     """
     if not isinstance(task, Task):
-        raise TaskError(f"The task function returned {_described(task)}; return a steepest.workbench.Task.")
-    if not callable(task.evaluate) or not callable(task.loss):
-        raise TaskError(
-            f"The task's loss is {_described(task.loss)} and its evaluate {_described(task.evaluate)}; both are "
-            "functions: loss(model, batch) gives a scalar, evaluate(model) a dictionary of numbers."
-        )
-    if not any(parameter.requires_grad for parameter in task.model.parameters()):
+        raise TaskError(f"The task function returned {described(task)}; return a steepest.workbench.Task.")
+    if not any(parameter.requires_grad for parameter in _model(task).parameters()):
         raise TaskError("The task's model has no parameter that requires a gradient, so there is nothing to train.")
-    if task.steps < 1 or task.evaluations < 1:
-        raise TaskError(
-            f"The task asks for steps={task.steps} and evaluations={task.evaluations}; both are at least 1."
-        )
+    check_training(task)
     return task
 
 
-def loss_of(task: Task, batch: Any) -> torch.Tensor:
-    """The loss of a batch.
+def _model(task: Task) -> torch.nn.Module:
+    if not isinstance(task.model, torch.nn.Module):
+        raise TaskError(
+            f"The task's model is {described(task.model)}; give a torch.nn.Module, and several models as one: "
+            "nn.ModuleDict({'generator': ..., 'discriminator': ...})."
+        )
+    return task.model
+
+
+def loss_of(task: Task, batch: Any, part: str = "") -> torch.Tensor:
+    """The loss of a batch; of one part, where each has its own.
 
     Raises:
         TaskError: It is not a single number, or depends on no parameter.
     """
-    loss = task.loss(task.model, batch)
+    given = task.loss[part] if isinstance(task.loss, Mapping) else task.loss
+    assert given is not None  # `check_training` has seen it
+    loss = given(task.model, batch)
     if not (isinstance(loss, torch.Tensor) and loss.numel() == 1):
         raise TaskError(
-            f"`loss(model, batch)` returned {_described(loss)}, but a run minimises one number; "
+            f"`loss(model, batch)` returned {described(loss)}, but a run minimises one number; "
             "return a tensor with a single element, such as a mean over the batch."
         )
     if not loss.requires_grad:
@@ -52,6 +56,22 @@ def loss_of(task: Task, batch: Any) -> torch.Tensor:
             "model(...) without .item(), .detach() or torch.no_grad()."
         )
     return loss
+
+
+def number_of_step(returned: Any) -> torch.Tensor:
+    """What a step of the task's own returned, as a tensor.
+
+    Raises:
+        TaskError: It is not a single number.
+    """
+    if isinstance(returned, int | float) and not isinstance(returned, bool):
+        return torch.tensor(float(returned))
+    if isinstance(returned, torch.Tensor) and returned.numel() == 1:
+        return returned.detach().reshape(())
+    raise TaskError(
+        f"`step(model, batch, optimizer)` returned {described(returned)}; return the loss of the step, one number, "
+        "which the report draws."
+    )
 
 
 def evaluated(task: Task) -> dict[str, float]:
@@ -78,7 +98,7 @@ def metrics_of(task: Task) -> dict[str, float]:
     set_random_states(states)
     if not isinstance(metrics, Mapping):
         raise TaskError(
-            f"`evaluate(model)` returned {_described(metrics)}, but the task's metric is {task.metric!r}; return a "
+            f"`evaluate(model)` returned {described(metrics)}, but the task's metric is {task.metric!r}; return a "
             "dictionary with that name, or give the task another `metric`."
         )
     return {str(name): _number(name, value) for name, value in metrics.items()}
@@ -89,7 +109,7 @@ def _number(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError, RuntimeError):
         raise TaskError(
-            f"`evaluate(model)` returned {_described(value)} under {name!r}; return one number, such as a mean."
+            f"`evaluate(model)` returned {described(value)} under {name!r}; return one number, such as a mean."
         ) from None
 
 
@@ -109,12 +129,3 @@ def check_first_values(task: Task, trace: Trace) -> None:
             f"{task.metric} is {trace.first(task.metric)} before the first step; look for missing values in the "
             "held-out data, and at what `evaluate` divides by."
         )
-
-
-def _described(value: Any) -> str:
-    """A value as a sentence names it: its type, and its shape if it has one."""
-    shape = getattr(value, "shape", None)
-    name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}" + (
-        f" of shape {tuple(shape)}" if shape is not None else ""
-    )

@@ -10,6 +10,7 @@ from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.optimizers import choose, reference
 from steepest.workbench.model.schedules import with_schedules
+from steepest.workbench.model.search_space import SearchNames, parsed_search, with_search
 from steepest.workbench.task import Task, TaskFunction
 from steepest.workbench.training.task_errors import ReportsTaskErrors
 from steepest.workbench.training.task_source import TaskSource, load_task
@@ -29,6 +30,7 @@ class Recipe:
         steps: The length of a run, where schedules end; the task's own if None.
         controls: Whether the reference is one of the candidates.
         metric, higher_is_better: What decides, in place of the task's own metric.
+        search: What is searched beside the rate.
     """
 
     task: str | TaskFunction
@@ -38,6 +40,7 @@ class Recipe:
     controls: bool = True
     metric: str | None = None
     higher_is_better: bool | None = None
+    search: SearchNames = ()
 
     def source(self) -> TaskSource:
         """The task function, with the deciding metric that was asked for."""
@@ -76,4 +79,6 @@ class Recipe:
     def candidates(self, steps: int) -> list[Candidate]:
         """The optimizers for runs of so many steps; the reference is the last, unless it was named."""
         found, against = with_schedules(choose(self.optimizers), self.schedules, steps), reference(steps)
-        return [*found, against] if self.controls and against.name not in [one.name for one in found] else found
+        if self.controls and against.name not in [one.name for one in found]:
+            found = [*found, against]
+        return with_search(found, parsed_search(self.search), self.source().function)

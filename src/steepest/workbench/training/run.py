@@ -9,19 +9,21 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 
 from steepest.workbench.errors import UsageError
 from steepest.workbench.model.candidate import Candidate, Settings
-from steepest.workbench.model.outcome import INTERRUPTED, PRUNED, Outcome, Trace
+from steepest.workbench.model.outcome import DIVERGED, INTERRUPTED, PRUNED, Outcome, Trace
 from steepest.workbench.task import TaskFunction
-from steepest.workbench.training.batches import Batches
-from steepest.workbench.training.contract import checked, evaluated, loss_of
+from steepest.workbench.training import divergence
+from steepest.workbench.training.contract import checked, evaluated
 from steepest.workbench.training.diagnostics import StepDiagnostics
 from steepest.workbench.training.isolation import own_randomness, random_states, set_random_states, threads_for
-from steepest.workbench.training.verdict import verdict
+from steepest.workbench.training.step import TrainingStep
+from steepest.workbench.training.verdict import judged_by, verdict
 
 CURVE_POINTS = 100  # each is the mean loss over the steps since the point before, so no step is lost
 
@@ -37,7 +39,7 @@ class Run:
         steps: The number of steps; the task's own if None.
         saved: What an interrupted run left, to continue it.
         settings: Values of the other hyperparameters that are searched.
-        diagnostics: Measures the steps that end at a point of the curve; it changes nothing.
+        measures_steps: Whether the steps that end at a point of the curve are measured, which changes nothing.
     """
 
     def __init__(
@@ -50,10 +52,10 @@ class Run:
         steps: int | None = None,
         saved: bytes | None = None,
         settings: Settings | None = None,
-        diagnostics: StepDiagnostics | None = None,
+        measures_steps: bool = False,
     ) -> None:
         self.make, self.candidate, self.rate, self.seed = make, candidate, rate, seed
-        self.steps, self.saved, self.settings, self.diagnostics = steps, saved, settings, diagnostics
+        self.steps, self.saved, self.settings, self.measures_steps = steps, saved, settings, measures_steps
         self.trace = Trace()
 
     def train(
@@ -69,26 +71,31 @@ class Run:
             at_step: Is told of progress.
             evaluated: Is told the step and the metric after each evaluation; whether to end the run there.
 
+        What the task raises after the first step, while numbers are not finite, is the end of a run that diverged.
+
         Raises:
-            TaskError: The task raised, or broke its contract.
+            Exception: The task raised, or broke its contract, while all numbers were finite.
         """
         with own_randomness(self.seed):
             self._prepare()
             with threads_for(self.model):
                 self._begin()
-                return self._loop(stop, at_step, evaluated)
+                try:
+                    return self._loop(stop, at_step, evaluated)
+                except Exception as error:
+                    if not (what := self._what_is_not_finite(error)):
+                        raise
+                    return self._diverged(error, what)
 
     def _prepare(self) -> None:
         self.task = checked(self.make(self.seed))
         self.steps = self.steps or self.task.steps
         self.model = self.task.model.train()
-        self.optimizer = self.candidate.build(self.model.parameters(), self.rate, self.settings)
-        self.initial_rates = [group["lr"] for group in self.optimizer.param_groups]
-        follows_by_itself = any(getattr(self.optimizer, "schedules", ()))
-        self.schedule = None if follows_by_itself else self.candidate.curve(self.rate)
+        self.trace.judged_by = judged_by(self.task)
+        self.training = TrainingStep(self.task, self._build)
+        self.schedule = None if self.training.follows_schedule() else self.candidate.curve(self.rate)
         self.curve_steps = _spread(CURVE_POINTS, self.steps)
         self.evaluation_steps = _spread(self.task.evaluations, self.steps)
-        self.batches = Batches(self.task.train)
         self.total, self.count = torch.zeros((), dtype=torch.float64), 0
 
     def _begin(self) -> None:
@@ -113,29 +120,30 @@ class Run:
                 at_step(trace.step)
                 if trace.step in self.evaluation_steps and self._is_pruned(evaluated):
                     return Outcome(PRUNED, f"a pruner ended the run at step {trace.step} of {steps}", trace)
+                if trace.step in self.evaluation_steps and self._is_out_of_patience():
+                    break
                 started = time.perf_counter()
             if stop() and trace.step < steps:
                 trace.seconds += time.perf_counter() - started
                 return self._interrupted()
         return Outcome(*verdict(self.task, trace, self.model), trace)
 
+    def _build(self, parameters: Iterable[Any]) -> Any:
+        return self.candidate.build(parameters, self.rate, self.settings)
+
     def _step(self) -> None:
-        self.optimizer.zero_grad()
-        loss = loss_of(self.task, next(self.batches))
-        loss.backward()
         if self.schedule is not None:
-            self._set_rates(self.schedule(self.trace.step) / self.rate)
-        if self.diagnostics is not None and self.trace.step + 1 in self.curve_steps:
-            self.trace.metrics += self.diagnostics.measured_step(self.model, self.optimizer.step, self.trace)
+            self.training.set_rates(self.schedule(self.trace.step) / self.rate)
+        if self.measures_steps and self.trace.step + 1 in self.curve_steps:
+            with StepDiagnostics(self.model, self.training.optimizers.values()) as diagnostics:
+                loss = self.training.take()
+            found = diagnostics.measured().items()
+            self.trace.metrics += [(self.trace.step + 1, self.trace.seconds, *item) for item in found]
         else:
-            self.optimizer.step()
+            loss = self.training.take()
         # The sum stays on its device: reading it here would make every step of a GPU wait.
         self.total += loss.detach().reshape(()).to(self.total.device)
         self.count += 1
-
-    def _set_rates(self, factor: float) -> None:
-        for group, initial in zip(self.optimizer.param_groups, self.initial_rates, strict=True):
-            group["lr"] = initial * factor
 
     def _measure(self) -> bool:
         """Add a point to the curve, and evaluate where it is time.  Whether all is finite."""
@@ -146,6 +154,10 @@ class Run:
         step = self.trace.step
         return evaluated(step, self.trace.last(self.task.metric)) and step < (self.steps or 0)
 
+    def _is_out_of_patience(self) -> bool:
+        patience = self.task.patience
+        return patience is not None and self.trace.evaluations_since_best(self.task.metric) >= patience
+
     def _point(self) -> bool:
         loss = self.total.item() / self.count
         self.trace.curve.append((self.trace.step, self.trace.seconds, loss))
@@ -154,11 +166,23 @@ class Run:
 
     def _evaluate(self) -> bool:
         """Measure the metrics.  Whether the deciding metric and the parameters are finite."""
-        metrics = evaluated(self.task)
+        self.training.latest = lambda: evaluated(self.task)
+        metrics = self.training.latest()
         self.trace.metrics += [(self.trace.step, self.trace.seconds, *item) for item in metrics.items()]
         self.model.train()
         finite = all(bool(p.isfinite().all()) for p in self.model.parameters())
         return finite and math.isfinite(metrics[self.task.metric])
+
+    def _what_is_not_finite(self, error: Exception) -> str:
+        """What was not finite when the task raised; empty where the exception is the task's own."""
+        if self.trace.step == 0 or divergence.is_the_machines(error):
+            return ""
+        return divergence.what_is_not_finite(self.task, self.total, self.training.latest)
+
+    def _diverged(self, error: Exception, what: str) -> Outcome:
+        if self.count:
+            self._point()
+        return Outcome(DIVERGED, divergence.reason(error, what, self.trace.step), self.trace)
 
     def _synchronize(self) -> None:
         if torch.cuda.is_available() and next(self.model.parameters()).is_cuda:
@@ -170,7 +194,7 @@ class Run:
             "total": self.total.item(),
             "count": self.count,
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            **self.training.state(),
             "random": random_states(),
         }
         buffer = io.BytesIO()
@@ -179,11 +203,10 @@ class Run:
 
     def _restore(self, saved: bytes) -> None:
         state = torch.load(io.BytesIO(saved), weights_only=True)
-        self.trace = Trace(**state["trace"])
+        self.trace = Trace(**state["trace"] | {"judged_by": judged_by(self.task)})
         self.total, self.count = torch.tensor(state["total"], dtype=torch.float64), state["count"]
-        self.batches.skip(self.trace.step)
+        self.training.restore(state, self.trace.step)
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
         set_random_states(state["random"])
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from steepest.workbench import problems
 from steepest.workbench.errors import UsageError
@@ -27,9 +27,9 @@ class TaskSource:
     metric: str | None = None
     higher_is_better: bool = False
 
-    def make(self, seed: int) -> Task:
-        """The task for a seed, with the deciding metric that was asked for."""
-        task = self.function(seed)
+    def make(self, seed: int, **numbers: Any) -> Task:
+        """The task for a seed, and with numbers of its own; with the deciding metric that was asked for."""
+        task = self.function(seed, **numbers)
         return self.with_metric(task) if isinstance(task, Task) else task
 
     def with_metric(self, task: Task) -> Task:

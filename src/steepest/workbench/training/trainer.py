@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import TaskError
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.cost import Pace
 from steepest.workbench.model.job import Job
-from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE
+from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE, settings_text
 from steepest.workbench.model.optimizers import NOTHING, YARDSTICK
 from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.task_errors import ReportsTaskErrors
@@ -42,8 +43,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, seed: int) -> None:
         self.recipe, self.seed = recipe, seed
         self.source = recipe.source()
-        self.shapes: list[tuple[int, ...]] | None = None
-        self.starts: dict[int, list[float]] = {}
+        self.shapes: dict[str, list[tuple[int, ...]]] = {}
+        self.starts: dict[tuple[int, str], list[float]] = {}
 
     @cached_property
     def first_task(self) -> Task:
@@ -63,7 +64,8 @@ class Trainer:
     @cached_property
     def candidates(self) -> list[Candidate]:
         """The optimizers, the reference among them."""
-        return self.recipe.candidates(self.steps)
+        written = _parameters_of(self.first_task)
+        return [replace(one, parameters=written) if written else one for one in self.recipe.candidates(self.steps)]
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of that name; the controls too."""
@@ -83,7 +85,7 @@ class Trainer:
             trace = run.train().trace
             check_first_values(run.task, trace)
         return {
-            "state": _bytes(run.optimizer.state_dict()["state"]),
+            "state": _bytes([one.state_dict()["state"] for one in run.training.optimizers.values()]),
             "parameters": _bytes(list(run.model.parameters())),
         }
 
@@ -102,25 +104,23 @@ class Trainer:
             trace = Run(self.task, self.candidates[0], self.candidates[0].centre, seed, steps=steps).train().trace
         return Pace(trace.seconds / max(1, trace.step), max(0.0, time.perf_counter() - started - trace.seconds))
 
-    def task(self, seed: int) -> Task:
-        """The task for a seed.
+    def task(self, seed: int, **numbers: Any) -> Task:
+        """The task for a seed, and with numbers of its own.
 
         Raises:
             TaskError: The shapes of the model depend on the seed, or its values are not those of the time before.
         """
         from steepest.workbench.training.contract import checked
 
-        made = checked(self.source.make(seed))
+        made, kind = checked(self.source.make(seed, **numbers)), settings_text(numbers)
         shapes = [tuple(p.shape) for p in made.model.parameters()]
-        if self.shapes is None:
-            self.shapes = shapes
-        elif shapes != self.shapes:
+        if (before := self.shapes.setdefault(kind, shapes)) != shapes:
             raise TaskError(
-                f"The model has parameters of shapes {_listed(shapes)} for seed {seed} and had {_listed(self.shapes)} "
+                f"The model has parameters of shapes {_listed(shapes)} for seed {seed} and had {_listed(before)} "
                 "before, so the runs would be of different models; let the seed decide values and orders alone."
             )
         start = [float(p.detach().double().abs().sum()) for p in made.model.parameters()]
-        if self.starts.setdefault(seed, start) != start:
+        if self.starts.setdefault((seed, kind), start) != start:
             raise TaskError(
                 f"The model begins with other values for seed {seed} than the time before, so a run would go on from "
                 "where another ended, or from a draw of its own; make the model inside the task function, after "
@@ -146,19 +146,19 @@ class Trainer:
             return self._run(job).train(stop, at_step, evaluated)
 
     def _run(self, job: Job) -> Run:
-        from steepest.workbench.training.diagnostics import StepDiagnostics
         from steepest.workbench.training.run import Run
 
         key = job.key
+        candidate = NOTHING if key.phase == CONTROL else self.candidate(key.optimizer)
         return Run(
-            self.task,
-            NOTHING if key.phase == CONTROL else self.candidate(key.optimizer),
+            partial(self.task, **candidate.task_values(key.values)),
+            candidate,
             key.rate,
             key.seed,
             steps=job.steps,
             saved=job.saved,
             settings=key.values,
-            diagnostics=StepDiagnostics() if key.phase == DIAGNOSIS else None,
+            measures_steps=key.phase == DIAGNOSIS,
         )
 
     def _rising(self, job: Job, stop: StopRequested, at_step: AtStep) -> Outcome:
@@ -179,6 +179,14 @@ class Trainer:
         steps = len(found.losses)
         points = [(step, seconds * step / steps, loss) for step, loss in enumerate(found.losses, 1)]
         return Outcome(INTERRUPTED if stop() else TRAINED, "", Trace(steps, seconds, points))
+
+
+def _parameters_of(task: Task) -> str:
+    """What the line to paste has in the place of `model.parameters()`; empty where that is right."""
+    module = f"model.<{'|'.join(task.parts)}>" if task.parts else "model"  # one optimizer for each of them
+    if task.groups is not None:
+        return f"groups({module})"
+    return f"{module}.parameters()" if task.parts else ""
 
 
 def _listed(shapes: Sequence[tuple[int, ...]], most: int = 4) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from steepest.workbench.analysis.figure_data import FigureData
 from steepest.workbench.report.figures.curves import curves, losses, rates
 from steepest.workbench.report.figures.diagnosis import gradients, updates
+from steepest.workbench.report.figures.dimension import dimension
 from steepest.workbench.report.figures.finalists import finalists
 from steepest.workbench.report.figures.sensitivity import sensitivity
 from steepest.workbench.report.figures.style import colours as colours
@@ -28,6 +29,7 @@ def for_page(data: FigureData) -> dict[str, dict[str, Any]]:
         shown["trials"] = trials(data.trials, names)
     if data.diagnosis is not None:
         shown |= {"updates": updates(data.diagnosis), "gradients": gradients(data.diagnosis)}
+    shown |= {f"searched-{n}": dimension(one, names) for n, one in enumerate(data.searched, 1)}
     return {name: figure.on_page() for name, figure in shown.items()}
 
 
@@ -46,6 +48,7 @@ def for_paper(data: FigureData) -> dict[str, dict[str, Any]]:
         shown["trials"] = trials(data.trials, names, legend=True)
     if data.diagnosis is not None:
         shown |= {"updates": updates(data.diagnosis), "gradients": gradients(data.diagnosis)}
+    shown |= {f"searched-{n}": dimension(one, names, legend=True) for n, one in enumerate(data.searched, 1)}
     return {name: figure.on_paper() for name, figure in shown.items()}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from steepest.workbench.analysis.figure_data import SensitivityData
-from steepest.workbench.model.key import FINALISTS, USUAL_RATE, values_of
+from steepest.workbench.model.key import FINALISTS, USUAL_RATE, values_of, written
 from steepest.workbench.report.figures import style
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _row(point: RunPoint) -> dict[str, Any]:
         "optimizer": point.optimizer,
         "rate": point.rate,
         "run": f"{PHASES.get(point.phase, point.phase)}, seed {point.seed}",
-        "settings": ", ".join(f"{name} {value:g}" for name, value in values_of(point.settings).items()),
+        "settings": ", ".join(f"{name} {written(value)}" for name, value in values_of(point.settings).items()),
         "status": point.status,
     }
 

@@ -1,0 +1,119 @@
+"""What was searched beside the rate: for each hyperparameter the runs at each value, and where the best ones lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from steepest.workbench.model.key import SEARCH, values_of
+
+if TYPE_CHECKING:
+    from steepest.workbench.analysis.results import Results, RunPoint
+
+BEST_PART = 4
+"""The best quarter of the trials that trained says where good values lie."""
+
+
+class ValuePoint(NamedTuple):
+    """A trial at a value of a dimension; `result` is the metric, None where the run failed."""
+
+    optimizer: str
+    value: Any
+    result: float | None
+    rate: float
+    status: str
+
+
+@dataclass(frozen=True)
+class DimensionRow:
+    """What the search of one optimizer says of one dimension.
+
+    Args:
+        optimizer, name: Which.
+        searched: The range, as a table has it.
+        recommended: The value of the recommended setting.
+        low, high: The least and the greatest value of the best quarter of the trials; the first and last choice.
+        trials: How many trained.
+    """
+
+    optimizer: str
+    name: str
+    searched: str
+    recommended: Any
+    low: Any
+    high: Any
+    trials: int
+
+
+@dataclass(frozen=True)
+class DimensionData:
+    """The trials of all optimizers against one dimension.
+
+    Args:
+        name: Of the dimension.
+        metric: The deciding one.
+        logarithmic: Whether its axis is.
+        choices: Its values, where it is a choice.
+        points: The trials.
+        rows: One for each optimizer that searched it.
+    """
+
+    name: str
+    metric: str
+    logarithmic: bool
+    choices: list[str]
+    points: list[ValuePoint]
+    rows: list[DimensionRow]
+
+
+def dimensions(results: Results) -> list[DimensionData]:
+    """One record for each dimension that was searched, in the order in which the optimizers name them."""
+    spaces = {name: space.get("also_searched", []) for name, space in results.manifest["search_space"].items()}
+    names = dict.fromkeys(one["name"] for row in results.rows for one in spaces.get(row.name, []))
+    found = [_dimension(results, name, spaces) for name in names]
+    return [one for one in found if one.points]
+
+
+def _dimension(results: Results, name: str, spaces: Mapping[str, Sequence[Mapping[str, Any]]]) -> DimensionData:
+    described = {opt: one for opt, space in spaces.items() for one in space if one["name"] == name}
+    points = [point for run in results.points if (point := _point(run, name)) is not None]
+    first = next(iter(described.values()))
+    rows = [
+        _row(results, described[row.name], row.name, row.settings.get(name), points)
+        for row in results.rows
+        if row.name in described and any(point.optimizer == row.name for point in points)
+    ]
+    values = [point.value for point in points]
+    logarithmic = first.get("scale", "log") == "log" and "choices" not in first and all(value > 0 for value in values)
+    return DimensionData(name, results.metric, logarithmic, [str(c) for c in first.get("choices", [])], points, rows)
+
+
+def _point(run: RunPoint, name: str) -> ValuePoint | None:
+    value = values_of(run.settings).get(name)
+    if run.phase != SEARCH or value is None:
+        return None
+    return ValuePoint(run.optimizer, value, run.value, run.rate, run.status)
+
+
+def _row(
+    results: Results, described: Mapping[str, Any], optimizer: str, recommended: Any, points: Sequence[ValuePoint]
+) -> DimensionRow:
+    trained = [point for point in points if point.optimizer == optimizer and point.result is not None]
+    sign = -1 if results.higher_is_better else 1
+    ranked = sorted(trained, key=lambda point: sign * (math.inf if point.result is None else point.result))
+    best = [point.value for point in ranked[: math.ceil(len(ranked) / BEST_PART)]]
+    choices = described.get("choices")
+    best = sorted(best, key=choices.index) if choices else sorted(best)
+    low, high = (best[0], best[-1]) if best else (None, None)
+    return DimensionRow(optimizer, described["name"], _searched(described), recommended, low, high, len(trained))
+
+
+def _searched(described: Mapping[str, Any]) -> str:
+    if "choices" in described:
+        return ", ".join(map(str, described["choices"]))
+    low, high = described["low"], described["high"]
+    if described.get("of") == "1 - value":
+        low, high = 1 - high, 1 - low
+    return f"{low:g} to {high:g}"

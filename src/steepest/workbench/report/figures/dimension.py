@@ -1,0 +1,41 @@
+"""The metric against a hyperparameter that was searched beside the rate: where it matters, good values lie together."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from steepest.workbench.analysis.dimensions import DimensionData
+from steepest.workbench.model.key import written
+from steepest.workbench.report.figures import style
+
+
+def dimension(data: DimensionData, names: list[str], legend: bool = False) -> style.Figure:
+    """Every trial that trained, at its value; the colour says the optimizer."""
+    trained = [point for point in data.points if point.result is not None]
+    rows = [
+        point._asdict() | {"value": str(point.value) if data.choices else point.value, "shown": written(point.value)}
+        for point in trained
+    ]
+    results = [point.result for point in trained if point.result is not None]
+    tip = ["optimizer:N", alt.Tooltip("shown:N", title=data.name), alt.Tooltip("rate:Q", format=".3~g")]
+    value = alt.Tooltip("result:Q", title=data.metric, format=".4~g")
+    dots = (
+        style.data("trials")
+        .mark_circle(size=40, fillOpacity=0.75)
+        .encode(
+            x=_x(data),
+            y=style.axis_y("result:Q", data.metric, results, 0),
+            color=style.colour(names, legend),
+            tooltip=[*tip, value],
+        )
+    )
+    return style.Figure(alt.LayerChart(layer=[dots]).add_params(style.hidden()), {"trials": rows})
+
+
+def _x(data: DimensionData) -> alt.X:
+    if data.choices:
+        return alt.X("value:N", title=data.name, sort=data.choices, axis=alt.Axis(labelAngle=0))
+    values = [point.value for point in data.points]
+    if data.logarithmic:
+        return style.axis_x("value:Q", data.name, values)
+    return alt.X("value:Q", title=data.name, scale=alt.Scale(domain=[min(values), max(values)], nice=False))
