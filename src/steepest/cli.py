@@ -124,6 +124,8 @@ def compare(
         events.result(results, str(result.folder), sentences.verdict(results), sentences.warnings(results))
     elif not quiet:
         announce(result.numbers, result.folder)
+    if result.numbers.nothing_trained:
+        raise typer.Exit(1)  # the report says why; a script must not go on with it
 
 
 @app.command("lr-range")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from steepest.workbench.errors import Interrupted, TaskError, WorkbenchError
 from steepest.workbench.executors.executor import Executor
+from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
@@ -21,6 +22,7 @@ from steepest.workbench.store import folder as folders
 from steepest.workbench.store.manifest import manifest
 from steepest.workbench.store.record import Record
 from steepest.workbench.study.comparison import Comparison
+from steepest.workbench.study.cost import cost_of
 from steepest.workbench.study.reports import write_report
 from steepest.workbench.study.stages import Stages
 from steepest.workbench.study.stop_signals import StopSignals
@@ -108,6 +110,15 @@ class Study:
                 self.watcher.close()
             return Comparison(self.folder, self.trainer.candidates, write_report(record))
 
+    def cost(self, workers: int) -> Cost:
+        """What the whole study would cost; nothing is written.
+
+        Raises:
+            TaskError: The task raised, or broke its contract.
+        """
+        self.trainer.warm_up(self.trainer.candidates[0], self.plan.seed)
+        return cost_of(self.plan, self.budget, self.trainer.pace(self.plan.seed), workers)
+
     def _check_same_study(self, record: Record) -> None:
         """Describe a new study, or check that the stored one is this one."""
         stored = record.get("plan") if record.holds_work() else None
@@ -142,6 +153,10 @@ class Study:
             return
         trainer, seed = self.trainer, self.plan.seed
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
+        done = record.runs()
+        self.watcher.cost(
+            cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, done.height, int(done["steps"].sum()))
+        )
         stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler)
         self._tell_what_is_done(record, stages, executor)
         supervisor = StudySupervisor(signals.requested, self.watcher, self.pruner, self.plan.higher_is_better)
