@@ -82,12 +82,9 @@ def compare(
     """
     if rates is not None and budget is not None:
         raise UsageError(f"The rates say already how many trials there are; leave out the budget {budget!r}.")
-    if rates is not None and parsed_search(search):
-        raise UsageError("With rates that are given nothing else is searched; leave out `rates`, or `search`.")
     if strategy not in SAMPLERS:
-        raise UsageError(
-            f"There is no strategy {strategy!r}{nearest(strategy, SAMPLERS)}; give {' or '.join(SAMPLERS)}."
-        )
+        near, known = nearest(strategy, SAMPLERS), " or ".join(SAMPLERS)
+        raise UsageError(f"There is no strategy {strategy!r}{near}; give {known}.")
     if metric is None and higher_is_better is not None:
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)
@@ -97,6 +94,11 @@ def compare(
         defaults = comparison_defaults(task)
         if rates is None and budget is None:
             rates = defaults.get("rates")
+        if rates and parsed_search(search):
+            raise UsageError(
+                "With rates that are given, or that the problem brings, nothing else is searched; leave out `rates`, "
+                "and give a `budget`, or leave out `search`."
+            )
         chosen = defaults.get("optimizers", DEFAULT_OPTIMIZERS) if optimizers is None else optimizers
         choose(chosen)
         recipe = Recipe(task, chosen, schedules, steps, controls, metric, higher_is_better, search, has_reference)
