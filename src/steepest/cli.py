@@ -1,5 +1,6 @@
 """The command line: `new`, `lr-range`, `compare`, `report`, `list`, `show`.  It imports nothing heavy at its start."""
 
+import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -92,6 +93,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Write events to stdout, one JSON object a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many runs it would be, how long.")] = False,
 ) -> None:
     """Search each optimizer's settings at equal cost, run the best again with fresh seeds, and write a report.
 
@@ -114,6 +116,9 @@ def compare(
     options |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
     try:
         with redirect_stdout(sys.stderr):  # stdout is for the output of this command alone
+            if dry_run:
+                run_comparison(problem, chosen, budget, seeds, **options, watcher=watcher, dry_run=True)
+                return
             result = run_comparison(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
     except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
         raise Interrupted(
@@ -138,6 +143,8 @@ def lr_range(
     seeds: Annotated[int, typer.Option(help="Runs with a rising rate, for each optimizer.")] = 3,
     steps: Annotated[int | None, typer.Option(help="Length of a whole run; the problem's own if not given.")] = None,
     out: Annotated[Path | None, typer.Option(help="Draw the curves into this PNG, SVG or HTML file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the result to stdout as one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")] = False,
 ) -> None:
     """Find between which learning rates to search, and with which to begin, in a few short runs."""
     from rich.console import Console
@@ -146,18 +153,23 @@ def lr_range(
     from steepest.workbench.study.lr_range import lr_range as run_range_test
 
     errors = Console(stderr=True)
-    tell = (lambda said: errors.print(said, style="dim")) if errors.is_terminal else (lambda said: None)
+    tells = errors.is_terminal and not quiet and not as_json
+    tell = (lambda said: errors.print(said, style="dim")) if tells else (lambda said: None)
     if out is not None:
         from steepest.workbench.report.figures.range_test import check_name
 
         check_name(out)
-    tested = run_range_test(
-        problem, [name for name in optimizers.split(",") if name.strip()], seeds, steps=steps, tell=tell
-    )
-    range_table.show(tested.found, tested.metric, Console())
+    names = [name for name in optimizers.split(",") if name.strip()]
+    with redirect_stdout(sys.stderr):  # stdout is for the output of this command alone
+        tested = run_range_test(problem, names, seeds, steps=steps, tell=tell)
+    if as_json:
+        print(json.dumps(tested.as_data()))
+    elif not quiet:
+        range_table.show(tested.found, tested.metric, Console())
     if out is not None:
         tested.save(out)
-        print(f"\nThe curves are in {out}")
+        if not quiet and not as_json:
+            print(f"\nThe curves are in {out}")
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 from steepest.workbench import executors
 from steepest.workbench.errors import UsageError, nearest
@@ -24,6 +24,42 @@ from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.trainer import Trainer
 
 BUDGET, SEEDS = "trials=16", 5
+
+
+@overload
+def compare(
+    task: str | TaskFunction,
+    optimizers: Sequence[str | Candidate | Callable[..., Any]] | None = None,
+    budget: str | int | None = None,
+    seeds: int | None = None,
+    *,
+    schedules: str | Sequence[str] = CONSTANT,
+    rates: str | Sequence[float] | None = None,
+    steps: int | None = None,
+    metric: str | None = None,
+    higher_is_better: bool | None = None,
+    search: SearchNames = (),
+    controls: bool = True,
+    seed: int = 0,
+    workers: int = 1,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    command: Sequence[str] = (),
+    watcher: Watcher | None = None,
+    dry_run: Literal[False] = False,
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    task: str | TaskFunction,
+    optimizers: Sequence[str | Candidate | Callable[..., Any]] | None = None,
+    budget: str | int | None = None,
+    seeds: int | None = None,
+    *,
+    dry_run: Literal[True],
+    **options: Any,
+) -> None: ...
 
 
 def compare(
@@ -47,7 +83,8 @@ def compare(
     fresh: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher | None = None,
-) -> Comparison:
+    dry_run: bool = False,
+) -> Comparison | None:
     """Compare optimizers on a task; continue what is in the folder, if it is the same study.
 
     Args:
@@ -73,6 +110,7 @@ def compare(
         fresh: Start over, discarding the study in the folder.
         command: What the user typed, for the manifest and for the line that says how to continue.
         watcher: Is told how the study gets on.
+        dry_run: Only say what it would cost: the watcher is told, nothing is written, and None is returned.
 
     Raises:
         UsageError: An argument cannot be used.
@@ -114,7 +152,11 @@ def compare(
             out=out,
             sampler=strategy,
         )
-        return study.conduct(executor, fresh)
+        if not dry_run:
+            return study.conduct(executor, fresh)
+        study.watcher.cost(study.cost(executor.count))
+        study.watcher.close()
+        return None
     finally:
         executor.close()
 

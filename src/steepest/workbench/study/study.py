@@ -64,6 +64,7 @@ class Study:
     ) -> None:
         self.trainer, self.budget = trainer, budget
         self.command, self.watcher = list(command), watcher
+        self.stopped: list[str] = []  # runs that were under way
         self.make_sampler, self.pruner = SAMPLERS[sampler], PRUNERS[pruner]()
         task, candidates = trainer.first_task, trainer.candidates
         self.folder = Path(out) if out is not None else Path("runs") / trainer.source.folder
@@ -163,7 +164,7 @@ class Study:
         for stage in stages:
             self._store(record, executor.run(self._jobs(record, stages, stage), supervisor))
             if signals.requested():
-                raise self._interrupted()
+                raise self._interrupted(bool(record.done()))
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
 
@@ -184,6 +185,7 @@ class Study:
             if outcome.status == INTERRUPTED:
                 if outcome.saved is not None:
                     record.interrupt(job.key, outcome.saved)
+                    self.stopped.append(f"{job.key} ({job.key.phase}) at step {outcome.trace.step} of {job.steps}")
                 continue
             record.add(job.key, outcome, self.plan.metric)
             if job.saved is not None and DIFFERS in outcome.reason:
@@ -191,7 +193,10 @@ class Study:
             final = outcome.final(self.plan.metric)
             self.watcher.ended(job.key, outcome.status, final, self.plan.higher_is_better)
 
-    def _interrupted(self) -> Interrupted:
+    def _interrupted(self, any_ended: bool) -> Interrupted:
         words = [word for word in self.command if word != "--fresh"]
         again = shlex.join(words) if words else "the same call of compare(), without fresh=True"
-        return Interrupted(f"Stopped between two steps; everything is saved in {self.folder}. To go on:\n  {again}")
+        under_way = f"Under way: {', '.join(self.stopped)}; saved, and continued from there." if self.stopped else ""
+        kept = f"The runs that have ended are in {self.folder}." if any_ended else "No run has ended yet."
+        said = filter(None, ["Stopped between two steps.", kept, under_way, f"To go on:\n  {again}"])
+        return Interrupted(" ".join(said))

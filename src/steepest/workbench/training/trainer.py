@@ -165,7 +165,7 @@ class Trainer:
         import time
 
         from steepest.workbench.model.outcome import INTERRUPTED, TRAINED, Outcome, Trace
-        from steepest.workbench.training.rising_run import rising_run
+        from steepest.workbench.training.rising_run import continued_rising_run
 
         started = time.perf_counter()
         taken = count(1)
@@ -174,11 +174,12 @@ class Trainer:
             at_step(next(taken))
             return stop()
 
-        found = rising_run(self.task, self.candidate(job.key.optimizer), job.key.seed, job.steps, stops)
+        candidate = self.candidate(job.key.optimizer)
+        found, saved = continued_rising_run(self.task, candidate, job.key.seed, job.steps, stops, job.saved)
         seconds = time.perf_counter() - started
         steps = len(found.losses)
         points = [(step, seconds * step / steps, loss) for step, loss in enumerate(found.losses, 1)]
-        return Outcome(INTERRUPTED if stop() else TRAINED, "", Trace(steps, seconds, points))
+        return Outcome(TRAINED if saved is None else INTERRUPTED, "", Trace(steps, seconds, points), saved)
 
 
 def _parameters_of(task: Task) -> str:
