@@ -130,17 +130,17 @@ def test_the_legend_hides_an_optimizer_in_every_figure_and_shows_it_again(page: 
 
 
 def test_the_switches_change_axis_and_quantity(page: Chrome) -> None:
-    steps, loss = axis(page), line(page)
+    steps, metric = axis(page), line(page)
     assert steps[-1] == "40"
     click(page, '[data-value="seconds"]')
     assert axis(page) != steps
     assert all(float(label) < 20 for label in axis(page))
     click(page, '[data-value="steps"]')
-    assert (axis(page), line(page)) == (steps, loss)
-    click(page, '[data-value="metric"]')
-    assert line(page) != loss
+    assert (axis(page), line(page)) == (steps, metric)
     click(page, '[data-value="loss"]')
-    assert line(page) == loss
+    assert line(page) != metric
+    click(page, '[data-value="metric"]')
+    assert line(page) == metric
 
 
 def test_hovering_shows_the_values(page: Chrome) -> None:
