@@ -290,8 +290,12 @@ class Scheduler(LRScheduler):
         """The rates of the epoch that it is at."""
         raise NotImplementedError
 
+    def begin_by_step(self) -> None:
+        """Call `begin`, from `step`, as torch's constructor does: a subclass may have a `step` of its own."""
+        raise NotImplementedError
+
     def _initial_step(self) -> None:
-        self.begin()
+        self.begin_by_step()
 
     def _update_lr(self, epoch: Any = None) -> None:
         self.move(epoch)
@@ -299,10 +303,33 @@ class Scheduler(LRScheduler):
     def _get_closed_form_lr(self) -> list[Any]:
         return self.rates_at_present()
 
+    @classmethod
+    def sets_rates_as(cls, parent: type["Scheduler"]) -> bool:
+        """Whether a subclass has left alone all methods of a parent that set rates in torch."""
+        return (
+            cls.step is parent.step
+            and cls.get_lr is parent.get_lr
+            and cls._get_closed_form_lr is parent._get_closed_form_lr
+        )
+
+    def torchs_rates_at_present(self) -> list[Any]:
+        """What torch's class says of a given epoch."""
+        closed_form = getattr(super(), "_get_closed_form_lr", self.get_lr)
+        return closed_form()
+
     def set_flags(self) -> None:
         """Say what torch's constructor says of a scheduler that has begun."""
         self._step_count = 1
         self._is_initial = self._get_lr_called_within_step = False
+
+    @contextlib.contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Within it, torch's `get_lr` gives the rates of the first epoch."""
+        self._is_initial = True
+        try:
+            yield
+        finally:
+            self._is_initial = False
 
     def count(self) -> None:
         """Say that it was stepped."""
