@@ -66,7 +66,7 @@ def test_a_transformer_does_not_see_what_follows() -> None:
 
 def collapsed_autoencoder() -> Any:
     """Its codes say nothing of the image, and its decoder gives every pixel its mean."""
-    model = digits_vae.Autoencoder()
+    model: Any = digits_vae.Autoencoder()
     with torch.no_grad():
         for p in model.parameters():
             p.zero_()
