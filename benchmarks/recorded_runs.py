@@ -17,7 +17,7 @@ from steepest.workbench.training.run import Run
 from steepest.workbench.training.task_source import load_task
 
 FILE = Path(__file__).with_suffix(".csv")
-SEEDS = range(24)
+SEEDS = range(10)
 STEPS = {"digits-mlp": 300, "spirals": 400, "quadratic-deep": 200}
 HIGHEST = {
     "digits-mlp": {"sgd": 3.0, "momentum": 0.5, "rmsprop": 0.05, "adam": 0.1, "adamw-linear": 0.1},

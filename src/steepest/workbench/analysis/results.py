@@ -316,6 +316,7 @@ class Results:
         finished: Whether no run is left to make.
         digests: Of the task's file, more than one where it was edited.
         manifest: What a reader needs to know to repeat the study.
+        card: What was trained, each line by its title; empty for a record of an older release.
     """
 
     task: str
@@ -341,6 +342,7 @@ class Results:
     finished: bool
     digests: list[str]
     manifest: dict[str, Any]
+    card: dict[str, str]
 
     @property
     def confidence(self) -> float:

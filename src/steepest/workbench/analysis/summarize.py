@@ -51,6 +51,7 @@ def summarize(study: StudyData) -> Results:
         finished=study.finished,
         digests=study.digests,
         manifest=study.manifest,
+        card=study.card,
     )
 
 

@@ -75,6 +75,7 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
     if found.kind == WINNER:
         chance = min(pair.superiority.estimate for pair in found.beaten)
         sentences.append(f"It wins: it beats {listed([pair.b for pair in found.beaten])} in {_share(chance)}.")
+        sentences.append(_unseen(len(best.values)))
     elif found.level_with and found.can_tell:
         names = listed(found.level_with)
         sentences.append(
@@ -82,6 +83,15 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
         )
     seeds = f"{results.seeds} fresh seed{'s' if results.seeds > 1 else ''} for each"
     return [*sentences, f"The evidence is {seeds}: {_STRENGTHS[found.strength]}."]
+
+
+def _unseen(seeds: int) -> str:
+    """What so many seeds cannot show: an ending that comes so rarely that they miss it as often as not."""
+    once_in = round(1 / (1 - 0.5 ** (1 / seeds)))
+    return (
+        f"That is of most runs, not of the rare ones: an ending that comes once in {once_in} runs is missed by {seeds} "
+        "seeds as often as not."
+    )
 
 
 def _against_adam(results: Results, found: Verdict) -> list[str]:

@@ -154,6 +154,7 @@ class Study:
             return
         trainer, seed = self.trainer, self.plan.seed
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
+        record.set(card=trainer.card(seed))
         done = record.runs()
         self.watcher.cost(
             cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, done.height, int(done["steps"].sum()))

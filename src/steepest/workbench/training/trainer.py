@@ -89,6 +89,18 @@ class Trainer:
             "parameters": _bytes(list(run.model.parameters())),
         }
 
+    def card(self, seed: int) -> dict[str, str]:
+        """What is trained, in a few words.
+
+        Raises:
+            TaskError: The task raised.
+        """
+        from steepest.workbench.training.card import card_of
+        from steepest.workbench.training.isolation import own_randomness
+
+        with ReportsTaskErrors(self.source.name, "while it was described"), own_randomness(seed):
+            return card_of(self.task(seed))
+
     def pace(self, seed: int) -> Pace:
         """How fast the task trains: a few steps of the first candidate, after its warm-up.
 
