@@ -75,10 +75,10 @@ def axis(browser: Chrome) -> list[str]:
     return browser.execute_script(script, group)
 
 
-@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "rates", "updates"])
-def test_every_figure_draws(page: Chrome, figure: str) -> None:
-    assert page.execute_script(f"return !!document.querySelector('#{figure} svg')")
-    assert marks(page, figure) > 3
+def test_every_figure_draws(page: Chrome) -> None:
+    for figure in ("sensitivity", "curves", "finalists", "trials", "rates", "updates"):
+        assert page.execute_script(f"return !!document.querySelector('#{figure} svg')"), figure
+        assert marks(page, figure) > 3, figure
 
 
 def test_each_step_can_be_looked_at_for_each_optimizer(page: Chrome) -> None:
@@ -92,18 +92,18 @@ def test_each_step_can_be_looked_at_for_each_optimizer(page: Chrome) -> None:
     assert drawn() == first
 
 
-@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "updates"])
-def test_every_figure_can_be_downloaded(page: Chrome, figure: str, tmp_path: Path) -> None:
+def test_every_figure_can_be_downloaded(page: Chrome, tmp_path: Path) -> None:
     page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    for kind in ("csv", "svg"):
-        click(page, f'.downloads[data-figure="{figure}"] [data-as="{kind}"]')
-        WebDriverWait(page, 15).until(lambda _, kind=kind: (tmp_path / f"{figure}.{kind}").exists())
-    with (tmp_path / f"{figure}.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert {row["optimizer"] for row in rows} >= {"sgd", NAMES[1]}
-    drawn = (tmp_path / f"{figure}.svg").read_text(encoding="utf-8")
-    assert drawn.startswith("<svg")
-    assert "currentColor" not in drawn
+    for figure in ("sensitivity", "curves", "finalists", "trials", "updates"):
+        for kind in ("csv", "svg"):
+            click(page, f'.downloads[data-figure="{figure}"] [data-as="{kind}"]')
+            WebDriverWait(page, 15).until(lambda _, file=f"{figure}.{kind}": (tmp_path / file).exists())
+        with (tmp_path / f"{figure}.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert {row["optimizer"] for row in rows} >= {"sgd", NAMES[1]}, figure
+        drawn = (tmp_path / f"{figure}.svg").read_text(encoding="utf-8")
+        assert drawn.startswith("<svg"), figure
+        assert "currentColor" not in drawn, figure
 
 
 def test_nothing_is_reported_to_the_console(page: Chrome) -> None:
@@ -130,17 +130,17 @@ def test_the_legend_hides_an_optimizer_in_every_figure_and_shows_it_again(page: 
 
 
 def test_the_switches_change_axis_and_quantity(page: Chrome) -> None:
-    steps, loss = axis(page), line(page)
+    steps, metric = axis(page), line(page)
     assert steps[-1] == "40"
     click(page, '[data-value="seconds"]')
     assert axis(page) != steps
     assert all(float(label) < 20 for label in axis(page))
     click(page, '[data-value="steps"]')
-    assert (axis(page), line(page)) == (steps, loss)
-    click(page, '[data-value="metric"]')
-    assert line(page) != loss
+    assert (axis(page), line(page)) == (steps, metric)
     click(page, '[data-value="loss"]')
-    assert line(page) == loss
+    assert line(page) != metric
+    click(page, '[data-value="metric"]')
+    assert line(page) == metric
 
 
 def test_hovering_shows_the_values(page: Chrome) -> None:
