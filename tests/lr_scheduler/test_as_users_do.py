@@ -178,6 +178,34 @@ def test_an_attribute_that_is_changed_midway(name: str) -> None:
     assert_same_as_torchs(program)
 
 
+@pytest.mark.parametrize("name", ["CosineAnnealingLR", "StepLR", "LambdaLR", "ExponentialLR", "LinearLR"])
+def test_a_constructor_that_is_called_a_second_time(name: str) -> None:
+    again: dict[str, tuple[Any, ...]] = {
+        "CosineAnnealingLR": (9,), "StepLR": (1, 0.3), "LambdaLR": (lambda epoch: 0.5**epoch,),
+        "ExponentialLR": (0.7,), "LinearLR": (0.5, 1.0, 3),
+    }  # fmt: skip
+
+    def program(library: Any, s: Any) -> list[float]:
+        scheduler = MAKERS[name](s, optimizer(library))
+        found = rates(scheduler, 4)
+        scheduler.__init__(scheduler.optimizer, *again[name])
+        return found + rates(scheduler, 5)
+
+    assert_same_as_torchs(program)
+
+
+def test_a_function_is_called_once_a_step() -> None:
+    """As in torch: it may count its calls."""
+
+    def program(library: Any, s: Any) -> list[float]:
+        calls = []
+        scheduler = s.LambdaLR(optimizer(library), lambda epoch: calls.append(epoch) or 0.9**epoch)
+        rates(scheduler, 4)
+        return [float(epoch) for epoch in calls]
+
+    assert_same_as_torchs(program)
+
+
 @pytest.mark.parametrize("by_hand", [1.0, 5.0], ids=["", "by hand too"])
 def test_a_new_base_ends_what_a_hand_did(by_hand: float) -> None:
     """Where programs set a rate anew they write it into the group, its initial rate and `base_lrs`."""

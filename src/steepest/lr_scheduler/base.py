@@ -68,7 +68,11 @@ class PureScheduler(Scheduler):
     def parts(self, epoch: float) -> list[Part]:
         """The value for each group, with the rate that it is a multiple of."""
         groups = range(len(self.optimizer.param_groups))
-        return [(self._value(epoch, place), self._kept.norms.get(place, self.base(place))) for place in groups]
+        return [(self._value(epoch, place), self.norm(place)) for place in groups]
+
+    def norm(self, place: int) -> float:
+        """What the value for a group is a multiple of."""
+        return self._kept.norms.get(place, self.base(place))
 
     def _value(self, epoch: float, place: int) -> float:
         last = len(self.base_lrs) - 1
@@ -160,7 +164,8 @@ class PureScheduler(Scheduler):
         rates = rates_of(self.optimizer)
         if self.is_alone:
             rates.leave_out_the_dead()
-        if rates.others_were_stepped(self):
+        if rates.were_stepped():
+            self.forget_phase()  # of its own, where its constructor is called a second time
             if not self.is_alone:
                 self._kept.bases |= enumerate(present_rates(self.optimizer))
             rates.take_over(self.optimizer, self)
@@ -241,11 +246,13 @@ class PureScheduler(Scheduler):
         """
         rates = rates_of(self.optimizer)
         said = rates.parts_of(self)
-        for place, ((value, norm), (now, base)) in enumerate(zip(said, self.parts(self.present()), strict=False)):
-            if self.is_alone:
-                if base != norm:
+        if self.is_alone:  # its function is called once a step, as in torch: it may have a state
+            for place, (_, norm) in enumerate(said):
+                if norm != self.norm(place):
                     rates.forget_hand_at(self.optimizer, place)
-            elif now != value:
+            return
+        for place, ((value, norm), (now, _)) in enumerate(zip(said, self.parts(self.present()), strict=False)):
+            if now != value:
                 self._kept.norms.setdefault(place, norm)
                 self.follow(place, value)
 

@@ -168,7 +168,7 @@ class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportInc
         """As torch does, whatever the present ones are."""
         self.forget_phase()
         rates = rates_of(self.optimizer)
-        if rates.others_were_stepped(self):
+        if rates.were_stepped():
             rates.take_over(self.optimizer, self)
         rates.start_over()
         self.write()
@@ -206,6 +206,9 @@ class SequentialLR(_Composed, torchs.SequentialLR):  # pyright: ignore[reportInc
 
     def base(self, place: int) -> float:
         return self._present_one().base(place)
+
+    def norm(self, place: int) -> float:
+        return self._present_one().norm(place)
 
     @property
     def is_alone(self) -> bool:  # type: ignore[override]
@@ -276,6 +279,9 @@ class ChainedScheduler(_Composed, torchs.ChainedScheduler):  # pyright: ignore[r
 
     def base(self, place: int) -> float:
         return self._its_schedulers[0].base(place)
+
+    def norm(self, place: int) -> float:
+        return self._its_schedulers[0].norm(place)
 
     def _epoch_of(self, scheduler: Any, epoch: float) -> float:
         return epoch + scheduler.last_epoch - self.last_epoch

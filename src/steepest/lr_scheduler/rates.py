@@ -65,9 +65,9 @@ class Rates:
         """Whether another one has begun a new phase since it was stepped."""
         return scheduler in self._replaced
 
-    def others_were_stepped(self, scheduler: Any) -> bool:
-        """Whether a phase has begun in which this scheduler had no part."""
-        return self._others_were_stepped or any(s.was_stepped and s.scheduler() is not scheduler for s in self._shares)
+    def were_stepped(self) -> bool:
+        """Whether a phase has begun in which a scheduler that is made now has no part."""
+        return self._others_were_stepped or any(share.was_stepped for share in self._shares)
 
     def take_over(self, optimizer: Optimizer, scheduler: Any = None) -> None:
         """Forget what all schedulers and hands did: this one sets the rates from now on, or nobody of ours."""
