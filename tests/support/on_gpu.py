@@ -13,7 +13,6 @@ from steepest.torch.stepping import stepped_parameter
 from support.configurations import REPRESENTATIVES
 from support.pretended_gpu import Pretended
 
-
 OFTEN = ("SGD", "Adam", "NAdam", "Rprop")
 ROWS = [
     pytest.param(row, id=row.id, marks=() if row.name in OFTEN else pytest.mark.exhaustive) for row in REPRESENTATIVES
