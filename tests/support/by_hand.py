@@ -1,13 +1,14 @@
 """A record that is written by hand, and the results of its study."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from steepest.workbench.analysis.results import Results
 from steepest.workbench.analysis.study_data import data_of
 from steepest.workbench.analysis.summarize import summarize
 from steepest.workbench.model.key import Key
-from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.model.optimizers import KNOWN, YARDSTICK
 from steepest.workbench.model.outcome import DIVERGED, TRAINED, Outcome, Trace
 from steepest.workbench.store.record import Record
 
@@ -21,11 +22,14 @@ def _outcome(final: float | None, initial: float = 3.0, seconds: float = 1.0) ->
     return Outcome(TRAINED, "", Trace(10, seconds, [(s, t, v) for s, t, _, v in metrics[1:]], metrics))
 
 
-def results_by_hand(folder: Path, search: dict, finalists: dict, finished: bool = True, **changes: object) -> Results:
-    """The results of a record that is written by hand: optimizer -> rate -> final values."""
+def results_by_hand(
+    folder: Path, search: dict, finalists: dict, finished: bool = True, untuned: Sequence = (), **changes: object
+) -> Results:
+    """The results of a record that is written by hand: optimizer -> rate -> final values; `untuned` are Adam's."""
     described = [KNOWN[name].described() for name in search]
     plan = {"task": "by-hand", "optimizers": described, "budget": "trials=3", "seeds": 3, "steps": 10}
     plan |= {"metric": "val_loss", "higher_is_better": False} | changes
+    folder.mkdir(exist_ok=True)
     with Record(folder, write=True) as record:
         space = {name: {} for name in search}
         manifest = {
@@ -43,6 +47,9 @@ def results_by_hand(folder: Path, search: dict, finalists: dict, finished: bool 
                 for rate, finals in rates.items():
                     for seed, final in enumerate(finals, start=phase == "finalists"):
                         record.add(Key(phase, name, rate, seed), _outcome(final), "val_loss")
+        for seed, final in enumerate(untuned, start=1):
+            name = "adam" if "adam" in search else YARDSTICK.name
+            record.add(Key("default", name, 0.001, seed), _outcome(final), "val_loss")
         return summarize(data_of(record))
 
 

@@ -35,9 +35,46 @@ def test_a_pair_by_hand(tmp_path: Path) -> None:
     (pair,) = results_by_hand(tmp_path, SEARCH, FINALISTS).pairs
     assert (pair.a, pair.b) == ("adam", "sgd")
     assert pair.difference.estimate == pytest.approx(-0.2)
-    assert pair.p == 2 / 8
+    assert math.isnan(pair.p)  # three seeds give 2 / 8 at least, which says nothing
     assert pair.superiority.estimate == pytest.approx(8.5 / 9)  # one tie, at 1.0
+    assert pair.outcome == "tie"  # with three seeds everything is
+
+
+def test_a_pair_of_six_seeds_by_hand(tmp_path: Path) -> None:
+    finals = {"sgd": {0.1: [1.0 + k / 100 for k in range(6)]}, "adam": {1e-2: [0.5 + k / 100 for k in range(6)]}}
+    (pair,) = results_by_hand(tmp_path, SEARCH, finals, seeds=6).pairs
+    assert pair.p == 2 / 2**6  # one comparison, all six differences of one sign
     assert pair.outcome == "adam wins"
+
+
+def test_the_row_of_a_setting_is_about_that_setting(tmp_path: Path) -> None:
+    """The other finalist failed once; that failure stood on the row, and counted as the worst in every pair."""
+    finals = {"sgd": {0.1: [1.0] * 3}, "adam": {1e-2: [0.8, 0.9, 1.0], 1e-3: [0.7, None, 0.6]}}
+    found = results_by_hand(tmp_path, SEARCH, finals)
+    adam = found.rows[0]
+    assert (adam.name, adam.rate, adam.trained) == ("adam", 0.01, 3)
+    assert adam.values == pytest.approx([0.8, 0.9, 1.0])
+    assert adam.median == pytest.approx((0.9, 0.8, 1.0))
+    # without seed 1 or 3 the other setting has failed; without seed 2 it is better (0.65 against 0.9), but failed then
+    assert adam.cross_fitted == pytest.approx([0.8, math.inf, 1.0])
+    ((rate, settings, values),) = adam.other_finalists
+    assert (rate, settings, values) == (0.001, {}, pytest.approx([0.7, math.inf, 0.6]))
+    assert {point.low for point in found.curves if (point.optimizer, point.step) == ("adam", 10)} == {0.8}
+    (warning,) = [one for one in sentences.warnings(found) if "fresh seeds failed" in one]
+    assert warning == "adam: 1 of 3 runs with fresh seeds failed at 0.001, the other setting that was tried with them."
+
+
+def test_the_yardstick_by_hand(tmp_path: Path) -> None:
+    finals = {"sgd": {0.1: [1.0, 1.1, 1.2, 1.0, 1.1]}}
+    found = results_by_hand(tmp_path, {"sgd": SEARCH["sgd"]}, finals, untuned=[1.5, 1.0, 1.7, 1.6, None], seeds=5)
+    yardstick = found.yardstick
+    assert yardstick is not None
+    assert (yardstick.rate, yardstick.trained, yardstick.seeds) == (0.001, 4, 5)
+    assert yardstick.median == pytest.approx((1.6, 1.0, math.inf))
+    # of 25 pairs sgd wins all against 1.5, 1.7, 1.6 and a failure, and against 1.0 ties two and loses three
+    assert yardstick.against is not None
+    assert yardstick.against.superiority.estimate == pytest.approx((4 * 5 + 2 * 0.5) / 25)
+    assert found.counted == 3 + 5  # Adam is no optimizer of this comparison
 
 
 def test_failures_are_counted_and_not_averaged(tmp_path: Path) -> None:
@@ -46,8 +83,8 @@ def test_failures_are_counted_and_not_averaged(tmp_path: Path) -> None:
     sgd, adam = found.rows
     assert (sgd.name, sgd.trained, sgd.mean.estimate) == ("sgd", 2, pytest.approx(1.1))
     assert adam.trained == 1
-    assert adam.median == math.inf
-    assert any("2 of 3 runs with fresh seeds failed" in warning for warning in sentences.warnings(found))
+    assert adam.median.estimate == math.inf
+    assert any("2 of 3 runs with fresh seeds failed at 0.01" in warning for warning in sentences.warnings(found))
 
 
 def test_higher_is_better_turns_everything_round(tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def line(browser: Chrome) -> str:
     return browser.execute_script("return document.querySelector('#curves .mark-line path').getAttribute('d')")
 
 
+def titles(browser: Chrome) -> list[str]:
+    """The titles of the axes of the curves."""
+    script = "return [...document.querySelectorAll('#curves .mark-text text')].map(text => text.textContent)"
+    return browser.execute_script(script)
+
+
 def axis(browser: Chrome) -> list[str]:
     """The labels of the loss curves' x axis."""
     group = "#curves .role-axis[aria-label^='X-axis'] .role-axis-label text"
@@ -130,17 +136,20 @@ def test_the_legend_hides_an_optimizer_in_every_figure_and_shows_it_again(page: 
 
 
 def test_the_switches_change_axis_and_quantity(page: Chrome) -> None:
-    steps, loss = axis(page), line(page)
+    steps, metric = axis(page), line(page)
     assert steps[-1] == "40"
+    assert titles(page) == ["step", hostile.METRIC]
     click(page, '[data-value="seconds"]')
+    assert titles(page) == ["seconds of training", hostile.METRIC]
     assert axis(page) != steps
     assert all(float(label) < 20 for label in axis(page))
     click(page, '[data-value="steps"]')
-    assert (axis(page), line(page)) == (steps, loss)
-    click(page, '[data-value="metric"]')
-    assert line(page) != loss
+    assert (axis(page), line(page)) == (steps, metric)
     click(page, '[data-value="loss"]')
-    assert line(page) == loss
+    assert line(page) != metric
+    assert titles(page) == ["step", "training loss"]
+    click(page, '[data-value="metric"]')
+    assert line(page) == metric
 
 
 def test_hovering_shows_the_values(page: Chrome) -> None:
@@ -159,7 +168,7 @@ def test_hostile_names_are_shown_as_text(page: Chrome) -> None:
     assert page.execute_script("return document.querySelectorAll('script').length") == 3
 
 
-@pytest.mark.parametrize("width", [360, 1100])
+@pytest.mark.parametrize("width", [420, 800, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark_wide_and_narrow(page: Chrome, scheme: str, width: int) -> None:
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -169,11 +178,26 @@ def test_light_and_dark_wide_and_narrow(page: Chrome, scheme: str, width: int) -
     page.refresh()
     wait(page, "return document.body.dataset.drawn === 'yes'")
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    main = page.execute_script("return document.querySelector('main').getBoundingClientRect().width")
+    assert main >= min(width, 1300)  # the text uses the width
+    assert_tables_can_be_read(page, width)
     ink = "return getComputedStyle(document.querySelector('#curves .role-axis-label text')).fill"
     ground = "return getComputedStyle(document.body).backgroundColor"
     brightness = [sum(int(part) for part in rgb(page.execute_script(script))) for script in (ink, ground)]
     assert (brightness[0] > brightness[1]) == (scheme == "dark")
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def assert_tables_can_be_read(page: Chrome, width: int) -> None:
+    """Name, setting and metric of each row are on the screen; a wider table scrolls, and a shadow says so."""
+    third = "[...document.querySelectorAll('table.results tr td:nth-child(3)')]"
+    ends = page.execute_script(f"return {third}.map(cell => cell.getBoundingClientRect().right)")
+    assert ends
+    assert max(ends) <= width
+    for table in page.find_elements(By.CSS_SELECTOR, ".scroll"):
+        wider = page.execute_script("return arguments[0].scrollWidth > arguments[0].clientWidth", table)
+        shadow = page.execute_script("return getComputedStyle(arguments[0]).backgroundAttachment", table)
+        assert not wider or "local" in shadow
 
 
 def rgb(colour: str) -> list[str]:

@@ -6,24 +6,100 @@ from pathlib import Path
 
 import pytest
 
-from steepest.workbench.analysis.results import Control
+from steepest.workbench.analysis.results import Control, Spike
 from steepest.workbench.analysis.statistics import Interval
+from steepest.workbench.analysis.steadiness import spike_in
 from steepest.workbench.report import formatting, sentences
+from steepest.workbench.report.page import page
+from steepest.workbench.report.terminal import text
 from support.by_hand import FINALISTS, SEARCH, results_by_hand
 
 
 def test_the_verdict_says_who_how_sure_and_at_what_cost(tmp_path: Path) -> None:
     found = results_by_hand(tmp_path, SEARCH, FINALISTS)
     verdict = " ".join(sentences.verdict(found))
-    assert "adam wins on by-hand. At a learning rate of 0.01," in verdict
-    assert "0.90 (95 % interval 0.65 to 1.15)" in verdict
+    assert verdict.startswith("Try adam at 0.01; so few seeds cannot tell which is best.")
+    assert "0.90 (75 % interval 0.80 to 1.00), the median" in verdict
     assert "3 fresh seeds for each: indicative" in verdict
-    assert "18 runs, 1 of which failed: 171 steps" in verdict  # 17 of 10, and one that ended at its first
+    assert "18 runs: 171 steps" in verdict  # 17 of 10, and one that ended at its first
+    assert "Of the 18 that try an optimizer, 1 failed." in verdict
+
+
+FIVE = {"sgd": {0.1: [1.0, 1.1, 1.2, 1.0, 1.1]}, "adam": {1e-2: [0.5, 0.6, 0.7, 0.6, 0.5]}}
+
+
+def test_the_headline_is_an_action(tmp_path: Path) -> None:
+    won = sentences.verdict(results_by_hand(tmp_path / "a", SEARCH, FIVE, seeds=5))
+    assert won[0] == "Use adam at 0.01."
+    assert "It wins: it beats sgd in every pair of runs." in won
+    # (1 - 1/8) ** 5 = 0.51
+    assert any("an ending that comes once in 8 runs is missed by 5 seeds as often as not" in one for one in won)
+    level = FIVE | {"adam": {1e-2: [1.0, 1.2, 1.1, 1.0, 1.0]}}
+    said = sentences.verdict(results_by_hand(tmp_path / "b", SEARCH, level, seeds=5))
+    assert said[0] == "Use adam at 0.01; sgd may be as good."
+    assert "No clear winner: sgd is not reliably worse." in said
+
+
+def test_adam_untuned_is_the_yardstick(tmp_path: Path) -> None:
+    said = sentences.verdict(results_by_hand(tmp_path / "a", SEARCH, FIVE, untuned=[0.9] * 5, seeds=5))
+    assert "Adam untuned, at 0.001, ends at 0.900; adam beats it in 100 % of all pairs of runs." in said
+    said = sentences.verdict(results_by_hand(tmp_path / "b", SEARCH, FIVE, untuned=[0.6, 0.5, 0.6, 0.5, 0.7], seeds=5))
+    assert said[0] == "Keep Adam at its usual rate, 0.001: nothing here is reliably better."
+
+
+def test_every_run_failed(tmp_path: Path) -> None:
+    """Which runs, at which rates and steps; there is nothing to paste, and nothing is drawn."""
+    found = results_by_hand(tmp_path, {"sgd": {0.1: [None], 1.0: [None]}, "adam": {1e-3: [None]}}, {})
+    said = sentences.verdict(found)
+    assert said[0] == "Every run failed on by-hand: repair the task first."
+    assert said[1].startswith("sgd: 2 of 2 runs diverged, at rates from 0.1 to 1, at step 1")
+    assert said[2].startswith("adam: 1 of 1 runs diverged, at a rate of 0.001, at step 1")
+    assert "the task is the likely cause: look at its batches near step 1" in said[3]
+    content = page(found).partition('id="charts"')[0]
+    assert "optimizer =" not in content
+    assert "Each optimizer at its best setting" not in content
+    assert "optimizer =" not in text(found)
+
+
+def test_nothing_beats_doing_nothing(tmp_path: Path) -> None:
+    found = results_by_hand(tmp_path, SEARCH, FIVE, seeds=5)
+    idle = replace(found, control=Control("trained", 3.0, 0.4))
+    assert sentences.verdict(idle)[0] == "Nothing beats doing nothing on by-hand: repair the task first."
+    assert "optimizer =" not in text(idle)
+
+
+def test_an_unsteady_setting_is_a_warning(tmp_path: Path) -> None:
+    """Its five seeds spread 0.42, those of the other 0.084: the ratio of standard deviations by hand."""
+    finals = {"sgd": {0.1: [1.0, 1.1, 1.2, 1.0, 1.1]}, "adam": {1e-2: [0.5, 0.5, 0.5, 0.5, 1.5]}}
+    found = results_by_hand(tmp_path, SEARCH, finals, seeds=5)
+    ratio = math.sqrt(0.2) / math.sqrt(0.007)  # sample variances: 5 values with one apart by 1; 0.028 / 4
+    (warning,) = [one for one in sentences.warnings(found) if "as far apart" in one]
+    assert f"adam: its seeds at 0.01 end {ratio:.1f} times as far apart" in warning
+    assert "from 0.500 to 1.50" in warning
+    spiky = replace(found.rows[0], spikes=[Spike(3, 80, 0.1, 0.6)])
+    texts = sentences.warnings(replace(found, rows=[spiky, found.rows[1]]))
+    assert any(
+        "in 1 of 5 runs at 0.01 val_loss jumps late, from 0.100 to 0.600 at step 80 of seed 3" in t for t in texts
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ([3, 2, 1, 0.5, 0.4, 0.4, 1.4, 0.4, 0.4, 0.4], 6),
+        ([3, 2, 1, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 1.4], None),  # it does not fall again: that is how the run ends
+        ([3, 2, 1, 2.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4], None),  # early
+        ([3, 2, 1, 0.5, 0.4, 0.5, 0.6, 0.5, 0.4, 0.4], None),  # less than a tenth of the improvement
+        ([3, 2, 1, 0.5, 1.0, 0.5, 1.0, 0.5, 1.0, 0.5], None),  # the noise of this curve
+    ],
+)
+def test_a_spike_by_hand(values: list[float], place: int | None) -> None:
+    assert spike_in(values) == place
 
 
 def test_a_tie_is_called_a_tie(tmp_path: Path) -> None:
-    finals = {"sgd": {0.1: [1.0, 1.1, 1.2]}, "adam": {1e-2: [1.2, 1.0, 1.0]}}
-    assert "No clear winner" in sentences.verdict(results_by_hand(tmp_path, SEARCH, finals))[0]
+    finals = {"sgd": {0.1: [1.0, 1.1, 1.2, 1.1]}, "adam": {1e-2: [1.2, 1.0, 1.0, 1.1]}}
+    assert "may be as good" in sentences.verdict(results_by_hand(tmp_path, SEARCH, finals, seeds=4))[0]
 
 
 def test_warnings(tmp_path: Path) -> None:

@@ -87,13 +87,18 @@ def test_the_state_of_an_optimizer_is_weighed(tiny: Make, tmp_path: Path) -> Non
 
 
 def test_more_hyperparameters_are_searched_where_the_budget_allows(tiny: Make, tmp_path: Path) -> None:
-    """Ten trials search Adam's beta1 beside its rate; nine do not (Deep Learning Tuning Playbook)."""
+    """Ten trials search weight decay and Adam's beta1 beside the rate; nine do not (Deep Learning Tuning Playbook)."""
     runs = small(tiny, tmp_path / "ten", budget="trials=10", seeds=1, steps=5).runs
     adam = runs.filter((pl.col("phase") == "search") & (pl.col("optimizer") == "adam"))
     betas = [json.loads(text)["beta1"] for text in adam["settings"]]
     assert len(set(betas)) > 5
     assert all(0.7 <= beta <= 0.97 for beta in betas)
-    assert set(runs.filter(pl.col("optimizer") == "sgd")["settings"]) == {""}
+    sgd = runs.filter((pl.col("phase") == "search") & (pl.col("optimizer") == "sgd"))
+    for tried, names in ((sgd, {"weight_decay"}), (adam, {"weight_decay", "beta1"})):
+        decays = [json.loads(text)["weight_decay"] for text in tried["settings"]]
+        assert all({*json.loads(text)} == names for text in tried["settings"])
+        assert len(set(decays)) > 5
+        assert all(1e-6 <= decay <= 1e-2 for decay in decays)
     few = small(tiny, tmp_path / "nine", budget="trials=9", seeds=1, steps=5)
     assert set(few.runs["settings"]) == {""}
 
@@ -182,7 +187,7 @@ def test_all_runs_failing_is_a_report_and_not_an_error(tiny: Make, tmp_path: Pat
     assert tried["status"].unique().to_list() == ["diverged"]
     with pytest.raises(WorkbenchError, match="no best"):
         found.best()
-    assert "None of the optimizers trained" in found.summary()
+    assert "Every run failed on tiny_task" in found.summary()
 
 
 @pytest.mark.usefixtures("without_figures")
@@ -195,7 +200,8 @@ def test_an_optimizer_whose_every_trial_failed_is_beaten(tiny: Make, tmp_path: P
     found = small(tiny, tmp_path / "study", optimizers=["sgd", hopeless], seeds=5).numbers
     assert [row.name for row in found.rows] == ["sgd", "hopeless"]
     assert found.pairs[0].outcome == "sgd wins"
-    assert sentences.verdict(found)[0] == "sgd wins on tiny_task."
+    assert sentences.verdict(found)[0].startswith("Use sgd at ")
+    assert "It wins: it beats hopeless in every pair of runs." in sentences.verdict(found)
 
 
 @pytest.mark.usefixtures("without_figures")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
 from steepest.workbench.analysis.results import Diagnosis, StepPoint
 from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.model.diagnostics import GRADIENT_NORM, GRADIENTS_NOT_FINITE, UPDATE_RATIO
-from steepest.workbench.model.key import DIAGNOSIS
+from steepest.workbench.model.key import DIAGNOSIS, values_of
 
 MAX_LAYERS = 12
 """Of a model in a figure; of a larger model, layers that are spread evenly over it."""
@@ -28,24 +26,18 @@ def diagnoses_of(tables: Tables, optimizer: str) -> list[Diagnosis]:
             Diagnosis(
                 optimizer=optimizer,
                 rate=run["rate"],
+                settings=values_of(run["settings"]),
                 status=run["status"],
                 reason=run["reason"],
                 best=place == 0,
                 first_not_finite=counts["step"][0] if counts.height else None,
                 points=[
-                    StepPoint(
-                        row["step"], row["name"].removeprefix(UPDATE_RATIO), row["name"] == GRADIENT_NORM, row["value"]
-                    )
-                    for row in wanted.sort("name", "step").iter_rows(named=True)
+                    StepPoint(step, name.removeprefix(UPDATE_RATIO), name == GRADIENT_NORM, value)
+                    for step, name, value in wanted.sort("name", "step").select("step", "name", "value").iter_rows()
                 ],
             )
         )
     return found
-
-
-def _point(row: dict[str, Any]) -> StepPoint:
-    name = row["name"]
-    return StepPoint(row["step"], name.removeprefix(UPDATE_RATIO), name == GRADIENT_NORM, row["value"])
 
 
 def _layers(measured: pl.DataFrame) -> list[str]:

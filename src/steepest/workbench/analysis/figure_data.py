@@ -33,6 +33,7 @@ class SensitivityData:
         trained, failed: The runs.
         failing: The optimizers with failed runs.
         medians: The points of the lines.
+        untuned: Where Adam ends at its usual rate; None where that is not known.
         has_others: Whether other hyperparameters were searched too.
     """
 
@@ -42,6 +43,7 @@ class SensitivityData:
     failing: list[str]
     medians: list[RatePoint]
     has_others: bool
+    untuned: float | None
 
 
 @dataclass(frozen=True)
@@ -73,23 +75,24 @@ class SeedValue(NamedTuple):
     seed: int
 
 
-class SeedMean(NamedTuple):
-    """The mean over the fresh seeds, and its interval."""
+class SeedMedian(NamedTuple):
+    """The median over the fresh seeds, and its interval; an end that is None is of a failed run."""
 
     optimizer: str
-    mean: float
-    low: float
-    high: float
+    median: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
 class FinalistsData:
-    """The fresh seeds at each best setting, the best optimizer first."""
+    """The fresh seeds at each best setting, the best optimizer first; and where Adam untuned ends."""
 
     metric: str
     optimizers: list[str]
     values: list[SeedValue]
-    means: list[SeedMean]
+    medians: list[SeedMedian]
+    untuned: float | None
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ def _sensitivity(results: Results) -> SensitivityData:
         failing=[name for name in results.order if any(point.optimizer == name for point in failed)],
         medians=_medians(results, trained),
         has_others=any(point.settings for point in results.points),
+        untuned=_untuned(results),
     )
 
 
@@ -195,8 +199,19 @@ def _finalists(results: Results) -> FinalistsData:
             for seed, value in enumerate(row.values, 1)
             if math.isfinite(value)
         ],
-        means=[SeedMean(row.name, *row.mean) for row in results.rows if math.isfinite(row.mean.low)],
+        medians=[
+            SeedMedian(row.name, row.median.estimate, *(end if math.isfinite(end) else None for end in row.median[1:]))
+            for row in results.rows
+            if math.isfinite(row.median.estimate) and row.trained > 1
+        ],
+        untuned=_untuned(results),
     )
+
+
+def _untuned(results: Results) -> float | None:
+    """Where Adam ends at its usual rate; None where it did not run, or failed."""
+    middle = results.yardstick.median.estimate if results.yardstick else math.nan
+    return middle if math.isfinite(middle) else None
 
 
 def _trials(results: Results) -> TrialsData:

@@ -9,8 +9,9 @@ import polars as pl
 
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import Band, near_optimal
-from steepest.workbench.analysis.results import OptimizerResult, RatePoint
+from steepest.workbench.analysis.results import OptimizerResult, RatePoint, Tried
 from steepest.workbench.analysis.selection import estimate
+from steepest.workbench.analysis.steadiness import spikes_of
 from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.analysis.tuning_curve import tuning_curve
 from steepest.workbench.model.candidate import call_of
@@ -24,10 +25,10 @@ def optimizer_result(
     """The result of an optimizer that the plan describes."""
     name = optimizer["name"]
     search = tables.rows(SEARCH, name)
-    setting, values = estimate(tables, name)
-    chosen = setting or Setting(math.nan)
+    found = estimate(tables, name)
+    chosen, values = found.setting or Setting(math.nan), found.values
     good = [value for value in values if math.isfinite(value)]
-    final = tables.at(name, setting)
+    final = tables.at(name, found.setting)
     steps, seconds = _to_target(tables, final, target)
     profile = _profile(tables, search)
     usual = [tables.oriented(run) for run in tables.rows(USUAL_RATE, name)]
@@ -38,13 +39,16 @@ def optimizer_result(
         rate=chosen.rate,
         settings=values_of(chosen.others),
         values=[tables.sign * value for value in values],
+        cross_fitted=[tables.sign * value for value in found.cross_fitted],
+        other_finalists=[_tried(tables, *each) for each in found.others.items()],
         mean=tables.unoriented(statistics.mean_interval(good)),
-        median=tables.sign * statistics.median(values),
+        median=tables.unoriented(statistics.median_interval(values)),
         trained=len(good),
         share=statistics.wilson(len(good), len(values)),
         searched=len(search),
         searched_trained=sum(run["status"] == TRAINED for run in search),
         band=_band(tables, search, profile),
+        spikes=spikes_of(tables, final),
         edge=_edge(chosen.rate, [run["rate"] for run in search]),
         falling=_falling(tables, final),
         steps_to_target=steps,
@@ -52,7 +56,7 @@ def optimizer_result(
         step_seconds=float((final["seconds"] / final["steps"]).median() or math.nan) if final.height else math.nan,  # type: ignore[arg-type]
         schedule=optimizer["schedule"],
         default_rate=optimizer["centre"],
-        default=tables.unoriented(statistics.mean_interval(trained)),
+        default=tables.unoriented(statistics.median_interval(usual)),
         default_trained=len(trained),
         default_seeds=len(usual),
         state_bytes=memory.get("state"),
@@ -61,6 +65,10 @@ def optimizer_result(
         tuning=tuning_curve(tables, search),
         line=[RatePoint(name, rate, tables.sign * value) for rate, value in profile if math.isfinite(value)],
     )
+
+
+def _tried(tables: Tables, setting: Setting, values: list[float]) -> Tried:
+    return Tried(setting.rate, values_of(setting.others), [tables.sign * value for value in values])
 
 
 def _profile(tables: Tables, search: list[dict[str, Any]]) -> list[tuple[float, float]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple
 
+from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import Band
 from steepest.workbench.analysis.statistics import Interval
 from steepest.workbench.model.outcome import TRAINED
@@ -52,6 +53,28 @@ class RatePoint(NamedTuple):
     value: float
 
 
+class Tried(NamedTuple):
+    """A setting that was tried with the fresh seeds and is not recommended; a failed run is infinitely bad."""
+
+    rate: float
+    settings: dict[str, Any]
+    values: list[float]
+
+    @property
+    def failed(self) -> int:
+        """How many of its runs failed."""
+        return sum(not math.isfinite(value) for value in self.values)
+
+
+class Spike(NamedTuple):
+    """A metric that jumped up late in a run, and fell again: at this step, from one value to another."""
+
+    seed: int
+    step: int
+    before: float
+    at: float
+
+
 class TuningPoint(NamedTuple):
     """The best of so many trials: its expected value, and the band of its median."""
 
@@ -75,6 +98,7 @@ class Diagnosis:
     """One run whose steps were measured.
 
     Args:
+        settings: The other hyperparameters that were searched, with their values.
         best: Whether it is the best setting; otherwise it is the lowest rate above it that failed.
         first_not_finite: The first measured step with a gradient that was not finite.
         points: The measurements.
@@ -82,6 +106,7 @@ class Diagnosis:
 
     optimizer: str
     rate: float
+    settings: dict[str, Any]
     status: str
     reason: str
     best: bool
@@ -125,21 +150,24 @@ class OptimizerResult:
         call: The line to paste.
         rate: Recommended; the least bad of the search where none trained, NaN where nothing was searched.
         settings: The other hyperparameters that were searched, with the recommended values.
-        values: The metric for each fresh seed; infinitely bad where the run failed.
-        mean: Of those that trained, with its interval.
-        median: Of all; failures are the worst values.
+        values: The metric at the recommended setting for each fresh seed; infinitely bad where the run failed.
+        cross_fitted: For each fresh seed the metric at the setting that the other seeds prefer.  They decide the pairs.
+        other_finalists: The other settings that were tried with fresh seeds.
+        median: Of `values`, with its interval; failures are the worst values.
+        mean: Of those that trained, with Student's t interval.
         trained: How many of `values` are of runs that trained.
         share: The same as a proportion, with Wilson's interval.
         searched: The number of trials.
         searched_trained: The number of trials that trained.
         band: The rates that are nearly as good as the best.
+        spikes: Late jumps of the metric in the runs at the recommended setting, one a run at most.
         edge: `lowest` or `highest` where the best rate is the outermost that was tried.
         falling: The part of the whole improvement that was made in the last tenth of the run.
         steps_to_target, seconds_to_target: Medians; infinite where missed, NaN where there is no target.
         step_seconds: Of one training step.
         schedule: Of its rate.
         default_rate: Its usual rate, untuned.
-        default, default_trained, default_seeds: Mean with interval at that rate; how many trained, of how many.
+        default, default_trained, default_seeds: Median with interval at that rate; how many trained, of how many.
         state_bytes, parameter_bytes: Of the optimizer's state and of the model; None where they were not measured.
         tuning_cost: Steps and seconds of training before the fresh seeds.
         tuning: The best of k trials.
@@ -149,15 +177,18 @@ class OptimizerResult:
     name: str
     call: str
     rate: float
-    settings: dict[str, float]
+    settings: dict[str, Any]
     values: list[float]
+    cross_fitted: list[float]
+    other_finalists: list[Tried]
+    median: Interval
     mean: Interval
-    median: float
     trained: int
     share: Interval
     searched: int
     searched_trained: int
     band: Band
+    spikes: list[Spike]
     edge: str
     falling: float
     steps_to_target: float
@@ -204,7 +235,15 @@ class OptimizerResult:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two optimizers: `a` comes before `b` in the table."""
+    """Two optimizers, by their cross-fitted values: `a` comes before `b` in the table.
+
+    Args:
+        difference: Of the metric, a minus b, the mean over seeds.
+        p: Of the sign-flip test, adjusted for the pairs with the first optimizer; NaN for other pairs, and where no p
+            could be small.
+        superiority: The probability that a run of `a` is better.
+        decision: win, leaning, tie, trailing, or loss.
+    """
 
     a: str
     b: str
@@ -222,6 +261,45 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Yardstick:
+    """Adam at its usual rate: what a user has without any tuning.
+
+    Args:
+        optimizer: The name under which the record has its runs.
+        rate: Its usual rate.
+        median: Over the fresh seeds, with its interval.
+        against: The first of the table against it; None where they share no seed.
+    """
+
+    optimizer: str
+    rate: float
+    median: Interval
+    trained: int
+    seeds: int
+    against: Pair | None
+
+
+class Failures(NamedTuple):
+    """The runs of one optimizer that ended in one way without having trained.
+
+    Args:
+        optimizer: Its name.
+        status: How they ended.
+        count, runs: How many there are, of how many.
+        rates, steps: The lowest and the highest.
+        reason: Of the first of them.
+    """
+
+    optimizer: str
+    status: str
+    count: int
+    runs: int
+    rates: tuple[float, float]
+    steps: tuple[int, int]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything that a report says.
 
@@ -230,11 +308,15 @@ class Results:
         pairs: Each two of them.
         points, curves, diagnoses: What the figures draw.
         control: The run of the optimizer that does nothing; None where there was none.
-        runs, failed: The number of runs; how many of those that say something of an optimizer failed.
+        yardstick: Adam untuned; None where it did not run.
+        failures: By optimizer and by how the runs ended.
+        runs: The number of runs.
+        counted, failed: How many say something of an optimizer (search, fresh seeds, usual rates); how many failed.
         all_steps, seconds: What the study cost.
         finished: Whether no run is left to make.
         digests: Of the task's file, more than one where it was edited.
         manifest: What a reader needs to know to repeat the study.
+        card: What was trained, each line by its title; empty for a record of an older release.
     """
 
     task: str
@@ -250,13 +332,27 @@ class Results:
     curves: list[CurvePoint]
     diagnoses: list[Diagnosis]
     control: Control | None
+    yardstick: Yardstick | None
+    failures: list[Failures]
     runs: int
+    counted: int
     failed: int
     all_steps: int
     seconds: float
     finished: bool
     digests: list[str]
     manifest: dict[str, Any]
+    card: dict[str, str]
+
+    @property
+    def confidence(self) -> float:
+        """How often the interval of a median over the fresh seeds covers it."""
+        return statistics.median_confidence(self.seeds)
+
+    @property
+    def shows_p(self) -> bool:
+        """Whether there are seeds enough for any p to be small."""
+        return any(not math.isnan(pair.p) for pair in self.pairs)
 
     @property
     def has_schedules(self) -> bool:
@@ -287,6 +383,11 @@ class Results:
     def task_was_edited(self) -> bool:
         """Whether the file of the task was edited during the study."""
         return len(self.digests) > 1
+
+    @property
+    def nothing_trained(self) -> bool:
+        """Whether every run failed."""
+        return not any(row.searched_trained or row.trained or row.default_trained for row in self.rows)
 
     @property
     def control_trained(self) -> bool:

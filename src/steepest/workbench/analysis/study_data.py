@@ -32,6 +32,7 @@ class StudyData:
     digests: list[str]
     manifest: dict[str, Any]
     finished: bool
+    card: dict[str, str]
 
 
 def data_of(record: Record) -> StudyData:
@@ -55,6 +56,7 @@ def data_of(record: Record) -> StudyData:
         record.get("digests"),
         record.get("manifest"),
         bool(record.get("finished")),
+        record.get("card") or {},
     )
 
 

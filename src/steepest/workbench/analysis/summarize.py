@@ -7,13 +7,15 @@ import math
 import polars as pl
 
 from steepest.workbench.analysis.diagnosis import diagnoses_of
+from steepest.workbench.analysis.failures import failures_of
 from steepest.workbench.analysis.optimizer_results import optimizer_result
 from steepest.workbench.analysis.pairs import pairs_of
 from steepest.workbench.analysis.results import Control, CurvePoint, OptimizerResult, Results, RunPoint
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.study_data import StudyData
 from steepest.workbench.analysis.tables import Tables
-from steepest.workbench.model.key import CONTROL, FINALISTS, SEARCH, USUAL_RATE, Setting
+from steepest.workbench.analysis.yardstick import yardstick_of
+from steepest.workbench.model.key import CONTROL, OF_OPTIMIZERS, Setting
 from steepest.workbench.model.outcome import TRAINED
 
 
@@ -39,31 +41,36 @@ def summarize(study: StudyData) -> Results:
         curves=[point for row in rows for point in _curves(tables, row)],
         diagnoses=[one for row in rows for one in diagnoses_of(tables, row.name)],
         control=_control(tables),
+        yardstick=yardstick_of(tables, rows[0]),
+        failures=failures_of(_counted(tables)),
         runs=len(study.runs),
-        failed=_counted(study.runs).filter(pl.col("status") != TRAINED).height,
+        counted=_counted(tables).height,
+        failed=_counted(tables).filter(pl.col("status") != TRAINED).height,
         all_steps=int(study.runs["steps"].sum()),
         seconds=float(study.runs["seconds"].sum()),
         finished=study.finished,
         digests=study.digests,
         manifest=study.manifest,
+        card=study.card,
     )
 
 
-def _counted(runs: pl.DataFrame) -> pl.DataFrame:
-    """The runs of searches, of fresh seeds and of usual rates."""
-    return runs.filter(pl.col("phase").is_in([SEARCH, FINALISTS, USUAL_RATE]))
+def _counted(tables: Tables) -> pl.DataFrame:
+    """The runs that say something of an optimizer that was compared."""
+    names = [each["name"] for each in tables.plan["optimizers"]]
+    return tables.runs.filter(pl.col("phase").is_in(OF_OPTIMIZERS) & pl.col("optimizer").is_in(names))
 
 
 def _points(tables: Tables) -> list[RunPoint]:
     return [
         RunPoint(r["optimizer"], r["phase"], r["rate"], r["settings"], r["seed"], tables.final(r), r["status"])
-        for r in _counted(tables.runs).iter_rows(named=True)
+        for r in _counted(tables).iter_rows(named=True)
     ]
 
 
 def _curves(tables: Tables, row: OptimizerResult) -> list[CurvePoint]:
     """The loss and the metric at the recommended setting, median and range over the seeds that trained."""
-    setting, _ = estimate(tables, row.name)
+    setting = estimate(tables, row.name).setting
     runs = tables.at(row.name, setting or Setting(math.nan)).filter(pl.col("status") == TRAINED)
     wanted = tables.curves.filter(
         pl.col("run").is_in(runs["id"].implode()) & pl.col("name").is_in(["train_loss", tables.metric])
@@ -85,6 +92,8 @@ def _control(tables: Tables) -> Control | None:
 
 
 def _rank(row: OptimizerResult, sign: float) -> tuple[bool, float]:
-    """The order of the table: by the mean; optimizers of whose seeds half or more failed come last."""
-    failed = not math.isfinite(row.median)
-    return failed, math.inf if math.isnan(row.mean.estimate) else sign * row.mean.estimate
+    """The order of the table: by the median; optimizers of whose seeds half or more failed come last, by the mean."""
+    best, others = row.median.estimate, row.mean.estimate
+    failed = not math.isfinite(best)
+    value = others if failed else best
+    return failed, math.inf if math.isnan(value) else sign * value

@@ -13,6 +13,8 @@ FINALISTS = "finalists"
 USUAL_RATE = "default"  # as the record has called it since its first version
 DIAGNOSIS = "diagnosis"
 """The phases of a study, in their order."""
+OF_OPTIMIZERS = (SEARCH, FINALISTS, USUAL_RATE)
+"""The phases whose runs say something of an optimizer: failed runs are counted in these alone, and everywhere alike."""
 
 
 class Setting(NamedTuple):

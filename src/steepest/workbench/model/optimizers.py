@@ -1,7 +1,7 @@
 """From what the user names (a name, a class, a rule, FILE.py:NAME) to candidates; and the candidates with a name."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -63,6 +63,16 @@ def nothing(parameters: Iterable[Any], lr: float) -> Any:
 
 
 NOTHING = Candidate("nothing", nothing, 1.0, "the control")
+
+
+YARDSTICK = replace(KNOWN["adam"], name="untuned adam")
+"""What everybody tries first, untuned: with controls it runs with the fresh seeds of every study."""
+
+
+def is_yardstick(described: Mapping[str, Any]) -> bool:
+    """Whether an optimizer, as the record describes it, is the yardstick under another name: its usual rate runs."""
+    mine = YARDSTICK.described()
+    return all(described.get(name) == mine[name] for name in ("cls", "options", "centre", "schedule"))
 
 
 def choose(named: str | Iterable[str | Candidate | Callable[..., Any]]) -> list[Candidate]:

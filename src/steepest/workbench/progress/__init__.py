@@ -22,9 +22,12 @@ def watcher_of_command(console: Console, events: JsonEvents | None, quiet: bool)
         events: The writer of JSON, where the user asked for JSON.
         quiet: Whether nothing is shown.
     """
+    from steepest.workbench.progress.plain import PlainLines
     from steepest.workbench.progress.terminal import ProgressLine
     from steepest.workbench.progress.watcher import Watchers
 
     if events is not None:
         return Watchers([events])
-    return Watchers([ProgressLine(console)] if console.is_terminal and not quiet else [])
+    if quiet:
+        return Watchers([])
+    return ProgressLine(console) if console.is_terminal else PlainLines(console.file)

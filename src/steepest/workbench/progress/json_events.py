@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
+from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
@@ -20,8 +21,9 @@ SCHEMA = 1
 
 
 class JsonEvents(Watcher):
-    """Writes `begin`, `run`, `ended` and `result`, each flushed at once.
+    """Writes `cost`, `begin`, `run`, `ended` and `result`, each flushed at once.
 
+    cost: runs, steps, all_steps, seconds, workers, cheaper (a smaller budget and its seconds, or null).
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
     seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
     result: folder, verdict, rows by rank, warnings.
@@ -33,6 +35,10 @@ class JsonEvents(Watcher):
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """The study begins, or continues."""
         self._write("begin", schema=SCHEMA, plan=asdict(plan), runs=runs, done=done, workers=workers)
+
+    def cost(self, cost: Cost) -> None:
+        """About what is left."""
+        self._write("cost", **asdict(cost))
 
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """A run starts, or continues."""
@@ -49,6 +55,7 @@ class JsonEvents(Watcher):
                 "optimizer": row.name,
                 "rate": _finite(row.rate),
                 "settings": row.settings,
+                "median": [_finite(one) for one in row.median],
                 "mean": [_finite(one) for one in row.mean],
                 "trained": row.trained,
                 "seeds": len(row.values),

@@ -6,10 +6,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from steepest.workbench.model.key import Key
+from steepest.workbench.model.cost import Cost
+from steepest.workbench.model.key import OF_OPTIMIZERS, Key
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
+from steepest.workbench.progress.words import sentence
 
 
 class ProgressLine(Watcher):
@@ -41,6 +43,10 @@ class ProgressLine(Watcher):
             self.bars = [self.progress.add_task(f"  worker {place + 1}", run="", note="") for place in range(workers)]
         self.progress.start()
 
+    def cost(self, cost: Cost) -> None:
+        """Say it above the line."""
+        self.progress.console.print(f"{sentence(cost)}.", style="dim", highlight=False)
+
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """Name the run."""
         self.reached[worker] = 0
@@ -61,7 +67,7 @@ class ProgressLine(Watcher):
         """Count the run.  One that stopped early moves the bar to its end."""
         self.ended_runs += 1
         self.runs = max(self.runs, self.ended_runs)
-        self.failed += status != TRAINED
+        self.failed += key.phase in OF_OPTIMIZERS and status != TRAINED
         if status == TRAINED and value is not None and self._is_best(value, higher_is_better):
             self.best = value, key.optimizer
         self.progress.update(self.bar, completed=self.ended_runs * self.steps, total=self.runs * self.steps)

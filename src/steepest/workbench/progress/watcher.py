@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.plan import Plan
 
@@ -11,6 +12,9 @@ class Watcher:
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """The study begins: `done` of about `runs` runs are in the record."""
+
+    def cost(self, cost: Cost) -> None:
+        """What is left to do, before it begins."""
 
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """A run of so many steps starts, or continues."""
@@ -38,6 +42,11 @@ class Watchers(Watcher):
         """Tell each of them."""
         for one in self.watchers:
             one.begin(plan, runs, done, workers)
+
+    def cost(self, cost: Cost) -> None:
+        """Tell each of them."""
+        for one in self.watchers:
+            one.cost(cost)
 
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """Tell each of them."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from steepest.workbench.model.key import written
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import OptimizerResult
@@ -67,6 +71,18 @@ def percent(share: float) -> str:
 def untuned(row: OptimizerResult) -> str:
     """The mean at the usual rate; `failed` where none trained there."""
     return number(row.default.estimate) if row.default_trained or not row.default_seeds else "failed"
+
+
+def cross_fitted(row: OptimizerResult) -> str:
+    """The middle of the cross-fitted values, and how many of them are of runs that trained."""
+    trained = sum(math.isfinite(value) for value in row.cross_fitted)
+    middle = median(row.cross_fitted) if trained == len(row.cross_fitted) else math.nan
+    return number(middle) + f", {trained} of {len(row.cross_fitted)} trained"
+
+
+def setting(rate: float, settings: Mapping[str, Any]) -> str:
+    """A rate, and the other hyperparameters that were searched: `0.01, beta1 0.9`."""
+    return ", ".join([f"{rate:g}", *(f"{name} {written(value)}" for name, value in settings.items())])
 
 
 def listed(names: list[str]) -> str:

@@ -49,24 +49,26 @@ def _estimate(results: Results) -> str:
     usual = ", and the usual learning rate of each," if any(row.default_seeds for row in results.rows) else ""
     return (
         f"The two settings with the best final {results.metric}{usual} were run again with {results.seeds} fresh "
-        "seeds; the initialisation and the order of the data were equal across optimizers within a seed. Each fresh "
-        "seed is scored at the one of the two settings that the other fresh seeds prefer, so that no seed enters "
-        "both the choice of a setting and its estimate. A run failed if its loss or a parameter was not finite, or if "
-        "its final metric was no better than before training or than a constant prediction; failed runs are counted, "
-        "rank as worst, and are not averaged."
+        "seeds; the initialisation and the order of the data were equal across optimizers within a seed. The setting "
+        "that failed less often, or else had the better mean, is recommended, and its row describes its own runs. "
+        "Optimizers are compared by a cross-fitted estimate: each fresh seed is scored at the one of the two settings "
+        "that the other fresh seeds prefer, so that no seed enters both a choice and what is compared. A run failed if "
+        "its loss or a parameter was not finite, or if its final metric was no better than before training or than a "
+        "constant prediction; failed runs are counted, and rank as worst."
     )
 
 
 def _statistics(results: Results) -> str:
     return (
-        "Intervals are Student's t at 95 % over seeds (proportions: Wilson). Differences are paired by seed, with an "
-        "exact sign-flip p, adjusted for the number of pairs by Holm's method. The probability of superiority counts "
-        "all pairs of runs, ties as half; its interval is Wilson's for as many independent comparisons as the pairs "
-        "are worth. Two optimizers tie unless it excludes 0.5; a win takes a probability of at least 0.75 too. The "
-        "near-optimal width is that of the range of rates that keep 95 % of the best rate's "
-        "improvement, in the search. The expected best of k trials is the unbiased estimate without replacement, its "
-        f"band that of the median at {100 * CONFIDENCE:.0f} % for all k together (Lourie, Cho, He, 2024). Training "
-        "time leaves evaluation out."
+        "Medians have distribution-free intervals (order statistics; Hettmansperger and Sheather, 1986), differences "
+        "Student's t at 95 %, proportions Wilson's. Differences are paired by seed, with an exact sign-flip p, "
+        "adjusted by Holm's method for the comparisons of the first optimizer with the others. The probability of "
+        "superiority counts all pairs of runs, ties as half; its interval is Wilson's for as many independent "
+        "comparisons as the pairs are worth. Two optimizers tie unless it excludes 0.5; a win takes a probability of "
+        "at least 0.75 too, and a p below 0.05 where the number of seeds allows one. Good rates keep 95 % of the best "
+        "rate's improvement, in the search. The expected best of k trials is the unbiased estimate without "
+        f"replacement, its band that of the median at {100 * CONFIDENCE:.0f} % for all k together (Lourie, Cho, He, "
+        "2024). Training time leaves evaluation out."
     )
 
 

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from steepest.workbench.analysis.figure_data import figure_data
+from steepest.workbench.analysis.verdict import verdict_of
 from steepest.workbench.model.key import written
 from steepest.workbench.report import figures, formatting, sentences, terminal
 from steepest.workbench.report.methods import methods
@@ -34,6 +35,8 @@ def page(results: Results) -> str:
         duration=formatting.duration,
         listed=formatting.listed,
         size=formatting.size,
+        setting=formatting.setting,
+        cross_fitted=formatting.cross_fitted,
         untuned=formatting.untuned,
         written=written,
     )
@@ -44,7 +47,9 @@ def page(results: Results) -> str:
         warnings=sentences.warnings(results),
         methods=methods(results),
         colours=figures.colours(data.order),
-        width=terminal.width,
+        found=verdict_of(results),
+        good_rates=terminal.good_rates,
+        sure=formatting.percent(results.confidence),
         has_usual_rates=any(row.default_seeds for row in results.rows),
         has_others=data.sensitivity.has_others,
         searched=data.searched,

@@ -1,15 +1,19 @@
-"""The sentences of the report: the verdict, and what a careful reader should know."""
+"""The sentences of the report: what to do, the evidence for it, and what a careful reader should know."""
 
 from __future__ import annotations
 
 import math
 
-from steepest.workbench.analysis.results import OptimizerResult, Results
+from steepest.workbench.analysis import statistics, steadiness
+from steepest.workbench.analysis.results import Failures, OptimizerResult, Results
 from steepest.workbench.analysis.verdict import (
     CLAIM,
+    EVERY_RUN_FAILED,
     INDICATIVE,
+    KEEP_USUAL,
     NO_WINNER,
     NONE_TRAINED,
+    NOTHING_LEARNED,
     ONLY_ONE,
     SMOKE_TEST,
     UNFINISHED,
@@ -18,8 +22,8 @@ from steepest.workbench.analysis.verdict import (
     strength,
     verdict_of,
 )
-from steepest.workbench.model.key import written
-from steepest.workbench.report.formatting import duration, interval, listed, number, percent
+from steepest.workbench.model.outcome import DIVERGED
+from steepest.workbench.report.formatting import duration, interval, listed, number, percent, setting
 
 _CONTINUE = "The same command continues it."
 _STRENGTHS = {
@@ -27,69 +31,136 @@ _STRENGTHS = {
     INDICATIVE: "indicative; ten make a claim",
     CLAIM: "enough for a claim",
 }
+NAMED_AT_MOST = 3
+"""Optimizers that a headline names; of more it says how many."""
 
 
 def verdict(results: Results) -> list[str]:
-    """Which optimizer is best; then by how much, how sure that is, and what it cost."""
+    """What to do; then the evidence for it, and what it cost."""
     found = verdict_of(results)
     if found.kind == UNFINISHED:
         return [f"{results.task} is not finished: {results.runs} runs are done.", _CONTINUE, _cost(results)]
-    return [_first_sentence(results, found), *_evidence(results, found), _cost(results)]
+    if found.kind in (EVERY_RUN_FAILED, NONE_TRAINED) or results.nothing_trained:
+        return [_headline(results, found), *_what_failed(results, found), _cost(results)]
+    return [_headline(results, found), *_evidence(results, found), _cost(results)]
 
 
-def _first_sentence(results: Results, found: Verdict) -> str:
-    task, best = results.task, found.best.name
-    if found.kind == NONE_TRAINED:
-        searched = any(row.searched_trained for row in results.rows)
-        where = "with fresh seeds, at the rates that had trained" if searched else "at any rate that was tried"
-        return f"None of the optimizers trained on {task} {where}."
-    others = listed(found.level_with)
-    are = "is" if len(found.level_with) == 1 else "are"
+def _headline(results: Results, found: Verdict) -> str:
+    best, task = found.best, results.task
+    where = f"{best.name} at {setting(best.rate, best.settings)}"
+    usual = f"{results.yardstick.rate:g}" if results.yardstick else ""
+    no_winner = f"Use {where}; {_named(found.level_with)} may be as good."
     return {
-        ONLY_ONE: f"{best} trains {task}.",
-        WINNER: f"{best} wins on {task}.",
-        NO_WINNER: f"No clear winner on {task}: {best} is ahead, but {others} {are} not reliably worse.",
+        EVERY_RUN_FAILED: f"Every run failed on {task}: repair the task first.",
+        NOTHING_LEARNED: f"Nothing beats doing nothing on {task}: repair the task first.",
+        NONE_TRAINED: f"No run with a fresh seed trained on {task}: try lower rates, or repair the task.",
+        KEEP_USUAL: f"Keep Adam at its usual rate, {usual}: nothing here is reliably better.",
+        ONLY_ONE: f"Use {where}.",
+        WINNER: f"Use {where}.",
+        NO_WINNER: no_winner if found.can_tell else f"Try {where}; so few seeds cannot tell which is best.",
     }[found.kind]
+
+
+def _named(names: list[str]) -> str:
+    return (listed(names) if len(names) <= NAMED_AT_MOST else f"{len(names)} others") if names else ""
 
 
 def _evidence(results: Results, found: Verdict) -> list[str]:
     best = found.best
-    if not best.trained:
-        return []
-    estimate, bounds = interval(best.mean)
-    within = f" (95 % interval {bounds})" if math.isfinite(best.mean.low) else ""
-    others = "".join(f", {name} {written(value)}" for name, value in best.settings.items())
-    sentences = [
-        f"At a learning rate of {best.rate:g}{others}, {best.name} ends with a mean {results.metric} of "
-        f"{estimate}{within}."
-    ]
-    if best.default_trained and best.default_rate != best.rate:
-        sentences.append(f"Untuned, at {best.default_rate:g}, it ends with {number(best.default.estimate)}.")
-    if found.beaten:
+    estimate, bounds = interval(best.median)
+    sure = percent(statistics.median_confidence(len(best.values)))
+    within = f" ({sure} interval {bounds})" if math.isfinite(best.median.low) else ""
+    sentences = [f"There its runs end at a {results.metric} of {estimate}{within}, the median over the fresh seeds."]
+    sentences += _against_adam(results, found)
+    if found.kind == WINNER:
         chance = min(pair.superiority.estimate for pair in found.beaten)
-        sentences.append(f"It beats {listed([pair.b for pair in found.beaten])} in {_share(chance)}.")
+        sentences.append(f"It wins: it beats {listed([pair.b for pair in found.beaten])} in {_share(chance)}.")
+        sentences.append(_unseen(len(best.values)))
+    elif found.level_with and found.can_tell:
+        names = listed(found.level_with)
+        sentences.append(
+            f"No clear winner: {names} {'is' if len(found.level_with) == 1 else 'are'} not reliably worse."
+        )
     seeds = f"{results.seeds} fresh seed{'s' if results.seeds > 1 else ''} for each"
     return [*sentences, f"The evidence is {seeds}: {_STRENGTHS[found.strength]}."]
+
+
+def _unseen(seeds: int) -> str:
+    """What so many seeds cannot show: an ending that comes so rarely that they miss it as often as not."""
+    once_in = round(1 / (1 - 0.5 ** (1 / seeds)))
+    return (
+        f"That is of most runs, not of the rare ones: an ending that comes once in {once_in} runs is missed by {seeds} "
+        "seeds as often as not."
+    )
+
+
+def _against_adam(results: Results, found: Verdict) -> list[str]:
+    """What Adam untuned gives on the same seeds."""
+    yardstick = results.yardstick
+    if yardstick is None:
+        return []
+    if not yardstick.trained:
+        return [f"Adam untuned, at {yardstick.rate:g}, fails."]
+    middle, against = number(yardstick.median.estimate), yardstick.against
+    where = f"Adam untuned, at {yardstick.rate:g}, ends at {middle}"
+    chance = against.superiority.estimate if against is not None else math.nan
+    if math.isnan(chance):
+        return [f"{where}."]
+    return [f"{where}; {found.best.name} beats it in {percent(chance)} of all pairs of runs."]
 
 
 def _share(chance: float) -> str:
     return "every pair of runs" if chance == 1 else f"at least {percent(chance)} of all pairs of runs"
 
 
+def _what_failed(results: Results, found: Verdict) -> list[str]:
+    """Which runs failed, at which rates and steps, and where the reason lies."""
+    sentences = [_of_failures(one) for one in results.failures]
+    if found.kind == NONE_TRAINED:
+        return sentences
+    if found.kind == NOTHING_LEARNED:
+        return [
+            *sentences,
+            "No optimizer and no rate improved the metric, so the task is the likely cause: look at its loss, its "
+            "batches and what evaluate returns.",
+        ]
+    return [*sentences, f"It happens at every rate, so the task is the likely cause: look at {_where(results)}."]
+
+
+def _where(results: Results) -> str:
+    """What to look at in a task whose every run failed."""
+    steps = [step for one in results.failures if one.status == DIVERGED for step in one.steps]
+    if steps and max(steps) - min(steps) <= 0.05 * results.steps:
+        return f"its batches near step {min(steps)}, and what its loss divides by or takes a logarithm of"
+    return "what its loss divides by or takes a logarithm of, and for missing values in its batches"
+
+
+def _of_failures(one: Failures) -> str:
+    """As `adam: 12 of 12 runs diverged, at rates from 0.0001 to 0.1, at step 61`."""
+    ended = {DIVERGED: "diverged"}.get(one.status, one.status)
+    low, high = (f"{rate:g}" for rate in one.rates)
+    rates = f"at a rate of {low}" if low == high else f"at rates from {low} to {high}"
+    first, last = one.steps
+    step = f"at step {first}" if first == last else f"between step {first} and step {last}"
+    return f"{one.optimizer}: {one.count} of {one.runs} runs {ended}, {rates}, {step} ({one.reason})."
+
+
 def _cost(results: Results) -> str:
-    failed = f", {results.failed} of which failed" if results.failed else ""
+    failed = f" Of the {results.counted} that try an optimizer, {results.failed} failed." if results.failed else ""
     steps = f"{results.all_steps:,}".replace(",", "\u202f")
-    return f"It cost {results.runs} runs{failed}: {steps} steps, {duration(results.seconds)} of training."
+    return f"It cost {results.runs} runs: {steps} steps, {duration(results.seconds)} of training.{failed}"
 
 
 def warnings(results: Results) -> list[str]:
-    """What a careful reader should know before relying on the table."""
+    """What a careful reader should know before relying on the table; the recommended optimizer first."""
     if not results.finished:
         return [f"The study is not finished, so every number here is provisional. {_CONTINUE}"]
-    return [text for row in results.rows for text in _of_optimizer(row)] + _of_study(results)
+    if results.nothing_trained:
+        return []
+    return [text for row in results.rows for text in _of_optimizer(row, results)] + _of_study(results)
 
 
-def _of_optimizer(row: OptimizerResult) -> list[str]:
+def _of_optimizer(row: OptimizerResult, results: Results) -> list[str]:
     texts = []
     if row.best_is_at_the_edge:
         side = "smaller" if row.edge == "lowest" else "larger"
@@ -102,16 +173,50 @@ def _of_optimizer(row: OptimizerResult) -> list[str]:
             f"{row.searched - row.searched_trained} of {row.searched} trials failed, so its part of the budget was "
             "mostly spent outside its useful range."
         )
-    if row.seeds_failed:
-        texts.append(
-            f"{row.seeds_failed} of {len(row.values)} runs with fresh seeds failed; the mean is of the others."
-        )
+    texts += _failed_seeds(row) + _unsteady(row, results)
     if row.is_still_improving:
         texts.append(
             f"{percent(row.falling)} of its improvement came in the last tenth of the run; with more steps the order "
             "may change."
         )
     return [f"{row.name}: {text}" for text in texts]
+
+
+def _failed_seeds(row: OptimizerResult) -> list[str]:
+    """Each failure with the setting that it belongs to."""
+    texts = []
+    if row.seeds_failed:
+        texts.append(
+            f"{row.seeds_failed} of {len(row.values)} runs with fresh seeds failed at "
+            f"{setting(row.rate, row.settings)}; they count as the worst."
+        )
+    texts += [
+        f"{other.failed} of {len(other.values)} runs with fresh seeds failed at {setting(other.rate, other.settings)}, "
+        "the other setting that was tried with them."
+        for other in row.other_finalists
+        if other.failed
+    ]
+    return texts
+
+
+def _unsteady(row: OptimizerResult, results: Results) -> list[str]:
+    """Late spikes, and seeds that end far apart: five seeds can look better than the sixth will be."""
+    texts, where = [], setting(row.rate, row.settings)
+    if row.spikes:
+        worst = max(row.spikes, key=lambda spike: abs(spike.at - spike.before))
+        texts.append(
+            f"in {len(row.spikes)} of {len(row.values)} runs at {where} {results.metric} jumps late, from "
+            f"{number(worst.before)} to {number(worst.at)} at step {worst.step} of seed {worst.seed}; a run that ends "
+            "in such a jump ends badly, so prefer a lower rate, a rate that falls, or clipping."
+        )
+    apart = steadiness.times_apart(row, results.rows)
+    if apart > steadiness.FAR_APART:
+        trained = [value for value in row.values if math.isfinite(value)]
+        texts.append(
+            f"its seeds at {where} end {number(apart, 2)} times as far apart as those of other settings, from "
+            f"{number(min(trained))} to {number(max(trained))}; expect such runs again."
+        )
+    return texts
 
 
 def _of_study(results: Results) -> list[str]:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from steepest.workbench.analysis.verdict import verdict_of
 from steepest.workbench.report import formatting, sentences
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import OptimizerResult, Results
 
 WIDTH = 110
+NEEDED = 3
+"""Columns that stay in the narrowest terminal: optimizer, rate, metric."""
 
 
 def text(results: Results) -> str:
@@ -29,59 +34,81 @@ def text(results: Results) -> str:
 
 
 def show(results: Results, console: Console) -> None:
-    """Print the table, the verdict, the line to paste and the warnings."""
-    console.print(table(results))
-    console.print()
+    """Print the table; what to do, the line to paste, the warnings under it; then the evidence."""
+    found = verdict_of(results)
+    if not results.nothing_trained:
+        console.print(table(results, console.width))
+        console.print()
     # Names are the user's own.  Rich does not read Text as markup.
     first, *others = sentences.verdict(results)
-    console.print(Text.assemble((first, "bold"), " ", " ".join(others)), soft_wrap=not console.is_terminal)
-    if results.rows[0].trained:
+    wrap = not console.is_terminal
+    console.print(Text(first, style="bold"), soft_wrap=wrap)
+    if found.recommends:
         console.print(Text(f"\n  optimizer = {results.rows[0].call}\n", style="cyan"), soft_wrap=True)
     for warning in sentences.warnings(results):
-        console.print(Text.assemble(("note  ", "yellow"), warning), soft_wrap=not console.is_terminal)
+        console.print(Text.assemble(("note  ", "yellow"), warning), soft_wrap=wrap)
+    for paragraph in others if results.nothing_trained else [" ".join(others)]:
+        console.print(Text(paragraph), soft_wrap=wrap)
 
 
-def table(results: Results) -> Table:
-    """One row for each optimizer, best first."""
+def table(results: Results, width: int = WIDTH) -> Table:
+    """One row for each optimizer, best first; in a narrow terminal the last columns are left out, never digits."""
+    columns = _columns(results)
+    while len(columns) > NEEDED and _width(columns) > width:
+        columns.pop(_least_needed(columns))
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    shown.add_column("optimizer", no_wrap=True)
-    target = [] if results.target is None else [f"steps to {results.target:g}"]
-    untuned = ["untuned"] if any(row.default_seeds for row in results.rows) else []
-    columns = ["best rate", Text(results.metric), "95 % interval", *untuned, "trained", "width", *target, "ms/step"]
-    for title in columns:
-        shown.add_column(title, justify="right", no_wrap=True)
-    for row in results.rows:
-        shown.add_row(*(Text(cell) for cell in _cells(row, results.target is not None, bool(untuned))))
+    for place, title in enumerate(columns):
+        shown.add_column(Text(title), justify="right" if place else "left", no_wrap=place > 0, overflow="fold")
+    for cells in zip(*columns.values(), strict=True):
+        shown.add_row(*(Text(cell) for cell in cells))
     return shown
 
 
-def _cells(row: OptimizerResult, target: bool, untuned: bool) -> list[str]:
-    estimate, bounds = formatting.interval(row.mean)
-    reached = [
-        formatting.number(row.steps_to_target) if math.isinf(row.steps_to_target) else f"{row.steps_to_target:.0f}"
-    ]
-    return [
-        row.name,
-        f"{row.rate:g}",
-        estimate,
-        bounds,
-        *([formatting.untuned(row)] if untuned else []),
-        f"{row.trained} of {len(row.values)}",
-        width(row),
-        *(reached if target else []),
-        formatting.number(row.step_seconds * 1e3),
-    ]
+def _columns(results: Results) -> dict[str, list[str]]:
+    """The cells of each column, by its title."""
+    rows = results.rows
+    middles = [formatting.interval(row.median) for row in rows]
+    columns = {
+        "optimizer": [row.name for row in rows],
+        "rate": [f"{row.rate:g}" for row in rows],
+        results.metric: [middle for middle, _ in middles],
+    }
+    if results.seeds > 1:
+        columns[f"{formatting.percent(results.confidence)} interval"] = [bounds for _, bounds in middles]
+    if any(row.default_seeds for row in rows):
+        columns["untuned"] = [formatting.untuned(row) for row in rows]
+    columns["trained"] = [f"{row.trained} of {len(row.values)}" for row in rows]
+    columns["good rates"] = [good_rates(row) for row in rows]
+    if results.target is not None:
+        columns[f"steps to {results.target:g}"] = [_steps(row.steps_to_target) for row in rows]
+    columns["ms/step"] = [formatting.number(row.step_seconds * 1e3) for row in rows]
+    return columns
 
 
-def width(row: OptimizerResult) -> str:
-    """The width of the near-optimal band in decades."""
+def _least_needed(columns: dict[str, list[str]]) -> str:
+    """Times first, the interval last."""
+    order = ["ms/step", "steps to", "good rates", "untuned", "trained"]
+    last = list(columns)[NEEDED:]
+    return next((title for name in order for title in last if title.startswith(name)), last[-1])
+
+
+def _steps(count: float) -> str:
+    return f"{count:.0f}" if math.isfinite(count) else formatting.number(count)
+
+
+def _width(columns: dict[str, list[str]]) -> int:
+    return sum(max(map(cell_len, [title, *cells])) + 2 for title, cells in columns.items()) - 2
+
+
+def good_rates(row: OptimizerResult) -> str:
+    """Between which rates an optimizer is nearly as good as at its best: `0.003 to 0.03`."""
     if math.isnan(row.band.low):
         return "\u2013"
-    return ("≥ " if row.band.open else "") + f"{row.band.decades:.1f}"
+    return f"{row.band.low:.1g} to {row.band.high:.1g}" + ("+" if row.band.open else "")
 
 
 def announce(results: Results, folder: Path) -> None:
     """Print the summary and where the rest is."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH, highlight=False)
     show(results, console)
     console.print(Text(f"\nreport  {folder / 'report.html'}"), soft_wrap=True)

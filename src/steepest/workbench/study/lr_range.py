@@ -50,6 +50,22 @@ class RangeTest:
 
         return text(self.found, self.metric)
 
+    def as_data(self) -> dict[str, Any]:
+        """The same for a program; the rates of an optimizer are null where nothing trained."""
+        return {
+            "task": self.task,
+            "metric": self.metric,
+            "optimizers": [
+                {
+                    "optimizer": one.candidate.name,
+                    **({"low": None, "high": None, "default": None} if one.bracket is None else vars(one.bracket)),
+                    "tried": [list(pair) for pair in one.tried],
+                    "call": None if one.bracket is None else one.call(),
+                }
+                for one in self.found
+            ],
+        }
+
     def save(self, path: str | Path) -> None:
         """Draw the curves of all optimizers into a PNG, SVG or HTML file."""
         from steepest.workbench.analysis.range_figure_data import range_figure_data

@@ -20,12 +20,14 @@ from steepest.workbench.model import rising
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, RANGE, SEARCH, USUAL_RATE, Key
+from steepest.workbench.model.optimizers import YARDSTICK, is_yardstick
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.search.sampler import GivenRates, MakeSampler, Sampler
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.store.record import Record
 from steepest.workbench.study.candidate_search import CandidateSearch
+from steepest.workbench.study.cost import rising_steps
 
 
 class Stages:
@@ -59,7 +61,7 @@ class Stages:
     @property
     def rising_steps(self) -> int:
         """Of a run with a rising rate, which should cost less than a whole one."""
-        return min(rising.STEPS, max(rising.STEPS // 4, self.plan.steps // 2))
+        return rising_steps(self.plan.steps)
 
     def ranges(self) -> Iterator[Key]:
         """Runs with a rising rate; none where the user gave the rates."""
@@ -113,17 +115,19 @@ class Stages:
         if self.plan.rates:
             return GivenRates(self.plan.rates)
         space = SearchSpace(candidate, self.centre(candidate), self.dimensions(candidate))
-        return self.make_sampler(space, self.plan.seed)
+        return self.make_sampler(space, self.plan.seed, self.trials(candidate))
 
     def fresh_seeds(self) -> Iterator[Key]:
         """The best two settings of each optimizer, and its usual rate, with seeds that the search did not have."""
-        best = {candidate.name: selection.finalists(self.record, candidate.name) for candidate in self.candidates}
+        best = {one.name: selection.finalists(self.record, one.name, self._sampler(one)) for one in self.candidates}
         for seed in range(self.plan.seed + 1, self.plan.seed + 1 + self.plan.seeds):
             for candidate in self.candidates:
                 for found in best[candidate.name]:
                     yield found._replace(phase=FINALISTS, seed=seed)
                 if self.plan.controls:
                     yield Key(USUAL_RATE, candidate.name, candidate.centre, seed)
+            if self.plan.controls and not any(map(is_yardstick, self.plan.optimizers)):
+                yield Key(USUAL_RATE, YARDSTICK.name, YARDSTICK.centre, seed)
 
     def diagnoses(self) -> Iterator[Key]:
         """Each optimizer's recommended setting, and the lowest rate above it at which the search failed."""
@@ -140,4 +144,5 @@ class Stages:
         each = selection.FINALISTS_PER_OPTIMIZER * self.plan.seeds + self.plan.controls * self.plan.seeds + 2
         ranges = 0 if self.plan.rates else len(rising.SEEDS)
         trials = sum(self.trials(candidate) for candidate in self.candidates) if self.budget.kind != "time" else 0
-        return trials + len(self.candidates) * (each + ranges) + self.plan.controls
+        yardstick = self.plan.seeds * (not any(map(is_yardstick, self.plan.optimizers)))
+        return trials + len(self.candidates) * (each + ranges) + self.plan.controls * (1 + yardstick)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from steepest.workbench.errors import Interrupted, TaskError, WorkbenchError
 from steepest.workbench.executors.executor import Executor
+from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
-from steepest.workbench.model.outcome import INTERRUPTED, Outcome
+from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.search import PRUNERS, SAMPLERS
+from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.store import folder as folders
 from steepest.workbench.store.manifest import manifest
 from steepest.workbench.store.record import Record
 from steepest.workbench.study.comparison import Comparison
+from steepest.workbench.study.cost import cost_of
 from steepest.workbench.study.reports import write_report
 from steepest.workbench.study.stages import Stages
 from steepest.workbench.study.stop_signals import StopSignals
@@ -56,11 +59,12 @@ class Study:
         watcher: Watcher,
         command: Sequence[str],
         out: str | Path | None,
-        sampler: str = "quasi-random",
+        sampler: str = QUASI_RANDOM,
         pruner: str = "none",
     ) -> None:
         self.trainer, self.budget = trainer, budget
         self.command, self.watcher = list(command), watcher
+        self.stopped: list[str] = []  # runs that were under way
         self.make_sampler, self.pruner = SAMPLERS[sampler], PRUNERS[pruner]()
         task, candidates = trainer.first_task, trainer.candidates
         self.folder = Path(out) if out is not None else Path("runs") / trainer.source.folder
@@ -75,6 +79,7 @@ class Study:
             trainer.seed,
             rates,
             trainer.recipe.controls,
+            sampler,
         )
         budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
 
@@ -105,6 +110,15 @@ class Study:
             finally:
                 self.watcher.close()
             return Comparison(self.folder, self.trainer.candidates, write_report(record))
+
+    def cost(self, workers: int) -> Cost:
+        """What the whole study would cost; nothing is written.
+
+        Raises:
+            TaskError: The task raised, or broke its contract.
+        """
+        self.trainer.warm_up(self.trainer.candidates[0], self.plan.seed)
+        return cost_of(self.plan, self.budget, self.trainer.pace(self.plan.seed), workers)
 
     def _check_same_study(self, record: Record) -> None:
         """Describe a new study, or check that the stored one is this one."""
@@ -140,13 +154,18 @@ class Study:
             return
         trainer, seed = self.trainer, self.plan.seed
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
+        record.set(card=trainer.card(seed))
+        done = record.runs()
+        self.watcher.cost(
+            cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, done.height, int(done["steps"].sum()))
+        )
         stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler)
         self._tell_what_is_done(record, stages, executor)
         supervisor = StudySupervisor(signals.requested, self.watcher, self.pruner, self.plan.higher_is_better)
         for stage in stages:
             self._store(record, executor.run(self._jobs(record, stages, stage), supervisor))
             if signals.requested():
-                raise self._interrupted()
+                raise self._interrupted(bool(record.done()))
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
 
@@ -167,12 +186,18 @@ class Study:
             if outcome.status == INTERRUPTED:
                 if outcome.saved is not None:
                     record.interrupt(job.key, outcome.saved)
+                    self.stopped.append(f"{job.key} ({job.key.phase}) at step {outcome.trace.step} of {job.steps}")
                 continue
             record.add(job.key, outcome, self.plan.metric)
+            if job.saved is not None and DIFFERS in outcome.reason:
+                warnings.warn(f"{job.key}: {outcome.reason}", stacklevel=2)
             final = outcome.final(self.plan.metric)
             self.watcher.ended(job.key, outcome.status, final, self.plan.higher_is_better)
 
-    def _interrupted(self) -> Interrupted:
+    def _interrupted(self, any_ended: bool) -> Interrupted:
         words = [word for word in self.command if word != "--fresh"]
         again = shlex.join(words) if words else "the same call of compare(), without fresh=True"
-        return Interrupted(f"Stopped between two steps; everything is saved in {self.folder}. To go on:\n  {again}")
+        under_way = f"Under way: {', '.join(self.stopped)}; saved, and continued from there." if self.stopped else ""
+        kept = f"The runs that have ended are in {self.folder}." if any_ended else "No run has ended yet."
+        said = filter(None, ["Stopped between two steps.", kept, under_way, f"To go on:\n  {again}"])
+        return Interrupted(" ".join(said))

@@ -5,6 +5,7 @@ The loop of a whole run is `run.py`.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +17,13 @@ from steepest.workbench.model.rising import STEPS, RisingCurve, rising_rates
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training import divergence
 from steepest.workbench.training.contract import checked
-from steepest.workbench.training.isolation import own_randomness, restored, threads_for
+from steepest.workbench.training.isolation import (
+    own_randomness,
+    random_states,
+    restored,
+    set_random_states,
+    threads_for,
+)
 from steepest.workbench.training.step import TrainingStep
 
 ENDS_AT = 4.0
@@ -37,25 +44,68 @@ def rising_run(
     Raises:
         TaskError: The task raised, or broke its contract.
     """
+    return continued_rising_run(make, candidate, seed, steps, stop)[0]
+
+
+def continued_rising_run(
+    make: TaskFunction,
+    candidate: Candidate,
+    seed: int,
+    steps: int,
+    stop: Callable[[], bool],
+    saved: bytes | None = None,
+) -> tuple[RisingCurve, bytes | None]:
+    """The same, from what an interrupted run saved; and what this one saves, None where it came to its end.
+
+    Raises:
+        TaskError: The task raised, or broke its contract.
+    """
     with own_randomness(seed):
         task = checked(make(seed))
         rates = rising_rates(candidate.centre, steps)
         constant = replace(candidate, schedule="")
         training = TrainingStep(task, lambda parameters: constant.build(parameters, rates[0]))
         with restored(task.model), threads_for(task.model.train()):
-            losses = _losses(training, rates, stop)
-    return RisingCurve(seed, rates[: len(losses)], losses)
+            losses = [training.take_at(1.0).item()] if saved is None else _restored_losses(training, saved)
+            interrupted = _train(training, rates, losses, stop)
+            left = _packed(training, losses) if interrupted else None
+    return RisingCurve(seed, rates[: len(losses) - 1], losses[1:]), left
 
 
-def _losses(training: TrainingStep, rates: Sequence[float], stop: Callable[[], bool]) -> list[float]:
-    """The loss after the step at each rate.  A step says the loss before it, so there is one step more."""
-    losses: list[float] = []
-    first = training.take_at(1.0).item()
-    for following in [*rates[1:], rates[-1]]:
+def _train(training: TrainingStep, rates: Sequence[float], losses: list[float], stop: Callable[[], bool]) -> bool:
+    """Add the loss after the step at each rate; the first is that before any.  Whether the run was interrupted.
+
+    A step says the loss before it, so there is one step more than there are rates.
+    """
+    limit = losses[0] + (ENDS_AT - 1) * max(abs(losses[0]), 1e-12)
+    for following in [*rates[1:], rates[-1]][len(losses) - 1 :]:
         losses.append(_loss_at(training, following / rates[0]))
-        if not losses[-1] < first + (ENDS_AT - 1) * max(abs(first), 1e-12) or stop():  # also for NaN
-            break
-    return losses
+        if not losses[-1] < limit:  # also for NaN
+            return False
+        if stop():
+            return len(losses) <= len(rates)
+    return False
+
+
+def _packed(training: TrainingStep, losses: list[float]) -> bytes:
+    state = {
+        "losses": losses,
+        "model": training.task.model.state_dict(),
+        **training.state(),
+        "random": random_states(),
+    }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _restored_losses(training: TrainingStep, saved: bytes) -> list[float]:
+    """The losses so far, when everything is as it was after the last of them."""
+    state = torch.load(io.BytesIO(saved), weights_only=True)
+    training.restore(state, len(state["losses"]))
+    training.task.model.load_state_dict(state["model"])
+    set_random_states(state["random"])
+    return state["losses"]
 
 
 def _loss_at(training: TrainingStep, factor: float) -> float:

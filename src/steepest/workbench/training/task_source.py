@@ -1,5 +1,6 @@
 """The task that a study trains: a built-in problem, a function in a file, or a function; each as `task(seed)`."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ class TaskSource:
         function: The function `task(seed)`.
         digest: Of its file.
         metric, higher_is_better: What decides, in place of the task's own metric.
+        place: The folder of its file, where that is not the working directory.
     """
 
     name: str
@@ -26,6 +28,7 @@ class TaskSource:
     digest: str
     metric: str | None = None
     higher_is_better: bool = False
+    place: str = ""
 
     def make(self, seed: int, **numbers: Any) -> Task:
         """The task for a seed, and with numbers of its own; with the deciding metric that was asked for."""
@@ -40,8 +43,9 @@ class TaskSource:
 
     @property
     def folder(self) -> str:
-        """A name for a folder, made of harmless characters only."""
-        harmless = "".join(c if c.isalnum() or c in "-_" else "-" for c in self.name.replace(".py:", "-"))
+        """A name for a folder, made of harmless characters only; two files of one name in two folders have two."""
+        whole = f"{self.place}-{self.name}" if self.place else self.name
+        harmless = "".join(c if c.isalnum() or c in "-_" else "-" for c in whole.replace(".py:", "-"))
         return harmless.strip("-") or "task"
 
 
@@ -59,4 +63,12 @@ def load_task(named: str | TaskFunction) -> TaskSource:
     if not name:
         raise UsageError(f"{named} names a file but no function in it; write {file}:task for its function `task`.")
     function = cast(TaskFunction, from_file(file, name))
-    return TaskSource(f"{Path(file).name}:{name}", function, digest_of(function))
+    return TaskSource(f"{Path(file).name}:{name}", function, digest_of(function), place=_place(Path(file)))
+
+
+def _place(file: Path) -> str:
+    """The folder of a file, as it is called from the working directory; outside of it, its name and a digest."""
+    folder, here = file.parent.resolve(), Path.cwd().resolve()
+    if folder.is_relative_to(here):
+        return "" if folder == here else str(folder.relative_to(here))
+    return f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:4]}"

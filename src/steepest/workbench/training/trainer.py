@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import TaskError
 from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.cost import Pace
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE, settings_text
-from steepest.workbench.model.optimizers import NOTHING
+from steepest.workbench.model.optimizers import NOTHING, YARDSTICK
 from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.task_errors import ReportsTaskErrors
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from steepest.workbench.task import Task
     from steepest.workbench.training.run import Run
 
+TIMED_STEPS = 20
+"""By which the cost of a study is estimated before it begins."""
 StopRequested = Callable[[], bool]
 AtStep = Callable[[int], None]
 Evaluated = Callable[[int, float], bool]
@@ -64,8 +68,8 @@ class Trainer:
         return [replace(one, parameters=written) if written else one for one in self.recipe.candidates(self.steps)]
 
     def candidate(self, name: str) -> Candidate:
-        """The candidate of that name; the control too."""
-        return next(one for one in [*self.candidates, NOTHING] if one.name == name)
+        """The candidate of that name; the controls too."""
+        return next(one for one in [*self.candidates, NOTHING, YARDSTICK] if one.name == name)
 
     def warm_up(self, candidate: Candidate, seed: int) -> Mapping[str, int]:
         """Take two steps, so that the time of no run includes compiling; the bytes of state and of parameters.
@@ -84,6 +88,33 @@ class Trainer:
             "state": _bytes([one.state_dict()["state"] for one in run.training.optimizers.values()]),
             "parameters": _bytes(list(run.model.parameters())),
         }
+
+    def card(self, seed: int) -> dict[str, str]:
+        """What is trained, in a few words.
+
+        Raises:
+            TaskError: The task raised.
+        """
+        from steepest.workbench.training.card import card_of
+        from steepest.workbench.training.isolation import own_randomness
+
+        with ReportsTaskErrors(self.source.name, "while it was described"), own_randomness(seed):
+            return card_of(self.task(seed))
+
+    def pace(self, seed: int) -> Pace:
+        """How fast the task trains: a few steps of the first candidate, after its warm-up.
+
+        Raises:
+            TaskError: The task raised, or broke its contract.
+        """
+        import time
+
+        from steepest.workbench.training.run import Run
+
+        steps, started = min(TIMED_STEPS, self.steps), time.perf_counter()
+        with ReportsTaskErrors(self.source.name, "while its steps were timed"):
+            trace = Run(self.task, self.candidates[0], self.candidates[0].centre, seed, steps=steps).train().trace
+        return Pace(trace.seconds / max(1, trace.step), max(0.0, time.perf_counter() - started - trace.seconds))
 
     def task(self, seed: int, **numbers: Any) -> Task:
         """The task for a seed, and with numbers of its own.
@@ -122,7 +153,9 @@ class Trainer:
             TaskError: The task raised, or broke its contract.
         """
         with ReportsTaskErrors(self.source.name, f"with {job.key}"):
-            return self._rising(job, stop) if job.key.phase == RANGE else self._run(job).train(stop, at_step, evaluated)
+            if job.key.phase == RANGE:
+                return self._rising(job, stop, at_step)
+            return self._run(job).train(stop, at_step, evaluated)
 
     def _run(self, job: Job) -> Run:
         from steepest.workbench.training.run import Run
@@ -140,18 +173,25 @@ class Trainer:
             measures_steps=key.phase == DIAGNOSIS,
         )
 
-    def _rising(self, job: Job, stop: StopRequested) -> Outcome:
+    def _rising(self, job: Job, stop: StopRequested, at_step: AtStep) -> Outcome:
         import time
 
         from steepest.workbench.model.outcome import INTERRUPTED, TRAINED, Outcome, Trace
-        from steepest.workbench.training.rising_run import rising_run
+        from steepest.workbench.training.rising_run import continued_rising_run
 
         started = time.perf_counter()
-        found = rising_run(self.task, self.candidate(job.key.optimizer), job.key.seed, job.steps, stop)
+        taken = count(1)
+
+        def stops() -> bool:
+            at_step(next(taken))
+            return stop()
+
+        candidate = self.candidate(job.key.optimizer)
+        found, saved = continued_rising_run(self.task, candidate, job.key.seed, job.steps, stops, job.saved)
         seconds = time.perf_counter() - started
         steps = len(found.losses)
         points = [(step, seconds * step / steps, loss) for step, loss in enumerate(found.losses, 1)]
-        return Outcome(INTERRUPTED if stop() else TRAINED, "", Trace(steps, seconds, points))
+        return Outcome(TRAINED if saved is None else INTERRUPTED, "", Trace(steps, seconds, points), saved)
 
 
 def _parameters_of(task: Task) -> str:

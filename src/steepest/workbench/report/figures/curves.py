@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +19,13 @@ def curves(data: CurvesData, names: list[str]) -> style.Figure:
     """The runs at each best setting, median and range over seeds; the page sets the quantity and the x axis."""
     x = "against === 'seconds' ? datum.seconds : datum.step"
     base = style.data("curves").transform_filter("datum.name === quantity").transform_calculate(x=x)
-    switches = [alt.param("against", value="steps"), alt.param("quantity", value="loss")]
-    chart = _bands(names, base, data.points).add_params(style.hidden(), *switches)
+    switches = [alt.param("against", value="steps"), alt.param("quantity", value="metric")]
+    bands = _bands(names, base, data.points, " ")  # a LayerChart would take the data from its layers
+    titles = [
+        _title("x", "against === 'seconds' ? 'seconds of training' : 'step'"),
+        _title("y", _quantity(data.metric)),
+    ]
+    chart = alt.LayerChart(layer=[*bands, *titles]).add_params(style.hidden(), *switches)
     return style.Figure(chart, {"curves": [_row(data, point) for point in data.points]})
 
 
@@ -27,7 +33,8 @@ def losses(data: CurvesData, names: list[str], against: str) -> style.Figure:
     """The training loss at each best setting against `step` or `seconds`, for paper."""
     base = style.data("curves").transform_calculate(x=f"datum.{against}")
     titles = {"step": "step", "seconds": "seconds of training"}
-    chart = _bands(names, base, data.losses, titles[against], "training loss").add_params(style.hidden())
+    bands = _bands(names, base, data.losses, titles[against], "training loss")
+    chart = alt.LayerChart(layer=bands).add_params(style.hidden())
     return style.Figure(chart, {"curves": [_row(data, point) for point in data.losses]})
 
 
@@ -45,6 +52,24 @@ def rates(data: Sequence[StepRate], names: list[str], legend: bool = False) -> s
     return style.Figure(chart, {"rates": rows})
 
 
+def _quantity(metric: str) -> str:
+    """What the y axis shows, as an expression of the page's switch."""
+    return f"quantity === 'metric' ? {json.dumps(metric)} : 'training loss'"
+
+
+def _title(axis: str, expression: str) -> alt.Chart:
+    """The title of an axis as text: Vega-Lite's own cannot follow a switch."""
+    ends = {"x": ("center", "top", "width / 2", "height + 26"), "y": ("left", "bottom", "0", "-8")}
+    align, baseline, x, y = ends[axis]
+    mark = {"align": align, "baseline": baseline, "fontSize": 12.5, "color": "currentColor", "clip": False}
+    return (
+        alt.Chart(alt.Data(values=[{}]))
+        .transform_calculate(title=expression)
+        .mark_text(**mark, x=alt.ExprRef(x), y=alt.ExprRef(y))
+        .encode(text="title:N")
+    )
+
+
 def _row(data: CurvesData, point: CurvePoint) -> dict[str, Any]:
     """A point for the page."""
     shortened = {
@@ -59,14 +84,14 @@ def _bands(
     points: Sequence[CurvePoint],
     title: str | None = None,
     quantity: str | None = None,
-) -> alt.LayerChart:
+) -> list[alt.Chart]:
     """Lines with their ranges; on paper with titles and a legend, which the page has outside the figure."""
     axis = alt.Axis(title=title, grid=False, tickCount=6, labelFlush=True)
     x = alt.X("x:Q", axis=axis, scale=alt.Scale(nice=False))
     log = bool(points) and min(point.low for point in points) > 0 and _ratio(points) > style.LOG_FROM
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False, nice=False)
     y = alt.Y("median:Q", scale=scale, axis=style.log_axis(quantity) if log else alt.Axis(title=quantity))
-    base = base.encode(x=x, color=style.colour(names, legend=title is not None))
+    base = base.encode(x=x, color=style.colour(names, legend=quantity is not None))
     tooltip = [
         "optimizer:N",
         alt.Tooltip("step:Q", format=",d"),
@@ -78,7 +103,7 @@ def _bands(
     band = base.mark_area(fillOpacity=0.13).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     line = base.mark_line(strokeWidth=2).encode(y=y)
     hover = base.mark_point(size=120, opacity=0, filled=True).encode(y=y, tooltip=tooltip)
-    return alt.LayerChart(layer=[band, line, hover])
+    return [band, line, hover]
 
 
 def _ratio(points: Sequence[CurvePoint]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import altair as alt
@@ -26,11 +27,8 @@ def _lines(name: str, points: Sequence[StepValue], first: str, title: str, gradi
     rows: style.Rows = [point._asdict() | {"value": style.short(point.value)} for point in points]
     layers = list(dict.fromkeys(row["layer"] for row in rows))
     chosen = alt.Chart(alt.NamedData(name)).transform_filter("datum.optimizer === diagnosed && datum.run === run")
-    x = alt.X("step:Q", axis=alt.Axis(title=None, grid=False, tickCount=6), scale=alt.Scale(nice=False))
-    values = [row["value"] for row in rows] or [1e-6, 1.0]
-    # The scale of all runs together: it stays when the page shows another run, and an empty one has it too.
-    scale = alt.Scale(type="log", domain=[min(values) / 1.1, max(values) * 1.1], nice=False)
-    y = alt.Y("value:Q", scale=scale, axis=style.log_axis(title))
+    x = alt.X("step:Q", axis=alt.Axis(title="step", grid=False, tickCount=6), scale=alt.Scale(nice=False))
+    y = alt.Y("value:Q", scale=_own_scale(points), axis=style.log_axis(title))
     legend = alt.Legend(title=None, orient="bottom", columns=3, symbolType="stroke", symbolStrokeWidth=3)
     colour = alt.Color(
         "layer:N",
@@ -44,3 +42,17 @@ def _lines(name: str, points: Sequence[StepValue], first: str, title: str, gradi
     params = [alt.param("diagnosed", value=first), alt.param("run", value=BEST)]
     chart = alt.LayerChart(layer=[line, hover]).add_params(*params)
     return style.Figure(chart.properties(height=GRADIENT_HEIGHT if gradient else style.HEIGHT), {name: rows})
+
+
+def _own_scale(points: Sequence[StepValue]) -> alt.Scale:
+    """A scale that fits the run that is shown: with one for all, a run that diverged flattened every other."""
+    values: dict[str, list[float]] = {}
+    for point in points:
+        values.setdefault(f"{point.optimizer}|{point.run}", []).append(point.value)
+    lowest = {key: min(one) / 1.1 for key, one in values.items()}
+    highest = {key: max(one) * 1.1 for key, one in values.items()}
+    low, high = (
+        alt.ExprRef(f"{json.dumps(ends)}[diagnosed + '|' + run] || {empty}")
+        for ends, empty in ((lowest, 0.1), (highest, 1))
+    )
+    return alt.Scale(type="log", domainMin=low, domainMax=high, nice=False)

@@ -23,6 +23,7 @@ def sensitivity(data: SensitivityData, names: list[str], legend: bool = False) -
     """The final metric against the rate: every run a dot, medians joined, failed runs as crosses on top."""
     trained = [_row(point) | {"value": point.value} for point in data.trained]
     values = [point.value for point in data.trained if point.value is not None]
+    values += [] if data.untuned is None else [data.untuned]
     failed = [_row(point) | {"height": STRIP * (data.failing.index(point.optimizer) + 0.5)} for point in data.failed]
     strip = STRIP * len(data.failing) + 6 if data.failing else 0
     x = style.axis_x("rate:Q", "learning rate", [point.rate for point in [*data.trained, *data.failed]])
@@ -39,7 +40,8 @@ def sensitivity(data: SensitivityData, names: list[str], legend: bool = False) -
         .mark_point(shape=CROSS, size=30, strokeWidth=1.8)
         .encode(x=x, y=alt.Y("height:Q", scale=None), color=colour, tooltip=[*tip, "status:N"])
     )
-    layers = [lines, dots, crosses] + ([_failed_label(data.failing)] if data.failing else [])
+    line = style.untuned(data.untuned, "y", y["scale"], data.metric)
+    layers = [*line, lines, dots, crosses] + ([_failed_label(data.failing)] if data.failing else [])
     chart = alt.LayerChart(layer=layers).add_params(style.hidden())
     medians = [point._asdict() for point in data.medians]
     return style.Figure(chart, {"runs": trained, "failed": failed, "medians": medians})

@@ -85,6 +85,17 @@ def value_scale(values: list[float]) -> alt.Scale:
     return alt.Scale(domain=[low - room, high + room], zero=False, nice=False)
 
 
+def untuned(value: float | None, channel: str, scale: Any, title: str) -> list[alt.Chart]:
+    """A dashed line where Adam ends at its usual rate, on this axis; no layer where that is not known."""
+    if value is None:
+        return []
+    place = {channel: {"x": alt.X, "y": alt.Y}[channel]("untuned:Q", scale=scale, title=title)}
+    mark = alt.Chart(alt.Data(values=[{"untuned": value}])).mark_rule(
+        strokeDash=[6, 4], strokeWidth=1.4, opacity=0.7, color="currentColor"
+    )
+    return [mark.encode(**place, tooltip=alt.Tooltip("untuned:Q", title="Adam untuned", format=".4~g"))]
+
+
 def hidden() -> alt.Parameter:
     """The optimizers that the legend of the page hides."""
     return alt.param("hidden", value=[])

@@ -1,0 +1,48 @@
+"""How many runs a plan asks for, and about how long they take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from steepest.workbench.analysis.selection import FINALISTS_PER_OPTIMIZER
+from steepest.workbench.model import rising
+from steepest.workbench.model.cost import Cost, Pace
+from steepest.workbench.model.optimizers import is_yardstick
+from steepest.workbench.model.plan import Plan
+from steepest.workbench.search.budget import Budget
+
+DIAGNOSES = 2
+"""Runs of each optimizer whose steps are measured: the best setting, and the first rate above it that failed."""
+
+
+def cost_of(plan: Plan, budget: Budget, pace: Pace, workers: int, done: int = 0, done_steps: int = 0) -> Cost:
+    """What is left of a study, of which so many runs and steps are done."""
+    runs, steps = _amount(plan, budget, pace)
+    left, left_steps = max(0, runs - done), max(0, steps - done_steps)
+    seconds = (left_steps * pace.step + left * pace.around) / workers
+    return Cost(left, plan.steps, left_steps, seconds, workers, _cheaper(plan, budget, pace, workers))
+
+
+def _amount(plan: Plan, budget: Budget, pace: Pace) -> tuple[int, int]:
+    """The number of runs, and of all their steps."""
+    count = len(plan.optimizers)
+    trials = len(plan.rates) or budget.trials(plan.steps, pace.step + pace.around / plan.steps)
+    fresh = (FINALISTS_PER_OPTIMIZER + plan.controls) * plan.seeds
+    yardstick = plan.seeds * (plan.controls and not any(map(is_yardstick, plan.optimizers)))
+    whole = count * (trials + fresh + DIAGNOSES) + plan.controls + yardstick
+    ranges = 0 if plan.rates else count * len(rising.SEEDS)
+    return whole + ranges, whole * plan.steps + ranges * rising_steps(plan.steps)
+
+
+def rising_steps(steps: int) -> int:
+    """Of a run with a rising rate, which should cost less than a whole one."""
+    return min(rising.STEPS, max(rising.STEPS // 4, steps // 2))
+
+
+def _cheaper(plan: Plan, budget: Budget, pace: Pace, workers: int) -> tuple[str, float] | None:
+    """Half the budget of the search, where there is a search and more than one trial."""
+    half = replace(budget, amount=budget.amount // 2)
+    if plan.rates or half.amount < 1 or (budget.kind == "steps" and half.amount < plan.steps):
+        return None
+    runs, steps = _amount(plan, half, pace)
+    return str(half), (steps * pace.step + runs * pace.around) / workers
