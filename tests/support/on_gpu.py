@@ -10,7 +10,14 @@ import torch
 from steepest.kernels.backend import BACKENDS
 from steepest.torch import gpu
 from steepest.torch.stepping import stepped_parameter
+from support.configurations import REPRESENTATIVES
 from support.pretended_gpu import Pretended
+
+OFTEN = ("SGD", "Adam", "NAdam", "Rprop")
+ROWS = [
+    pytest.param(row, id=row.id, marks=() if row.name in OFTEN else pytest.mark.exhaustive) for row in REPRESENTATIVES
+]
+"""A step in the interpreter takes 0.1 s: `make test` runs the configurations of a few optimizers."""
 
 
 def on_gpu(patch: pytest.MonkeyPatch, *, there: bool = True) -> Pretended:

@@ -11,8 +11,8 @@ pytest.importorskip("triton", reason="Triton is not installed: it has packages f
 
 import steepest
 from steepest import schedules
-from support.configurations import REPRESENTATIVES, Configuration
-from support.on_gpu import everything, on_gpu
+from support.configurations import Configuration
+from support.on_gpu import ROWS, everything, on_gpu
 from support.pretended_gpu import Graph, Pretended
 
 
@@ -42,7 +42,7 @@ def captured(gpu: Pretended, optimizer: Any) -> Graph:
     return graph
 
 
-@pytest.mark.parametrize("row", REPRESENTATIVES, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", ROWS)
 def test_replays_equal_steps(row: Configuration, gpu: Pretended) -> None:
     (eager, of_eager), (replayed, of_replayed) = made(row.ours), made(row.ours)
     eager.step()

@@ -15,8 +15,8 @@ from steepest.compiler.program import program
 from steepest.kernels.triton import loading
 from steepest.torch import gpu as of_torch
 from steepest.torch.state.arrays import complete
-from support.configurations import REPRESENTATIVES, Configuration
-from support.on_gpu import everything, on_gpu
+from support.configurations import Configuration
+from support.on_gpu import ROWS, everything, on_gpu
 from support.pretended_gpu import Pretended
 
 SHAPES = ((3, 5), (), (0,), (7,))
@@ -48,7 +48,7 @@ def both(patch: pytest.MonkeyPatch, run: Callable[[], Any], **how: Any) -> tuple
 
 
 @THERE
-@pytest.mark.parametrize("row", REPRESENTATIVES, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", ROWS)
 def test_the_bits_are_those_of_the_processor(row: Configuration, there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     here, on_device, gpu = both(monkeypatch, lambda: along_gradients(row.ours(parameters())), there=there)
     assert all(map(torch.equal, everything(here), everything(on_device)))
