@@ -68,11 +68,12 @@ def test_json_events_are_one_object_a_line(run) -> None:
     code, out, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10", "--json")
     events = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert [event["event"] for event in events[:3]] == ["begin", "run", "ended"]
+    assert [event["event"] for event in events[:4]] == ["cost", "begin", "run", "ended"]
+    begin = events[1]
     ended = [event for event in events if event["event"] == "ended"]
     phases = {phase: sum(event["phase"] == phase for event in ended) for phase in ("range", "search", "finalists")}
     assert phases == {"range": 2 * 3, "search": 2 * 2, "finalists": 2 * 2 * 2}
-    assert events[0]["runs"] >= len(ended)  # how many rates fail is not known beforehand
+    assert begin["runs"] >= len(ended)  # how many rates fail is not known beforehand
     assert events[-1]["event"] == "result"
     assert {row["optimizer"] for row in events[-1]["rows"]} == {"sgd", "adam"}
     again = [
@@ -109,7 +110,10 @@ def test_a_seed_decides_every_number_and_is_part_of_the_study(run) -> None:
 def test_compare_then_report(run, tmp_path: Path) -> None:
     code, out, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10")
     folder = tmp_path / "runs" / "my_task-task"
-    assert (code, err) == (0, "")  # no progress line where there is no terminal
+    assert code == 0
+    first, last = err.splitlines()  # no progress line where there is no terminal: one at the start, one at the end
+    assert first.startswith("22 runs of 10 steps, about")
+    assert last.startswith("my_task.py:task: ")
     assert "optimizer = steepest." in out
     assert "runs/my_task-task/report.html" in out
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))

@@ -68,6 +68,12 @@ def line(browser: Chrome) -> str:
     return browser.execute_script("return document.querySelector('#curves .mark-line path').getAttribute('d')")
 
 
+def titles(browser: Chrome) -> list[str]:
+    """The titles of the axes of the curves."""
+    script = "return [...document.querySelectorAll('#curves .mark-text text')].map(text => text.textContent)"
+    return browser.execute_script(script)
+
+
 def axis(browser: Chrome) -> list[str]:
     """The labels of the loss curves' x axis."""
     group = "#curves .role-axis[aria-label^='X-axis'] .role-axis-label text"
@@ -75,10 +81,10 @@ def axis(browser: Chrome) -> list[str]:
     return browser.execute_script(script, group)
 
 
-def test_every_figure_draws(page: Chrome) -> None:
-    for figure in ("sensitivity", "curves", "finalists", "trials", "rates", "updates"):
-        assert page.execute_script(f"return !!document.querySelector('#{figure} svg')"), figure
-        assert marks(page, figure) > 3, figure
+@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "rates", "updates"])
+def test_every_figure_draws(page: Chrome, figure: str) -> None:
+    assert page.execute_script(f"return !!document.querySelector('#{figure} svg')")
+    assert marks(page, figure) > 3
 
 
 def test_each_step_can_be_looked_at_for_each_optimizer(page: Chrome) -> None:
@@ -92,18 +98,18 @@ def test_each_step_can_be_looked_at_for_each_optimizer(page: Chrome) -> None:
     assert drawn() == first
 
 
-def test_every_figure_can_be_downloaded(page: Chrome, tmp_path: Path) -> None:
+@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "updates"])
+def test_every_figure_can_be_downloaded(page: Chrome, figure: str, tmp_path: Path) -> None:
     page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    for figure in ("sensitivity", "curves", "finalists", "trials", "updates"):
-        for kind in ("csv", "svg"):
-            click(page, f'.downloads[data-figure="{figure}"] [data-as="{kind}"]')
-            WebDriverWait(page, 15).until(lambda _, file=f"{figure}.{kind}": (tmp_path / file).exists())
-        with (tmp_path / f"{figure}.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        assert {row["optimizer"] for row in rows} >= {"sgd", NAMES[1]}, figure
-        drawn = (tmp_path / f"{figure}.svg").read_text(encoding="utf-8")
-        assert drawn.startswith("<svg"), figure
-        assert "currentColor" not in drawn, figure
+    for kind in ("csv", "svg"):
+        click(page, f'.downloads[data-figure="{figure}"] [data-as="{kind}"]')
+        WebDriverWait(page, 15).until(lambda _, kind=kind: (tmp_path / f"{figure}.{kind}").exists())
+    with (tmp_path / f"{figure}.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["optimizer"] for row in rows} >= {"sgd", NAMES[1]}
+    drawn = (tmp_path / f"{figure}.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<svg")
+    assert "currentColor" not in drawn
 
 
 def test_nothing_is_reported_to_the_console(page: Chrome) -> None:
@@ -132,13 +138,16 @@ def test_the_legend_hides_an_optimizer_in_every_figure_and_shows_it_again(page: 
 def test_the_switches_change_axis_and_quantity(page: Chrome) -> None:
     steps, metric = axis(page), line(page)
     assert steps[-1] == "40"
+    assert titles(page) == ["step", hostile.METRIC]
     click(page, '[data-value="seconds"]')
+    assert titles(page) == ["seconds of training", hostile.METRIC]
     assert axis(page) != steps
     assert all(float(label) < 20 for label in axis(page))
     click(page, '[data-value="steps"]')
     assert (axis(page), line(page)) == (steps, metric)
     click(page, '[data-value="loss"]')
     assert line(page) != metric
+    assert titles(page) == ["step", "training loss"]
     click(page, '[data-value="metric"]')
     assert line(page) == metric
 
@@ -159,7 +168,7 @@ def test_hostile_names_are_shown_as_text(page: Chrome) -> None:
     assert page.execute_script("return document.querySelectorAll('script').length") == 3
 
 
-@pytest.mark.parametrize("width", [360, 1100])
+@pytest.mark.parametrize("width", [420, 800, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark_wide_and_narrow(page: Chrome, scheme: str, width: int) -> None:
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -169,11 +178,26 @@ def test_light_and_dark_wide_and_narrow(page: Chrome, scheme: str, width: int) -
     page.refresh()
     wait(page, "return document.body.dataset.drawn === 'yes'")
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    main = page.execute_script("return document.querySelector('main').getBoundingClientRect().width")
+    assert main >= min(width, 1300)  # the text uses the width
+    assert_tables_can_be_read(page, width)
     ink = "return getComputedStyle(document.querySelector('#curves .role-axis-label text')).fill"
     ground = "return getComputedStyle(document.body).backgroundColor"
     brightness = [sum(int(part) for part in rgb(page.execute_script(script))) for script in (ink, ground)]
     assert (brightness[0] > brightness[1]) == (scheme == "dark")
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def assert_tables_can_be_read(page: Chrome, width: int) -> None:
+    """Name, setting and metric of each row are on the screen; a wider table scrolls, and a shadow says so."""
+    third = "[...document.querySelectorAll('table.results tr td:nth-child(3)')]"
+    ends = page.execute_script(f"return {third}.map(cell => cell.getBoundingClientRect().right)")
+    assert ends
+    assert max(ends) <= width
+    for table in page.find_elements(By.CSS_SELECTOR, ".scroll"):
+        wider = page.execute_script("return arguments[0].scrollWidth > arguments[0].clientWidth", table)
+        shadow = page.execute_script("return getComputedStyle(arguments[0]).backgroundAttachment", table)
+        assert not wider or "local" in shadow
 
 
 def rgb(colour: str) -> list[str]:

@@ -1,5 +1,6 @@
 """`lr_range`: what it answers, and that nothing of the caller's is changed."""
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,19 @@ def test_the_command_prints_what_to_paste_and_draws(tmp_path: Path, steepest: Ca
     assert done.code == 0, done.err
     assert "steepest.Adam(model.parameters(), lr=" in done.out
     assert "learning rate" in (tmp_path / "curves.svg").read_text()
+
+
+def test_a_program_gets_json_and_quiet_is_quiet(steepest: Callable[..., Done]) -> None:
+    done = steepest("lr-range", "digits-mlp", "--optimizers", "sgd", "--seeds", "1", "--steps", "50", "--json")
+    (line,) = done.out.splitlines()
+    found = json.loads(line)
+    assert (found["task"], found["metric"]) == ("digits-mlp", "val_loss")
+    (sgd,) = found["optimizers"]
+    assert sgd["low"] <= sgd["default"] <= sgd["high"]
+    assert f"lr={sgd['default']:g}" in sgd["call"]
+    assert [rate for rate, _ in sgd["tried"]] == sorted(rate for rate, _ in sgd["tried"])
+    quiet = steepest("lr-range", "digits-mlp", "--optimizers", "sgd", "--seeds", "1", "--steps", "50", "--quiet")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
 
 
 def test_a_name_that_says_no_format_is_refused_before_anything_is_run(steepest: Callable[..., Done]) -> None:

@@ -1,6 +1,10 @@
 """Runs with a rising rate, on a bowl whose formula is known."""
 
+from collections.abc import Callable
+from itertools import count
+
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -8,7 +12,7 @@ from steepest.workbench import Task
 from steepest.workbench.analysis.range_test import bracket
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.model.rising import STEPS, rising_rates
-from steepest.workbench.training.rising_run import ENDS_AT, rising_run
+from steepest.workbench.training.rising_run import ENDS_AT, continued_rising_run, rising_run
 
 CURVATURE = 4.0
 """Of the bowl: gradient descent diverges from a rate of 2 / 4 on, and is quickest at 1 / 4."""
@@ -51,3 +55,23 @@ def test_the_bracket_of_a_bowl_is_below_its_edge_of_stability() -> None:
     assert found is not None
     assert found.low < 1 / CURVATURE < 2 / CURVATURE
     assert found.low <= found.default <= found.high
+
+
+@pytest.mark.parametrize("after", [1, 7, 19])
+def test_it_continues_where_it_was_stopped(tiny: Callable[[int], Task], after: int) -> None:
+    """Bit for bit, with dropout, batch normalisation, momentum and noise from other generators."""
+    candidate, steps = KNOWN["momentum"], 20
+    whole, nothing_left = continued_rising_run(tiny, candidate, 3, steps, lambda: False)
+    calls = count(1)
+    begun, saved = continued_rising_run(tiny, candidate, 3, steps, lambda: next(calls) >= after)
+    assert nothing_left is None
+    assert saved is not None
+    assert begun.losses == whole.losses[:after]
+    ended, left = continued_rising_run(tiny, candidate, 3, steps, lambda: False, saved)
+    assert (ended, left) == (whole, None)
+
+
+def test_a_stop_at_the_last_step_is_an_end(tiny: Callable[[int], Task]) -> None:
+    calls = count(1)
+    found, left = continued_rising_run(tiny, KNOWN["sgd"], 0, 20, lambda: next(calls) >= 20)
+    assert (len(found.losses), left) == (20, None)

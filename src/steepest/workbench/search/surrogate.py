@@ -34,14 +34,16 @@ class Surrogate:
         self._points = np.asarray(points, float)
         lengths: Any = np.full(self._points.shape[1], 0.6)
         kernel = Matern(lengths, length_scale_bounds=LENGTHS, nu=2.5) + WhiteKernel(0.03, NOISE)
-        self._model: Any = GaussianProcessRegressor(kernel, normalize_y=True, n_restarts_optimizer=1, random_state=0)
+        self._model: Any = GaussianProcessRegressor(kernel, n_restarts_optimizer=1, random_state=0)
+        found = np.asarray(heights, float)
+        self._middle, self._unit = found.mean(), max(float(found.std()), _LEAST_SPREAD)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its bound is as it should be
-            self._model.fit(self._points, np.asarray(heights, float))
+            self._model.fit(self._points, (found - self._middle) / self._unit)
 
     def means(self, points: Any) -> np.ndarray:
         """What the model expects there."""
-        return self._model.predict(np.atleast_2d(points))
+        return self._middle + self._unit * self._model.predict(np.atleast_2d(points))
 
     def best(self) -> np.ndarray:
         """The point among those tried with the best mean."""
@@ -49,7 +51,7 @@ class Surrogate:
 
     def most_promising(self, rng: np.random.Generator) -> np.ndarray:
         """The point with the greatest expected improvement, among points everywhere and near the best."""
-        tried = self.means(self._points)
+        tried = self._model.predict(self._points)
         near = [self._points[place] for place in np.argsort(tried)[:3]]
         clouds = [np.clip(one + rng.normal(0, far, (80, len(one))), 0, 1) for one in near for far in (0.05, 0.15)]
         candidates = np.concatenate([rng.random((600, self._points.shape[1])), *clouds])
@@ -59,7 +61,7 @@ class Surrogate:
     def _improvement(self, mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
         from scipy.stats import norm
 
-        noise = self._model.kernel_.k2.noise_level * self._model._y_train_std**2  # of a run, not of the setting
+        noise = self._model.kernel_.k2.noise_level  # of a run, not of the setting
         deviation = np.sqrt(np.maximum(deviation**2 - noise, _LEAST_SPREAD))
         u = (best - mean) / deviation
         return deviation * (u * norm.cdf(u) + norm.pdf(u))
