@@ -18,6 +18,9 @@ def dimension(data: DimensionData, names: list[str], legend: bool = False) -> st
     ]
     results = [point.result for point in trained if point.result is not None]
     tip = ["optimizer:N", alt.Tooltip("shown:N", title=data.name), alt.Tooltip("rate:Q", format=".3~g")]
+    colour = style.colour(names, legend)
+    if legend:  # a stroke, as lines have it, would not show the colour of dots
+        colour = colour.legend(title=None, orient="top", symbolType="circle")
     value = alt.Tooltip("result:Q", title=data.metric, format=".4~g")
     dots = (
         style.data("trials")
@@ -25,7 +28,7 @@ def dimension(data: DimensionData, names: list[str], legend: bool = False) -> st
         .encode(
             x=_x(data),
             y=style.axis_y("result:Q", data.metric, results, 0),
-            color=style.colour(names, legend),
+            color=colour,
             tooltip=[*tip, value],
         )
     )
@@ -38,4 +41,8 @@ def _x(data: DimensionData) -> alt.X:
     values = [point.value for point in data.points]
     if data.logarithmic:
         return style.axis_x("value:Q", data.name, values)
-    return alt.X("value:Q", title=data.name, scale=alt.Scale(domain=[min(values), max(values)], nice=False))
+    low, high = min(values), max(values)
+    room = 0.04 * (high - low) or 0.5
+    whole = {"tickMinStep": 1} if all(isinstance(value, int) for value in values) else {}
+    scale = alt.Scale(domain=[low - room, high + room], nice=False, zero=False)
+    return alt.X("value:Q", scale=scale, axis=alt.Axis(title=data.name, tickCount=6, **whole))
