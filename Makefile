@@ -6,7 +6,7 @@ DEMO ?= digits-mlp
 # tests/conftest.py says which files come first.
 ON_EVERY_CORE := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-all test-torch test-frameworks check bench docs clean
+.PHONY: help demo test test-all test-interpreted test-torch test-frameworks check bench docs clean
 
 help:                       ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="	" read -r target says; do printf '  make %-15s %s\n' "$$target" "$$says"; done
@@ -30,6 +30,14 @@ test: .venv/developer       ## the tests, on every core
 
 test-all: .venv/developer   ## every law on every configuration, and the long runs: an hour
 	$(BIN)/python -m pytest $(ON_EVERY_CORE) --exhaustive
+
+# Each rule's results through the kernels for GPUs, on the processor.
+INTERPRETED := tests/torch/test_optim_db.py tests/torch/test_layout.py tests/torch/test_state.py \
+  tests/torch/test_checkpoint.py tests/torch/test_plan.py tests/torch/test_sparse.py tests/torch/test_complex.py \
+  tests/torch/test_same_tensors.py tests/torch/test_scheduled.py tests/torch/test_dtensors.py tests/test_testing.py
+
+test-interpreted: .venv/developer  ## the kernels for GPUs in Triton's interpreter: an hour of one core
+	STEEPEST_KERNELS=triton TRITON_INTERPRET=1 $(BIN)/python -m pytest $(ON_EVERY_CORE) --timeout 1200 $(INTERPRETED)
 
 # With another version of torch, in an environment of its own: a build for CUDA may take 6 GB of the disk.
 OTHER := .venv-torch-$(TORCH)

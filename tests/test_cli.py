@@ -232,6 +232,21 @@ def test_a_first_attempt_that_failed_at_once_leaves_nothing_in_the_way(run, tmp_
 
 
 @pytest.mark.usefixtures("without_figures")
+def test_tune_by_the_command_line(run, tmp_path: Path) -> None:
+    file = tmp_path / "my_task.py"
+    command = ["tune", f"{file}:task", "--optimizer", "sgd", "--search", "momentum=0..0.9", "--budget", "trials=4"]
+    code, out, err = run(*command, "--seeds", "2")
+    assert code == 0, err
+    assert "sgd" in out
+    code, _, err = run(*command, "--seeds", "2", "--strategy", "quasi-random")
+    assert code == 1
+    assert "holds a comparison with strategy=staged, not strategy=quasi-random" in " ".join(err.split())
+    code, _, err = run(*command, "--strategy", "grid")
+    assert code == 2
+    assert "There is no strategy 'grid'" in err
+
+
+@pytest.mark.usefixtures("without_figures")
 def test_a_single_rate_is_called_no_search(run, tmp_path: Path) -> None:
     arguments = [word.replace("trials=2", "trials=1") for word in SMALL]
     code, out, _ = run("compare", f"{tmp_path / 'my_task.py'}:task", *arguments)

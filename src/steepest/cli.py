@@ -1,19 +1,23 @@
-"""The command line: `new`, `lr-range`, `compare`, `report`, `list`, `show`.  It imports nothing heavy at its start."""
+"""The command line of the package.  It imports nothing heavy at its start."""
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from steepest.workbench.errors import Interrupted, WorkbenchError, missing_extra
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS
-from steepest.workbench.model.schedules import CONSTANT, SCHEDULES
+from steepest.workbench.model.schedules import CONSTANT
 
 try:
     import typer
 except ModuleNotFoundError as error:  # the package without its workbench extra
     raise SystemExit(missing_extra(error) or str(error)) from None
+
+from steepest import command_options as options
 
 app = typer.Typer(
     help="Optimizers written once as plain functions; and a workbench that says which one to use.",
@@ -45,60 +49,74 @@ def program(
 
 @app.command()
 def compare(
-    problem: Annotated[
-        str,
-        typer.Argument(metavar="PROBLEM|FILE.py:FUNCTION", help="A built-in problem, or a task function of yours."),
-    ],
-    optimizers: Annotated[
-        str | None,
-        typer.Option(
-            help="Names, separated by commas: ours, torch.NAME, FILE.py:NAME. By default "
-            f"{', '.join(DEFAULT_OPTIMIZERS)}."
-        ),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(help="For the search of each optimizer: trials=16 (the default), steps=1e6 or time=2h."),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(help="Number of fresh seeds for the best two settings of each; 5 by default.")
-    ] = None,
-    schedules: Annotated[
-        str, typer.Option(help=f"Schedules of the rate, separated by commas: {', '.join(SCHEDULES)}.")
-    ] = CONSTANT,
-    rates: Annotated[
-        str | None,
-        typer.Option(
-            help="Rates to try with every optimizer, in place of a search: 0.1,0.01, or LOWEST:HIGHEST:COUNT."
-        ),
-    ] = None,
-    search: Annotated[
-        str,
-        typer.Option(
-            help="Also to be searched: arguments of the optimizers or of the task, weight_decay,dropout=0..0.5,"
-            "eps=1e-10..1e-4:log,width=32|64|128."
-        ),
-    ] = "",
-    steps: Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")] = None,
-    metric: Annotated[str | None, typer.Option(help="The metric that decides; the problem's own if not given.")] = None,
-    higher: Annotated[
-        bool | None, typer.Option("--higher-is-better/--lower-is-better", help="The direction of --metric.")
-    ] = None,
-    controls: Annotated[
-        bool, typer.Option(help="Also run AdamW with linear decay, usual rates, and an optimizer that does nothing.")
-    ] = True,
-    seed: Annotated[int, typer.Option(help="Seed of the search; the fresh seeds follow it.")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes that train at the same time.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write events to stdout, one JSON object a line.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many runs it would be, how long.")] = False,
+    problem: options.Problem,
+    optimizers: options.Optimizers = None,
+    budget: options.Budget = None,
+    seeds: options.Seeds = None,
+    schedules: options.Schedules = CONSTANT,
+    rates: options.Rates = None,
+    search: options.Search = "",
+    steps: options.Steps = None,
+    metric: options.Metric = None,
+    higher: options.Higher = None,
+    controls: options.Controls = True,
+    seed: options.Seed = 0,
+    workers: options.Workers = 1,
+    out: options.Out = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Search each optimizer's settings at equal cost, run the best again with fresh seeds, and write a report.
 
     The same command continues a study that was interrupted.
     """
+    from steepest.workbench.study.compare import compare as run_comparison
+
+    chosen = None if optimizers is None else _names(optimizers)
+    given: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
+    given |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
+    _conduct(partial(run_comparison, problem, chosen, budget, seeds, search=search, **given), as_json, quiet, dry_run)
+
+
+@app.command()
+def tune(
+    problem: options.Problem,
+    optimizer: options.Tuned = "adamw",
+    search: options.Search = "",
+    budget: options.TuningBudget = "trials=32",
+    seeds: options.Seeds = 5,
+    strategy: options.Strategy = "staged",
+    schedules: options.Schedules = CONSTANT,
+    steps: options.Steps = None,
+    metric: options.Metric = None,
+    higher: options.Higher = None,
+    seed: options.Seed = 0,
+    workers: options.Workers = 1,
+    out: options.Out = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Tune an optimizer and numbers of the task: the rate, then weight decay, then all by a model of the results.
+
+    The same command continues a study that was interrupted.
+    """
+    from steepest.workbench.study.tune import tune as run_tuning
+
+    given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
+    given |= {"metric": metric, "higher_is_better": higher, "fresh": fresh, "search": search, "strategy": strategy}
+    _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds or 5, **given), as_json, quiet, dry_run)
+
+
+def _names(typed: str) -> list[str]:
+    return [name for name in typed.split(",") if name.strip()]
+
+
+def _conduct(run: Callable[..., Any], as_json: bool, quiet: bool, dry_run: bool) -> None:
+    """Make a study, and say what came out."""
     from rich.console import Console
 
     from steepest.workbench.progress import watcher_of_command
@@ -106,20 +124,15 @@ def compare(
     from steepest.workbench.report import sentences
     from steepest.workbench.report.terminal import announce
     from steepest.workbench.store.manifest import command_line
-    from steepest.workbench.study.compare import compare as run_comparison
 
     events = JsonEvents(sys.stdout) if as_json else None
     watcher = watcher_of_command(Console(stderr=True), events, quiet)
-    chosen = None if optimizers is None else [name for name in optimizers.split(",") if name.strip()]
-    options: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
-    options["search"] = search
-    options |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
     try:
         with redirect_stdout(sys.stderr):  # stdout is for the output of this command alone
             if dry_run:
-                run_comparison(problem, chosen, budget, seeds, **options, watcher=watcher, dry_run=True)
+                run(watcher=watcher, dry_run=True)
                 return
-            result = run_comparison(problem, chosen, budget, seeds, **options, command=command_line(), watcher=watcher)
+            result = run(command=command_line(), watcher=watcher)
     except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
         raise Interrupted(
             "Stopped at once. Runs that had ended are kept; the same command, without --fresh, continues from there."
@@ -135,10 +148,7 @@ def compare(
 
 @app.command("lr-range")
 def lr_range(
-    problem: Annotated[
-        str,
-        typer.Argument(metavar="PROBLEM|FILE.py:FUNCTION", help="A built-in problem, or a task function of yours."),
-    ],
+    problem: options.Problem,
     optimizers: Annotated[str, typer.Option(help="Names, separated by commas.")] = DEFAULT_NAMES,
     seeds: Annotated[int, typer.Option(help="Runs with a rising rate, for each optimizer.")] = 3,
     steps: Annotated[int | None, typer.Option(help="Length of a whole run; the problem's own if not given.")] = None,
@@ -159,7 +169,7 @@ def lr_range(
         from steepest.workbench.report.figures.range_test import check_name
 
         check_name(out)
-    names = [name for name in optimizers.split(",") if name.strip()]
+    names = _names(optimizers)
     with redirect_stdout(sys.stderr):  # stdout is for the output of this command alone
         tested = run_range_test(problem, names, seeds, steps=steps, tell=tell)
     if as_json:

@@ -45,11 +45,12 @@ COMMON = [
 def marks_of_a_common_option(name: str, options: dict) -> Any:
     """Keras's own class does what a common option says: some names stand for all, and where a run is traced Adam does.
 
-    All of them together, the last case, are for each of the names everywhere.
+    Several together, the last case, are for each of the names everywhere; one of those alone is for torch.
     """
     if name not in STAND_FOR:
         return pytest.mark.exhaustive
-    return () if name == "Adam" or options is COMMON[-1] else repeated_where_traced()
+    alone = options is not COMMON[-1] and options.items() <= (COMMON[-1] | {"ema_momentum": 0.5}).items()
+    return () if options is COMMON[-1] or (name == "Adam" and not alone) else repeated_where_traced()
 
 
 ALL = [*OPTIONS, *(["Muon"] if hasattr(keras.optimizers, "Muon") else [])]  # since Keras 3.10

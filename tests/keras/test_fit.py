@@ -18,6 +18,8 @@ from steepest.rules import sgd as torch_sgd
 from support.keras_cases import repeated_where_traced
 
 REPEATED = repeated_where_traced()
+OPERATION_BY_OPERATION = pytest.mark.exhaustive if keras.backend.backend() == "jax" else ()
+"""JAX compiles each operation by itself then: 10 s.  `test_against_keras.py` has such steps, sparse and dense."""
 
 
 def compiled(model, optimizer, **options):
@@ -71,7 +73,7 @@ def test_a_program_of_tensorflow(digits) -> None:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("SGD", {"learning_rate": 0.1, "momentum": 0.9}),
+        pytest.param("SGD", {"learning_rate": 0.1, "momentum": 0.9}, marks=REPEATED),
         pytest.param("RMSprop", {"learning_rate": 0.01}, marks=REPEATED),
         pytest.param("Adam", {"learning_rate": 0.01}, marks=REPEATED),
         ("AdamW", {"learning_rate": 0.01, "clipnorm": 1.0, "use_ema": True}),
@@ -84,11 +86,11 @@ def test_digits_are_learned_as_with_keras(name, options, digits, network) -> Non
     assert mine == pytest.approx(theirs, abs=0.01)
 
 
-@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("jit", [True, pytest.param(False, marks=OPERATION_BY_OPERATION)])
 def test_compiled_or_not_it_is_the_same(jit, digits, network) -> None:
     """With SGD, which does not make much of the last digit of a small gradient.
 
-    Five batches: what is not compiled takes JAX a second a step.
+    Five batches show it.
     """
     if jit and keras.backend.backend() == "torch":
         pytest.skip("torch.compile needs a compiler on the machine")

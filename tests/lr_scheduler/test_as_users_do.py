@@ -178,6 +178,27 @@ def test_an_attribute_that_is_changed_midway(name: str) -> None:
     assert_same_as_torchs(program)
 
 
+@pytest.mark.parametrize("by_hand", [1.0, 5.0], ids=["", "by hand too"])
+def test_a_new_base_ends_what_a_hand_did(by_hand: float) -> None:
+    """Where programs set a rate anew they write it into the group, its initial rate and `base_lrs`."""
+
+    def program(library: Any, s: Any) -> list[float]:
+        scheduler = s.LambdaLR(optimizer(library), lambda epoch: 1 / (1 + epoch))
+        found = rates(scheduler, 2)
+        for group in scheduler.optimizer.param_groups:
+            group["lr"] *= by_hand
+            group["initial_lr"] = 0.5
+        scheduler.base_lrs = [0.5]
+        sgd = scheduler.optimizer
+        for _ in range(4):
+            sgd.step()
+            scheduler.step()
+            found.append(sgd.param_groups[0]["lr"])
+        return found
+
+    assert_same_as_torchs(program)
+
+
 class GradualWarmup(theirs.LRScheduler):
     """As the wrapper of that name that is copied from program to program: it hands over the rate and its bases."""
 

@@ -86,9 +86,19 @@ def conduct(
         executor.close()
 
 
-def launch(folder: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+WITHOUT_REPORT = """
+from steepest.cli import main
+from steepest.workbench.study import reports
+reports._write = lambda *_, **__: None
+main()
+"""
+"""For tests of what is run and stored: a report takes longer than these runs."""
+
+
+def launch(folder: Path, out: Path, *options: str, report: bool = False) -> subprocess.Popen[str]:
     """`steepest compare` on the task in the folder."""
-    command = [sys.executable, "-m", "steepest.cli", "compare", f"{folder / 'slow.py'}:task", *OPTIONS, *options]
+    program = ["-m", "steepest.cli"] if report else ["-c", WITHOUT_REPORT]
+    command = [sys.executable, *program, "compare", f"{folder / 'slow.py'}:task", *OPTIONS, *options]
     return subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections import OrderedDict, defaultdict, namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,6 +62,22 @@ def test_numbers_of_tensors() -> None:
     assert copy.keys_of is copy.tensor_of is None
     assert internals.keys_of is not None
     assert internals.tensor_of is not None
+
+
+def test_streams_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = without("_cuda_getCurrentRawStream")
+    streams = {0: 0, 1: 77}
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=streams[device]))
+    assert [copy.raw_stream(device) for device in streams] == [0, 77]
+
+
+def test_division_of_many() -> None:
+    copy = without("_foreach_div_")
+    assert differs(copy, "divide_each")
+    for one in (copy, internals):
+        tensors = [torch.full((2,), 3.0), torch.full((3,), 6.0, dtype=torch.float16)]
+        one.divide_each(tensors, torch.tensor(4.0))
+        assert [t.tolist() for t in tensors] == [[0.75] * 2, [1.5] * 3]
 
 
 def freed() -> torch.Tensor:

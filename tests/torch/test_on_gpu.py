@@ -236,6 +236,22 @@ def test_what_no_kernel_steps_waits_for_the_scaler(monkeypatch: pytest.MonkeyPat
         assert p.unique().tolist() == other.unique().tolist() == [expected]
 
 
+def test_a_first_step_that_is_left_out_leaves_no_state_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With dampening the momentum begins as the gradient itself, whatever plan takes the first step."""
+    on_gpu(monkeypatch)
+    p, other = Parameter(torch.ones(3)), Parameter(torch.ones(2))
+    optimizer: Any = steepest.SGD([p, other], lr=1.0, momentum=0.5, dampening=0.5, fused=True)
+    for found_inf in (1.0, 0.0):
+        p.grad = torch.full((3,), 0.5)
+        if not found_inf:
+            other.grad = torch.full((2,), 0.25)  # makes another plan
+        optimizer.found_inf = torch.tensor(found_inf)
+        optimizer.step()
+    assert p.tolist() == [0.5] * 3
+    assert optimizer.state[p]["momentum_buffer"].tolist() == [0.5] * 3
+    assert other.tolist() == [0.75] * 2
+
+
 # Where numbers are kept
 
 

@@ -31,6 +31,24 @@ def test_hooks_of_the_instance_run_around_a_step(configuration):
     assert len(seen) == 2
 
 
+def test_hooks_see_a_closure_by_its_place_or_by_its_name(configuration):
+    seen: list[list[Any]] = []
+    for make in (configuration.ours, configuration.theirs):
+        p = P(torch.ones(3))
+        p.grad = torch.ones(3)
+        optimizer = make([p])
+        found: list[Any] = []
+        seen.append(found)
+        with optimizer.register_step_pre_hook(lambda o, args, kwargs: found.append((len(args), *kwargs))):  # noqa: B023
+            optimizer.step()
+            optimizer.step(closure=lambda: 1.0)
+            optimizer.step(lambda: 1.0)
+        with optimizer.register_step_pre_hook(lambda o, args, kwargs: (args, {"closure": lambda: 7.0})):
+            found.append(optimizer.step())
+    ours, theirs = seen
+    assert ours == theirs == [(1,), (1, "closure"), (2,), 7.0]
+
+
 def test_hooks_of_all_optimizers_run_around_a_step(configuration):
     p = P(torch.ones(3))
     optimizer = configuration.ours([p])

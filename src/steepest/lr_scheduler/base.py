@@ -42,6 +42,14 @@ class PureScheduler(Scheduler):
     is_alone = False
     """Whether torch computes its rates from the epoch alone; else from the present rate, whoever has set it."""
 
+    _is_ours = True
+    """Whether no subclass from elsewhere sets the rates in a way of its own."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        parent = next(known for known in cls.__mro__ if known.__module__.startswith("steepest."))
+        cls._is_ours = cls.sets_rates_as(parent)
+
     def __new__(cls, *_: Any, **__: Any) -> "PureScheduler":
         self = super().__new__(cls)
         self._kept = Kept()
@@ -102,11 +110,13 @@ class PureScheduler(Scheduler):
         self._kept.norms.clear()
 
     def says_its_rates(self) -> bool:
-        """Whether `value` says its rates; a subclass may have a `get_lr` of its own, as torch's have."""
-        return type(self).get_lr is PureScheduler.get_lr and not self._kept.is_as_torchs
+        """Whether `value` says its rates; a subclass may have a `get_lr` or `step` of its own, as torch's have."""
+        return self._is_ours and not self._kept.is_as_torchs
 
     def get_lr(self) -> list[Any]:
-        """The rates of the present epoch, if this were the only scheduler."""
+        """The rates of the present epoch, if this were the only scheduler; torch's where a subclass makes others."""
+        if not self.says_its_rates():  # it goes on from what it has made of them
+            return super().get_lr()
         if not self.is_asked_by_step():
             warnings.warn(
                 "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", stacklevel=2
@@ -114,14 +124,23 @@ class PureScheduler(Scheduler):
         return self.rates_at_present()
 
     def rates_at_present(self) -> list[Any]:
+        if not self.says_its_rates():
+            return self.torchs_rates_at_present()
         return [value for value, _ in self.parts(self.last_epoch)]
 
     # --- the first epoch ----------------------------------------------------------------------------------------------
 
+    def begin_by_step(self) -> None:
+        self._kept.steps = None
+        self.step()
+        if self._kept.steps is None:  # a subclass does without our step
+            self.watch()
+
     def begin(self) -> None:
         self.watch()
         if not self.says_its_rates():
-            self.move_as_torch()
+            with self.beginning():
+                self.move_as_torch()
             return
         goes_on = self.last_epoch >= 0
         self.go_to(self.last_epoch + 1)
@@ -216,12 +235,17 @@ class PureScheduler(Scheduler):
                 self.admit(place, rate)
 
     def _follow_changes(self) -> None:
-        """Go on from the present rate where an attribute was changed, as torch does, which knows no other."""
-        if self.is_alone:
-            return
-        said = rates_of(self.optimizer).parts_of(self)
-        for place, ((value, norm), (now, _)) in enumerate(zip(said, self.parts(self.present()), strict=False)):
-            if now != value:
+        """Go on from the present rate where an attribute was changed, as torch does, which knows no other.
+
+        One whose rates come from the epoch alone has a new base then, and what hands did to the old one is over.
+        """
+        rates = rates_of(self.optimizer)
+        said = rates.parts_of(self)
+        for place, ((value, norm), (now, base)) in enumerate(zip(said, self.parts(self.present()), strict=False)):
+            if self.is_alone:
+                if base != norm:
+                    rates.forget_hand_at(self.optimizer, place)
+            elif now != value:
                 self._kept.norms.setdefault(place, norm)
                 self.follow(place, value)
 
@@ -234,6 +258,8 @@ class PureScheduler(Scheduler):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a state of this class or of torch's, and set the optimizer's rates to those of that time."""
         super().load_state_dict(state_dict)
+        if not self.says_its_rates():  # the optimizer has the rates
+            return
         self.forget_phase()
         self.go_to(self.present())
         if not self._kept.is_owned:

@@ -41,6 +41,9 @@ class _Composed(PureScheduler):
         elif self._kept.steps is None or not self._kept.steps.was_skipped(self.optimizer):
             self.torchs.step(self)
 
+    def says_its_rates(self) -> bool:
+        return not self._kept.is_as_torchs  # its parts say them
+
     def step_as_torch(self, epoch: Any = None) -> None:
         fallbacks.step(self, epoch)
 

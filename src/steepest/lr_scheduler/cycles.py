@@ -41,6 +41,9 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         """The present epoch; between steps torch keeps its fraction in T_cur alone."""
         return self.last_epoch if self.last_epoch % 1 else self.last_epoch + self.T_cur % 1
 
+    def move_as_torch(self, epoch: Any = None) -> None:
+        torchs.CosineAnnealingWarmRestarts.step(self, epoch)  # which counts in T_cur and T_i
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self.last_epoch = int(self.last_epoch)
@@ -57,7 +60,9 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         """
         if epoch is not None and epoch < 0:
             raise ValueError(f"Expected non-negative epoch, but got {epoch}")
-        if epoch is not None:
+        if epoch is not None and not self.says_its_rates():
+            self.move_as_torch(epoch)
+        elif epoch is not None:
             self.move_with_others(epoch)
             self.last_epoch = int(epoch)
         else:

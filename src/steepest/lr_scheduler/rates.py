@@ -89,6 +89,11 @@ class Rates:
         self.start_over()
         self._loaded = None
 
+    def forget_hand_at(self, optimizer: Optimizer, place: int) -> None:
+        """Forget changes by hand of one group, whose rate a scheduler was told anew."""
+        self._by_hand[place : place + 1] = [1.0]
+        self._written[place] = present_rates(optimizer)[place]
+
     def remove(self, scheduler: Any) -> None:
         """Remove a scheduler that became a part of another one."""
         self._shares = [share for share in self._shares if share.scheduler() is not scheduler]

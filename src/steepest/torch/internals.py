@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
@@ -229,6 +230,9 @@ _with_hooks = getattr(Optimizer, "profile_hook_step", fallbacks.with_hooks)
 _is_profiling = _find("autograd._profiler_enabled", lambda: True)
 
 
+Closure = Callable[[], Any] | None
+
+
 def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     """The method `step` of an optimizer, made of the step alone.
 
@@ -237,7 +241,8 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     """
     with_hooks = _with_hooks(step)
 
-    def quick(self: Any, closure: Callable[[], Any] | None = None) -> Any:
+    # Hooks see whether the closure came by its place or by its name, as in torch.
+    def quick(self: Any, by_place: Closure = None, /, *, closure: Closure = None) -> Any:
         if (
             self._optimizer_step_pre_hooks
             or self._optimizer_step_post_hooks
@@ -245,9 +250,11 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
             or _AFTER_ALL
             or _is_profiling()
         ) and type(self).step is whole:
-            return with_hooks(self, closure)
-        return step(self, closure)
+            by_places = () if by_place is None else (by_place,)
+            return with_hooks(self, *by_places, **({} if closure is None else {"closure": closure}))
+        return step(self, closure if by_place is None else by_place)
 
+    quick.__signature__ = inspect.signature(step)  # type: ignore[attr-defined]
     quick.__doc__, quick.__name__, quick.__module__ = step.__doc__, "step", step.__module__
     quick.__qualname__ = f"{step.__qualname__.rpartition('.')[0]}.step"
     quick.hooked = True  # type: ignore[attr-defined] - so that torch does not wrap it once more
@@ -283,8 +290,12 @@ class Scheduler(LRScheduler):
         """The rates of the epoch that it is at."""
         raise NotImplementedError
 
+    def begin_by_step(self) -> None:
+        """Call `begin`, from `step`, as torch's constructor does: a subclass may have a `step` of its own."""
+        raise NotImplementedError
+
     def _initial_step(self) -> None:
-        self.begin()
+        self.begin_by_step()
 
     def _update_lr(self, epoch: Any = None) -> None:
         self.move(epoch)
@@ -292,10 +303,33 @@ class Scheduler(LRScheduler):
     def _get_closed_form_lr(self) -> list[Any]:
         return self.rates_at_present()
 
+    @classmethod
+    def sets_rates_as(cls, parent: type["Scheduler"]) -> bool:
+        """Whether a subclass has left alone all methods of a parent that set rates in torch."""
+        return (
+            cls.step is parent.step
+            and cls.get_lr is parent.get_lr
+            and cls._get_closed_form_lr is parent._get_closed_form_lr
+        )
+
+    def torchs_rates_at_present(self) -> list[Any]:
+        """What torch's class says of a given epoch."""
+        closed_form = getattr(super(), "_get_closed_form_lr", self.get_lr)
+        return closed_form()
+
     def set_flags(self) -> None:
         """Say what torch's constructor says of a scheduler that has begun."""
         self._step_count = 1
         self._is_initial = self._get_lr_called_within_step = False
+
+    @contextlib.contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Within it, torch's `get_lr` gives the rates of the first epoch."""
+        self._is_initial = True
+        try:
+            yield
+        finally:
+            self._is_initial = False
 
     def count(self) -> None:
         """Say that it was stepped."""

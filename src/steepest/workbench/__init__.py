@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from steepest.workbench.study.comparison import Comparison as Comparison
     from steepest.workbench.study.lr_range import RangeTest as RangeTest
     from steepest.workbench.study.lr_range import lr_range as lr_range
+    from steepest.workbench.study.tune import tune as tune
     from steepest.workbench.task import Task as Task
 
 _MODULES = {
@@ -23,8 +24,9 @@ _MODULES = {
     "Task": "task",
     "compare": "study.compare",
     "lr_range": "study.lr_range",
+    "tune": "study.tune",
 }
-__all__ = ["Candidate", "Comparison", "Dimension", "RangeTest", "Task", "compare", "lr_range"]
+__all__ = ["Candidate", "Comparison", "Dimension", "RangeTest", "Task", "compare", "lr_range", "tune"]
 
 
 def __getattr__(name: str) -> Any:

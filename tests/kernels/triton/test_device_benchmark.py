@@ -50,7 +50,7 @@ def no_failures(rows: list[dict[str, Any]]) -> None:
 def test_bits() -> None:
     rows = [*device_bits.bits("cpu", quick=True, sizes=[(0,), (3,), (17,)])]
     no_failures(rows)
-    assert len(rows) == 1 + 4 + 3 + 2 * 2 * 2
+    assert len(rows) == 1 + 4 + 3 + 2 * 2 + 2  # a first step, single checks, layouts, float32, some of bfloat16
 
 
 def test_graphs(gpu: Pretended, monkeypatch: pytest.MonkeyPatch) -> None:

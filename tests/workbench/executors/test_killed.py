@@ -109,7 +109,7 @@ def test_a_full_disk_loses_nothing(undisturbed: Path, small_disk: Path) -> None:
     out, kept = small_disk / "study", 0
     for size in ("200k", "900k"):
         subprocess.run(["mount", "-o", f"remount,size={size}", small_disk], check=True)
-        process = launch(undisturbed, out)
+        process = launch(undisturbed, out, report=True)
         _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 1, errors
         assert "Make room" in errors
@@ -118,7 +118,7 @@ def test_a_full_disk_loses_nothing(undisturbed: Path, small_disk: Path) -> None:
         assert runs_in(out) > kept
         kept = runs_in(out)
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
-    process = launch(undisturbed, out)
+    process = launch(undisturbed, out, report=True)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert results(out).equals(results(undisturbed / "whole"))

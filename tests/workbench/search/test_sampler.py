@@ -1,7 +1,7 @@
 """Samplers: the quasi-random one, the rates that a user gives, and another one that a test registers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from steepest.workbench.model.key import SEARCH, Setting
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.search import SAMPLERS
 from steepest.workbench.search.quasi_random import QuasiRandom
-from steepest.workbench.search.sampler import GivenRates
+from steepest.workbench.search.sampler import GivenRates, by_result
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.store.record import Record
 from support.study import conduct
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("without_figures")
 class Halving:
     """An adaptive sampler: a tenth of the rate after a failure, half of it after a success."""
 
-    def __init__(self, space: SearchSpace, seed: int) -> None:
+    def __init__(self, space: SearchSpace, seed: int, trials: int) -> None:
         self.rate = 1e30
         self.told: list[tuple[float, float]] = []
 
@@ -35,15 +35,18 @@ class Halving:
         self.told.append((setting.rate, value))
         self.rate = setting.rate / (1e31 if math.isinf(value) else 2)
 
+    def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
+        return by_result(results)
+
 
 def test_no_setting_is_tried_twice_however_many_there_are() -> None:
     """1500 rates of three digits in three decades: some of them are drawn several times."""
-    sampler = QuasiRandom(SearchSpace(KNOWN["sgd"], 0.1), seed=0)
+    sampler = QuasiRandom(SearchSpace(KNOWN["sgd"], 0.1), seed=0, trials=16)
     assert len({sampler.ask() for _ in range(1500)}) == 1500
 
 
 def test_every_optimizer_has_the_same_points_in_its_own_range() -> None:
-    first, second = (QuasiRandom(SearchSpace(KNOWN["sgd"], centre), seed=3) for centre in (0.1, 1e-4))
+    first, second = (QuasiRandom(SearchSpace(KNOWN["sgd"], centre), seed=3, trials=16) for centre in (0.1, 1e-4))
     for _ in range(20):
         assert first.ask().rate / second.ask().rate == pytest.approx(1000, rel=0.02)
 
@@ -58,8 +61,8 @@ def test_another_sampler_is_one_line_and_hears_of_every_result(
 ) -> None:
     made: list[Halving] = []
 
-    def make(space: SearchSpace, seed: int) -> Halving:
-        made.append(Halving(space, seed))
+    def make(space: SearchSpace, seed: int, trials: int) -> Halving:
+        made.append(Halving(space, seed, trials))
         return made[-1]
 
     monkeypatch.setitem(SAMPLERS, "halving", make)

@@ -87,13 +87,18 @@ def test_the_state_of_an_optimizer_is_weighed(tiny: Make, tmp_path: Path) -> Non
 
 
 def test_more_hyperparameters_are_searched_where_the_budget_allows(tiny: Make, tmp_path: Path) -> None:
-    """Ten trials search Adam's beta1 beside its rate; nine do not (Deep Learning Tuning Playbook)."""
+    """Ten trials search weight decay and Adam's beta1 beside the rate; nine do not (Deep Learning Tuning Playbook)."""
     runs = small(tiny, tmp_path / "ten", budget="trials=10", seeds=1, steps=5).runs
     adam = runs.filter((pl.col("phase") == "search") & (pl.col("optimizer") == "adam"))
     betas = [json.loads(text)["beta1"] for text in adam["settings"]]
     assert len(set(betas)) > 5
     assert all(0.7 <= beta <= 0.97 for beta in betas)
-    assert set(runs.filter(pl.col("optimizer") == "sgd")["settings"]) == {""}
+    sgd = runs.filter((pl.col("phase") == "search") & (pl.col("optimizer") == "sgd"))
+    for tried, names in ((sgd, {"weight_decay"}), (adam, {"weight_decay", "beta1"})):
+        decays = [json.loads(text)["weight_decay"] for text in tried["settings"]]
+        assert all({*json.loads(text)} == names for text in tried["settings"])
+        assert len(set(decays)) > 5
+        assert all(1e-6 <= decay <= 1e-2 for decay in decays)
     few = small(tiny, tmp_path / "nine", budget="trials=9", seeds=1, steps=5)
     assert set(few.runs["settings"]) == {""}
 

@@ -1,5 +1,6 @@
 """A study is continued by default, never mixed with another one, and loses nothing."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from steepest.workbench import Task
 from steepest.workbench.errors import TaskError, WorkbenchError
+from steepest.workbench.model.key import RANGE
 from steepest.workbench.store.record import Record
 from support.study import KEY, small
 
@@ -20,9 +22,30 @@ pytestmark = pytest.mark.usefixtures("without_figures")
 OWN = "def mine(p, g, *, lr=0.1):\n    '''{} of a step.'''\n    p = p - {} * lr * g\n    return p\n"
 
 
-def test_the_same_call_again_runs_nothing(tiny: Make, tmp_path: Path) -> None:
-    before = small(tiny, tmp_path / "study").runs
-    assert small(tiny, tmp_path / "study").runs.equals(before)
+@pytest.fixture(scope="module")
+def made_once(tiny: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study that tests take copies of."""
+    folder = tmp_path_factory.mktemp("once") / "study"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("steepest.workbench.study.reports._write", lambda *_: None)
+        small(tiny, folder)
+    return folder
+
+
+@pytest.fixture
+def study(made_once: Path, tmp_path: Path) -> Path:
+    """The folder of a study that is complete."""
+    return Path(shutil.copytree(made_once, tmp_path / "study"))
+
+
+def runs_of(folder: Path) -> pl.DataFrame:
+    with Record(folder) as record:
+        return record.runs()
+
+
+def test_the_same_call_again_runs_nothing(tiny: Make, study: Path) -> None:
+    before = runs_of(study)
+    assert small(tiny, study).runs.equals(before)
 
 
 @pytest.mark.parametrize(
@@ -34,15 +57,18 @@ def test_the_same_call_again_runs_nothing(tiny: Make, tmp_path: Path) -> None:
         ({"optimizers": ["sgd"]}, "optimizers=sgd@0.1,adam@0.001, not optimizers=sgd@0.1;"),
     ],
 )
-def test_a_changed_configuration_is_named(tiny: Make, tmp_path: Path, change: dict, named: str) -> None:
-    runs = small(tiny, tmp_path / "study").runs
+def test_a_changed_configuration_is_named(tiny: Make, study: Path, change: dict, named: str) -> None:
+    before = runs_of(study)
     with pytest.raises(WorkbenchError, match=named) as refused:
-        small(tiny, tmp_path / "study", **change)
+        small(tiny, study, **change)
     assert "--fresh" in str(refused.value)
-    with Record(tmp_path / "study") as record:
-        assert record.runs().equals(runs)
-    again = small(tiny, tmp_path / "study", **change, fresh=True)
-    assert again.runs.height == len(set(again.runs.select(KEY).iter_rows()))
+    assert runs_of(study).equals(before)
+
+
+def test_a_changed_configuration_starts_over_where_it_is_asked_to(tiny: Make, study: Path) -> None:
+    again = small(tiny, study, steps=11, fresh=True).runs
+    assert again.height == len(set(again.select(KEY).iter_rows())) == runs_of(study).height
+    assert set(again.filter(pl.col("phase") != RANGE)["steps"]) == {11}
 
 
 @pytest.mark.usefixtures("without_figures")
@@ -64,11 +90,10 @@ def test_fresh_touches_nothing_that_is_not_a_study(tiny: Make, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_fresh_keeps_other_files_in_a_study(tiny: Make, tmp_path: Path) -> None:
-    small(tiny, tmp_path / "study")
-    (tmp_path / "study" / "notes.txt").write_text("mine", encoding="utf-8")
-    small(tiny, tmp_path / "study", fresh=True)
-    assert (tmp_path / "study" / "notes.txt").read_text(encoding="utf-8") == "mine"
+def test_fresh_keeps_other_files_in_a_study(tiny: Make, study: Path) -> None:
+    (study / "notes.txt").write_text("mine", encoding="utf-8")
+    small(tiny, study, fresh=True)
+    assert (study / "notes.txt").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_folder_that_cannot_be_made(tiny: Make, tmp_path: Path) -> None:

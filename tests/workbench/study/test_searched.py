@@ -76,8 +76,9 @@ def test_a_number_that_the_task_cannot_use_names_the_run(tmp_path: Path, without
 
 
 def test_given_rates_leave_nothing_to_search(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="leave out `rates`, or `search`"):
-        compare(net, ["sgd"], rates="0.1", search="width=4|8", out=tmp_path / "study")
+    for task, rates in ((net, "0.1"), ("quadratic-deep", None)):
+        with pytest.raises(UsageError, match="leave out `rates`, and give a `budget`, or leave out `search`"):
+            compare(task, ["sgd"], rates=rates, search="momentum=0.5..0.9", out=tmp_path / "study")
 
 
 def test_the_command_line(steepest: Callable[..., Done], tmp_path: Path, without_figures: None) -> None:

@@ -15,9 +15,14 @@ from support.study import OPTIONS, PATIENCE, SLOW, intact, launch, results, wait
 pytestmark = pytest.mark.timeout(900)  # processes that may have to wait for a busy machine
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_the_same_command_goes_on(undisturbed: Path, tmp_path: Path, number: signal.Signals) -> None:
-    out = tmp_path / "study"
+def go_on(undisturbed: Path, out: Path) -> None:
+    """In this process, to what an undisturbed study has."""
+    compare(f"{undisturbed / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out, controls=False)
+    assert results(out).equals(results(undisturbed / "whole"))
+
+
+def stop_by(number: signal.Signals, undisturbed: Path, out: Path) -> None:
+    """Send a signal in the search: what was run is kept, and the command that goes on is said."""
     process = launch(undisturbed, out)
     wait_for(process, out, 8)
     process.send_signal(number)
@@ -29,11 +34,24 @@ def test_a_signal_saves_and_the_same_command_goes_on(undisturbed: Path, tmp_path
     with Record(out) as record:
         assert "finalists" not in set(record.runs()["phase"])
         assert record._frame("SELECT phase, optimizer, rate, settings, seed FROM interrupted").height == 1
-    process = launch(undisturbed, out)
+
+
+def test_ctrl_c_saves_and_the_same_command_goes_on(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    stop_by(signal.SIGINT, undisturbed, out)
+    process = launch(undisturbed, out, report=True)
     output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert "report" in output
+    assert (out / "report.html").exists()
     assert results(out).equals(results(undisturbed / "whole"))
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_termination_saves_and_the_study_goes_on(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    stop_by(signal.SIGTERM, undisturbed, out)
+    go_on(undisturbed, out)
 
 
 @pytest.mark.usefixtures("without_figures")
@@ -47,8 +65,7 @@ def test_a_killed_process_loses_at_most_the_run_under_way(undisturbed: Path, tmp
         assert intact(out)
         with Record(out) as record:
             assert record.runs().height >= runs
-    compare(f"{undisturbed / 'slow.py'}:task", ["sgd", "adam"], "trials=3", 2, out=out, controls=False)
-    assert results(out).equals(results(undisturbed / "whole"))
+    go_on(undisturbed, out)
 
 
 def test_the_second_signal_aborts_at_once(tmp_path: Path) -> None:

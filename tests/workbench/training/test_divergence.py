@@ -164,7 +164,9 @@ def test_the_study_goes_on(tiny: Make, tmp_path: Path, without_figures: None) ->
 
 def test_a_long_message_is_quoted_by_its_type_and_first_line(tiny: Make, tmp_path: Path) -> None:
     def evaluate(model: nn.Module) -> dict[str, float]:
-        raise torch.linalg.LinAlgError("\nThe matrix is singular:\n[[0, 0],\n[0, 0]]")
+        raise torch.linalg.LinAlgError(  # type: ignore[attr-defined]
+            "\nThe matrix is singular:\n[[0, 0],\n[0, 0]]"
+        )
 
     with pytest.raises(TaskError) as raised:
         compare(with_parts(tiny, evaluate=evaluate), ["sgd"], out=tmp_path / "study")

@@ -166,7 +166,7 @@ def test_any_batch_will_do(tiny: Make, form: type) -> None:
         x, y = task.train.tensors  # type: ignore[attr-defined]
         batches = [form({"x": x, "y": y}.items() if form is dict else (x, y))]
         parts = (lambda b: (b["x"], b["y"])) if form is dict else tuple
-        return replace(task, train=batches, loss=lambda model, batch: task.loss(model, parts(batch)))
+        return replace(task, train=batches, loss=lambda model, batch: task.loss(model, parts(batch)))  # type: ignore[operator, misc]
 
     assert Run(make, KNOWN["adam"], 0.05, seed=0).train().status == TRAINED
 

@@ -80,8 +80,9 @@ class Driver:
     def on(self, device: int) -> Iterator[None]:
         """Have the device's context current."""
         if device not in self._contexts:
-            self._contexts[device] = ctypes.c_void_p()
-            self._call("cuDevicePrimaryCtxRetain", ctypes.byref(self._contexts[device]), device)
+            context = ctypes.c_void_p()
+            self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+            self._contexts[device] = context
         self._call("cuCtxPushCurrent_v2", self._contexts[device])
         try:
             yield
@@ -119,8 +120,9 @@ class Driver:
     def _stream(self, device: int) -> int:
         """A stream of our own, which waits for no other and which none waits for."""
         if device not in self._streams:
-            self._streams[device] = ctypes.c_void_p()
-            self._call("cuStreamCreate", ctypes.byref(self._streams[device]), _NON_BLOCKING)
+            stream = ctypes.c_void_p()
+            self._call("cuStreamCreate", ctypes.byref(stream), _NON_BLOCKING)
+            self._streams[device] = stream
         return self._streams[device].value or 0
 
     def free(self, address: int) -> None:

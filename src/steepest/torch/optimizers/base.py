@@ -12,6 +12,7 @@ from torch import Tensor
 from steepest.compiler.rule import Rule
 from steepest.hyperparameters.values import in_python
 from steepest.torch import internals
+from steepest.torch.gpu import is_capturing
 from steepest.torch.internals import QuickOptimizer, never_traced
 from steepest.torch.optimizers import demands
 from steepest.torch.optimizers.options import refuse_unknown
@@ -21,7 +22,7 @@ from steepest.torch.state import checkpoint
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
 from steepest.torch.state.arrays import outlasting
-from steepest.torch.state.captured import Graphs, warn_of_group
+from steepest.torch.state.captured import warn_of_group
 
 Group = dict[str, Any]
 
@@ -109,7 +110,7 @@ class RuleOptimizer(ScheduledOptimizer):
         """Clear the gradients, as torch.optim.Optimizer does."""
         if self._graphs:
             self._follow()
-        self._was_skipped = self._is_asked_for_skips and self.last_step_skipped
+        self._was_skipped = self._is_asked_for_skips and not is_capturing() and self.last_step_skipped
         self._was_stepped = False
         QuickOptimizer.zero_grad(self, set_to_none)
 
@@ -188,5 +189,5 @@ class RuleOptimizer(ScheduledOptimizer):
         self._one_at_a_time = threading.RLock()
         self._by_group, self._counts_steps = {}, self.rule.counts
         self._was_stepped = self._was_skipped = False
-        self._steps_taken, self._found_inf, self._graphs = 0, None, Graphs()
+        self._steps_taken, self._found_inf, self._graphs = 0, None, None
         _ALIVE.add(self)

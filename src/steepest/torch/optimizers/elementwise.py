@@ -11,7 +11,7 @@ from steepest.torch.gpu import is_capturing, keeps_numbers, takes_scaling
 from steepest.torch.internals import are_operations_replaced, function_modes, modes, never_traced
 from steepest.torch.optimizers.base import Group, RuleOptimizer
 from steepest.torch.state.arrays import State, check_alike, check_gradient, check_saved, complete, outlasting
-from steepest.torch.state.captured import not_fused, not_warm
+from steepest.torch.state.captured import Graphs, not_fused, not_warm
 from steepest.torch.state.snapshot import Snapshot
 from steepest.torch.stepping import sparse
 from steepest.torch.stepping.batch import Gradients, Places
@@ -60,13 +60,15 @@ class ElementwiseOptimizer(RuleOptimizer):
         """Step where kernels are launched: what a GradScaler says is read there, if all of the group is."""
         group, self._counts_here = self.param_groups[index], False
         if is_capturing():
+            self._graphs = self._graphs or Graphs()
             self._graphs.add(type(self).__name__, index, group, [b.step for b in plan.batches], plan.switches)
         elif self._graphs:
             self._follow()
         scaling = Scaling(getattr(self, "found_inf", None), getattr(self, "grad_scale", None))
         self._found_inf = scaling.found_inf
-        if scaling and not plan.takes_scaling:
+        if scaling and (not plan.takes_scaling or (plan.new and not plan.was_run)):
             if scaling.leaves_out():
+                self._forget_new(plan, index)
                 return
             scaling.unscale(gradients_of(group))
             found = plan.gradients(group, self._snapshot.values(self.state) or ())
@@ -76,6 +78,16 @@ class ElementwiseOptimizer(RuleOptimizer):
         if scaling:
             scaling.unscale(gradients_of(group))
 
+    def _forget_new(self, plan: Plan, index: int) -> None:
+        """Where a first step is left out, what it would have made is not there yet."""
+        if plan.was_run:
+            return
+        parameters = self.param_groups[index]["params"]
+        for place, names in plan.new.items():
+            for name in names:
+                self.state[parameters[place]].pop(name, None)
+        self._plans.pop(index, None)
+
     def _step_parts(self, plan: Plan, gradients: list[Gradients], group: Group, scaling: Scaling = UNSCALED) -> None:
         if (plan.unfused or plan.sparse) and is_capturing():
             raise not_fused(type(self).__name__)
@@ -84,7 +96,10 @@ class ElementwiseOptimizer(RuleOptimizer):
         slices = [(stepped, sparse.checked(g)) for stepped, g in slices]
         gradients, dense, slices = plan.apart(group, self.state, gradients, dense, slices)
         for batch, found in zip(plan.batches, gradients, strict=True):
-            batch.run_scaled(found, group, scaling)
+            if batch.is_on_device:
+                batch.run_scaled(found, group, scaling)
+            else:
+                batch.run(found, group)
         for stepped, g in dense:
             self._step_on_tensors(plan.program, group, stepped, g)
         for stepped, g in slices:

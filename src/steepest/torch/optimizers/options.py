@@ -15,8 +15,8 @@ _FRONT_END: dict[str, Any] = {
     "differentiable": False,
     "fused": None,
 }
-"""What every optimizer takes beside its rule's hyperparameters.  Device and dtype choose the implementation, so
-`foreach`, `fused` and `capturable` are accepted and change nothing; `differentiable` runs the rule on tensors."""
+"""What every optimizer takes beside its rule's hyperparameters.  Device and dtype choose the implementation: `foreach`
+changes nothing, `fused` and `capturable` keep step counts on a GPU, `differentiable` runs the rule on tensors."""
 
 
 def torch_class(rule: Rule) -> type[torch.optim.Optimizer] | None:

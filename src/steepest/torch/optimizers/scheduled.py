@@ -30,8 +30,8 @@ class ScheduledOptimizer(QuickOptimizer):
     unknown: ClassVar[dict[str, Any]] = {}
     """Arguments of torch's class of this name that have no effect here, with the only value that is taken."""
 
-    _graphs: Graphs
-    """The steps that CUDA graphs hold."""
+    _graphs: Graphs | None = None
+    """The steps that CUDA graphs hold, once there are any."""
 
     _found_inf: Tensor | None = None
     """What a GradScaler said of the last step that was taken on a device: not 0 if it was left out there."""
@@ -107,17 +107,18 @@ class ScheduledOptimizer(QuickOptimizer):
                     raise schedule_in_tensor(type(self).__name__, name)
 
     def _take_clocks(self) -> None:
-        for index, clock in self._graphs.clocks().items():
+        clocks = self._graphs.clocks() if self._graphs else {}
+        for index, clock in clocks.items():
             self._of(self.param_groups[index]).go_to(clock)
 
     def _set_clocks(self) -> None:
         for index, group in enumerate(self.param_groups):
-            if self._by_group and self._of(group):
+            if self._graphs and self._by_group and self._of(group):
                 self._graphs.set_clock(index, self._of(group).clock.step)
 
     def _follow(self) -> None:
         """Have graphs that hold steps read the hyperparameters of now."""
-        if not is_capturing():
+        if self._graphs and not is_capturing():
             self._graphs.follow(type(self).__name__, self.param_groups)
 
     @never_traced

@@ -56,6 +56,8 @@ class Plan:
         """Whether nothing else is stepped: one kernel looks at its own gradients."""
         self.is_on_device = False
         """Whether a kernel is launched on a device, where steps may be left out or go into a graph."""
+        self.new: dict[int, frozenset[str]] = {}
+        """The states that its first step makes, by the places of parameters."""
         self.was_run = False  # until then it knows better than the state itself what its first step makes
         self._parameters = list(map(id, group["params"]))
         self._chooses_rule = chooses_rule
@@ -158,6 +160,8 @@ def make(
         else:
             by_shard = not group.get("differentiable", False)
             parameters.append(SteppedParameter(p, *stateful(p), place, by_shard))
+            if parameters[-1].uninitialized:
+                plan.new[place] = parameters[-1].uninitialized
     plan.sparse += [_watched(stepped) for stepped in parameters if is_sparse(stepped.g)]
     walkable = [
         stepped

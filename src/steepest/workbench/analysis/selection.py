@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import polars as pl
 
@@ -12,6 +14,15 @@ from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.model.key import FINALISTS, SEARCH, Key, Setting
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.store.record import Record
+
+
+class Ranks(Protocol):
+    """A sampler, as far as it is asked for the best of all that was tried."""
+
+    def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
+        """The settings that trained, the best first."""
+        ...
+
 
 FINALISTS_PER_OPTIMIZER = 2
 """Settings of each optimizer that are tried again with fresh seeds."""
@@ -35,12 +46,18 @@ class Estimate:
     others: dict[Setting, list[float]] = field(default_factory=dict)
 
 
-def finalists(record: Record, optimizer: str) -> list[Key]:
-    """The best settings of an optimizer's search, the best first; fewer where fewer trained."""
+def finalists(record: Record, optimizer: str, ranks: Ranks) -> list[Key]:
+    """The best settings of an optimizer's search, the best first; fewer where fewer trained.
+
+    ranks: says which are the best.
+    """
     sign = -1 if record.get("plan")["higher_is_better"] else 1
-    ended = record.ended(SEARCH, optimizer)
-    trained = [(sign * final, key) for key, status, final in ended if status == TRAINED and final is not None]
-    return [key for _, key in sorted(trained)[:FINALISTS_PER_OPTIMIZER]]
+    ended = {key.setting: (key, status, final) for key, status, final in record.ended(SEARCH, optimizer)}
+    results = {
+        setting: sign * final if status == TRAINED and final is not None else math.inf
+        for setting, (_, status, final) in ended.items()
+    }
+    return [ended[setting][0] for setting in ranks.ranked(results)[:FINALISTS_PER_OPTIMIZER]]
 
 
 def recommended(record: Record, optimizer: str) -> Key | None:

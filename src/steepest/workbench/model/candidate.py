@@ -60,6 +60,18 @@ class Candidate:
         others = {one.name: one.at(position) for one, position in zip(dimensions, point[1:], strict=False)}
         return Setting(rate, settings_text(others))
 
+    def position_of_rate(self, rate: float, centre: float) -> float:
+        """The inverse of `setting`, for the rate."""
+        return 0.5 + math.log10(rate / centre) / DECADES
+
+    def default_of(self, dimension: Dimension) -> Any:
+        """What an optimizer has where a dimension is not set; None where that is not known."""
+        if dimension.of_task:
+            return None
+        parameter = inspect.signature(self._class()).parameters.get(dimension.argument)
+        value = self.options.get(dimension.argument, None if parameter is None else parameter.default)
+        return value[dimension.place] if dimension.place is not None and isinstance(value, tuple) else value
+
     def options_with(self, settings: Settings) -> dict[str, Any]:
         """All arguments but the rate."""
         return dict(self.options) | arguments_of(self.described()["space"], settings, dict(self.options))

@@ -9,6 +9,8 @@ from steepest.workbench.errors import UsageError
 
 LOG, LINEAR = "log", "linear"
 """Scales."""
+OUTSIDE = 0.15
+"""How far from its range a value is for a search that is below or above it."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,17 @@ class Dimension:
         found = self._between(self.low, self.high, position)
         rounded = float(f"{found:.2g}" if self.scale == LOG else f"{found:.3g}")
         return round(1 - rounded, 8) if self.from_one else rounded
+
+    def position(self, value: Any) -> float:
+        """The inverse of `at`; a little outside of 0 to 1 for a value beyond the bounds, as no decay at all is."""
+        if self.choices:
+            return (self.choices.index(value) + 0.5) / len(self.choices) if value in self.choices else 0.5
+        found = 1 - value if self.from_one else value
+        if self.scale == LOG:
+            share = math.log(found / self.low) / math.log(self.high / self.low) if found > 0 else -OUTSIDE
+        else:
+            share = (found - self.low) / (self.high - self.low)
+        return min(max(share, -OUTSIDE), 1 + OUTSIDE)
 
     def _between(self, low: float, high: float, position: float) -> float:
         return low * (high / low) ** position if self.scale == LOG else low + (high - low) * position

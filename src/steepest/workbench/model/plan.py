@@ -11,6 +11,9 @@ from typing import Any
 
 from steepest.workbench.errors import UsageError
 
+FIRST = {"strategy": "quasi-random"}
+"""What studies had of which the record says nothing, since there was nothing else."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -26,6 +29,7 @@ class Plan:
         seed: Of the search.
         rates: The rates to try with every optimizer, in place of a search; none if empty.
         controls: Whether the optimizer that does nothing and the reference run too.
+        strategy: Of the search: the name of a sampler.
     """
 
     task: str
@@ -38,11 +42,12 @@ class Plan:
     seed: int = 0
     rates: tuple[float, ...] = ()
     controls: bool = True
+    strategy: str = "quasi-random"
 
     def difference(self, stored: dict[str, Any]) -> str:
         """The first difference from a stored plan, in words; empty if there is none."""
         for name, mine in json.loads(json.dumps(asdict(self))).items():  # as the record gives it back
-            theirs = stored.get(name)
+            theirs = stored.get(name, FIRST.get(name))
             if mine != theirs:
                 return _difference_of_optimizers(theirs, mine) if name == "optimizers" else _differs(name, theirs, mine)
         return ""

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from steepest.workbench.search.pruner import NoPruning, Pruner
 from steepest.workbench.search.quasi_random import QuasiRandom
 from steepest.workbench.search.sampler import MakeSampler
+from steepest.workbench.search.staged import Staged
 
-SAMPLERS: dict[str, MakeSampler] = {"quasi-random": QuasiRandom}
+QUASI_RANDOM, STAGED = "quasi-random", "staged"
+SAMPLERS: dict[str, MakeSampler] = {QUASI_RANDOM: QuasiRandom, STAGED: Staged}
 PRUNERS: dict[str, Callable[[], Pruner]] = {"none": NoPruning}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from steepest.workbench.model.key import Setting
+from steepest.workbench.search.sampler import by_result
 from steepest.workbench.search.space import SearchSpace
 
 LEAST_DIMENSIONS = 4
@@ -17,7 +18,7 @@ class QuasiRandom:
     Every optimizer has the same points, each in its own range, so that no optimizer is luckier than another.
     """
 
-    def __init__(self, space: SearchSpace, seed: int) -> None:
+    def __init__(self, space: SearchSpace, seed: int, trials: int) -> None:
         dimensions = max(LEAST_DIMENSIONS, 1 + len(space.dimensions))
         self.space, self.points = space, halton_points(seed, dimensions)
         self.asked: set[Setting] = set()  # rates of three digits come again from about the 500th trial on
@@ -30,6 +31,10 @@ class QuasiRandom:
 
     def tell(self, setting: Setting, value: float) -> None:
         """Nothing depends on results, so that the budgets of all optimizers stay equal."""
+
+    def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
+        """By their results alone."""
+        return by_result(results)
 
 
 def halton_points(seed: int, dimensions: int = LEAST_DIMENSIONS) -> Iterator[list[float]]:

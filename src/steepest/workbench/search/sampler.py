@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from steepest.workbench.model.key import Setting
@@ -27,9 +28,18 @@ class Sampler(Protocol):
         """
         ...
 
+    def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
+        """The settings that trained, the best first, from the results of the whole search."""
+        ...
 
-MakeSampler = Callable[[SearchSpace, int], Sampler]
-"""Makes a sampler for the search of one optimizer, with the seed of the study."""
+
+MakeSampler = Callable[[SearchSpace, int, int], Sampler]
+"""Makes a sampler for the search of one optimizer, with the seed of the study and the number of trials."""
+
+
+def by_result(results: Mapping[Setting, float]) -> list[Setting]:
+    """The settings that trained, by their results alone."""
+    return sorted((one for one in results if math.isfinite(results[one])), key=lambda one: (results[one], one))
 
 
 class GivenRates:
@@ -44,3 +54,7 @@ class GivenRates:
 
     def tell(self, setting: Setting, value: float) -> None:
         """Nothing depends on results."""
+
+    def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
+        """By their results alone."""
+        return by_result(results)

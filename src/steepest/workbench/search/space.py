@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.dimension import Dimension
-from steepest.workbench.model.key import Setting
+from steepest.workbench.model.key import Setting, values_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,31 @@ class SearchSpace:
     centre: float
     dimensions: tuple[Dimension, ...] = ()
 
+    def in_order(self, key: Callable[[Dimension], Any]) -> SearchSpace:
+        """The same with its dimensions sorted."""
+        return replace(self, dimensions=tuple(sorted(self.dimensions, key=key)))
+
     def at(self, point: Sequence[float]) -> Setting:
         """The setting at a point of the unit cube: the rate first, then the other dimensions."""
         return self.candidate.setting(point, self.dimensions, self.centre)
+
+    def with_defaults(self, point: Sequence[float], count: int) -> Setting:
+        """The setting where only the rate and the first `count` dimensions are set; the others stay as they are."""
+        return self.candidate.setting(point, self.dimensions[:count], self.centre)
+
+    def defaults(self) -> list[float]:
+        """The point of the defaults, as far as it is known: the middle of the rates, and 0.5 for what the task has."""
+        return [0.5, *(self._default(one) for one in self.dimensions)]
+
+    def point_of(self, setting: Setting) -> list[float]:
+        """The point of a setting; of what it does not set, the default's."""
+        values = values_of(setting.others)
+        rate = self.candidate.position_of_rate(setting.rate, self.centre)
+        others = (
+            one.position(values[one.name]) if one.name in values else self._default(one) for one in self.dimensions
+        )
+        return [rate, *others]
+
+    def _default(self, dimension: Dimension) -> float:
+        value = self.candidate.default_of(dimension)
+        return 0.5 if value is None else dimension.position(value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from steepest.workbench import executors
-from steepest.workbench.errors import UsageError
+from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
 from steepest.workbench.model.plan import parsed_rates
@@ -15,6 +15,7 @@ from steepest.workbench.model.schedules import CONSTANT
 from steepest.workbench.model.search_space import SearchNames, parsed_search
 from steepest.workbench.problems import comparison_defaults
 from steepest.workbench.progress.watcher import Watcher
+from steepest.workbench.search import QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import parsed_budget
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.study import Study
@@ -73,7 +74,9 @@ def compare(
     metric: str | None = None,
     higher_is_better: bool | None = None,
     search: SearchNames = (),
+    strategy: str = QUASI_RANDOM,
     controls: bool = True,
+    has_reference: bool = True,
     seed: int = 0,
     workers: int = 1,
     out: str | Path | None = None,
@@ -97,7 +100,10 @@ def compare(
         higher_is_better: The direction of `metric`.
         search: What is searched beside the rate and what each optimizer searches by itself: `Dimension`s, or as text
             `weight_decay,dropout=0..0.5,width=32|64|128`; arguments of the optimizers, or of the task function.
+        strategy: Of the search: quasi-random, where every optimizer has the same points, each in its own ranges; or
+            staged, for which see `tune`.
         controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.
+        has_reference: Whether AdamW with linear decay is one of the controls.
         seed: Of the search; the fresh seeds follow it.  The same seed gives the same numbers.
         workers: Processes that train at the same time.
         out: The folder; `runs/` and the task's name if None.
@@ -114,8 +120,9 @@ def compare(
     """
     if rates is not None and budget is not None:
         raise UsageError(f"The rates say already how many trials there are; leave out the budget {budget!r}.")
-    if rates is not None and parsed_search(search):
-        raise UsageError("With rates that are given nothing else is searched; leave out `rates`, or `search`.")
+    if strategy not in SAMPLERS:
+        near, known = nearest(strategy, SAMPLERS), " or ".join(SAMPLERS)
+        raise UsageError(f"There is no strategy {strategy!r}{near}; give {known}.")
     if metric is None and higher_is_better is not None:
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)
@@ -125,9 +132,15 @@ def compare(
         defaults = comparison_defaults(task)
         if rates is None and budget is None:
             rates = defaults.get("rates")
+        if rates and parsed_search(search):
+            raise UsageError(
+                "With rates that are given, or that the problem brings, nothing else is searched; leave out `rates`, "
+                "and give a `budget`, or leave out `search`."
+            )
         chosen = defaults.get("optimizers", DEFAULT_OPTIMIZERS) if optimizers is None else optimizers
         choose(chosen)
-        trainer = Trainer(Recipe(task, chosen, schedules, steps, controls, metric, higher_is_better, search), seed)
+        recipe = Recipe(task, chosen, schedules, steps, controls, metric, higher_is_better, search, has_reference)
+        trainer = Trainer(recipe, seed)
         executor.prepare(trainer)
         study = Study(
             trainer,
@@ -137,6 +150,7 @@ def compare(
             watcher=watcher or Watcher(),
             command=command,
             out=out,
+            sampler=strategy,
         )
         if not dry_run:
             return study.conduct(executor, fresh)

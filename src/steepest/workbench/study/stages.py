@@ -115,11 +115,11 @@ class Stages:
         if self.plan.rates:
             return GivenRates(self.plan.rates)
         space = SearchSpace(candidate, self.centre(candidate), self.dimensions(candidate))
-        return self.make_sampler(space, self.plan.seed)
+        return self.make_sampler(space, self.plan.seed, self.trials(candidate))
 
     def fresh_seeds(self) -> Iterator[Key]:
         """The best two settings of each optimizer, and its usual rate, with seeds that the search did not have."""
-        best = {candidate.name: selection.finalists(self.record, candidate.name) for candidate in self.candidates}
+        best = {one.name: selection.finalists(self.record, one.name, self._sampler(one)) for one in self.candidates}
         for seed in range(self.plan.seed + 1, self.plan.seed + 1 + self.plan.seeds):
             for candidate in self.candidates:
                 for found in best[candidate.name]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,10 +13,10 @@ from steepest.workbench.executors.executor import Executor
 from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
-from steepest.workbench.model.outcome import INTERRUPTED, Outcome
+from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.search import PRUNERS, SAMPLERS
+from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.store import folder as folders
 from steepest.workbench.store.manifest import manifest
@@ -58,7 +59,7 @@ class Study:
         watcher: Watcher,
         command: Sequence[str],
         out: str | Path | None,
-        sampler: str = "quasi-random",
+        sampler: str = QUASI_RANDOM,
         pruner: str = "none",
     ) -> None:
         self.trainer, self.budget = trainer, budget
@@ -78,6 +79,7 @@ class Study:
             trainer.seed,
             rates,
             trainer.recipe.controls,
+            sampler,
         )
         budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
 
@@ -187,6 +189,8 @@ class Study:
                     self.stopped.append(f"{job.key} ({job.key.phase}) at step {outcome.trace.step} of {job.steps}")
                 continue
             record.add(job.key, outcome, self.plan.metric)
+            if job.saved is not None and DIFFERS in outcome.reason:
+                warnings.warn(f"{job.key}: {outcome.reason}", stacklevel=2)
             final = outcome.final(self.plan.metric)
             self.watcher.ended(job.key, outcome.status, final, self.plan.higher_is_better)
 

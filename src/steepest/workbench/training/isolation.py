@@ -32,13 +32,18 @@ def set_random_states(states: dict[str, Any]) -> None:
     random.setstate(states["python"])
 
 
+def seed_generators(seed: int) -> None:
+    """Seed the global generators."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
 @contextmanager
 def own_randomness(seed: int) -> Iterator[None]:
     """Seed the global generators, and restore the caller's states afterwards."""
     states = random_states()
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
+    seed_generators(seed)
     try:
         yield
     finally:

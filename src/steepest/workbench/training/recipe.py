@@ -31,6 +31,7 @@ class Recipe:
         controls: Whether the reference is one of the candidates.
         metric, higher_is_better: What decides, in place of the task's own metric.
         search: What is searched beside the rate.
+        has_reference: Whether the reference is among the candidates, where there are controls.
     """
 
     task: str | TaskFunction
@@ -41,6 +42,7 @@ class Recipe:
     metric: str | None = None
     higher_is_better: bool | None = None
     search: SearchNames = ()
+    has_reference: bool = True
 
     def source(self) -> TaskSource:
         """The task function, with the deciding metric that was asked for."""
@@ -79,6 +81,6 @@ class Recipe:
     def candidates(self, steps: int) -> list[Candidate]:
         """The optimizers for runs of so many steps; the reference is the last, unless it was named."""
         found, against = with_schedules(choose(self.optimizers), self.schedules, steps), reference(steps)
-        if self.controls and against.name not in [one.name for one in found]:
+        if self.controls and self.has_reference and against.name not in [one.name for one in found]:
             found = [*found, against]
         return with_search(found, parsed_search(self.search), self.source().function)

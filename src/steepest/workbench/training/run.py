@@ -6,7 +6,6 @@ test is `rising_run.py`: its rate changes at each step, and it measures the loss
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -19,9 +18,26 @@ from steepest.workbench.model.candidate import Candidate, Settings
 from steepest.workbench.model.outcome import DIVERGED, INTERRUPTED, PRUNED, Outcome, Trace
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training import divergence
+from steepest.workbench.training.continued import (
+    EVALUATED,
+    LOSSES,
+    QUICK,
+    STEPS_AHEAD,
+    difference,
+    loaded,
+    noted,
+    stored,
+)
 from steepest.workbench.training.contract import checked, evaluated
 from steepest.workbench.training.diagnostics import StepDiagnostics
-from steepest.workbench.training.isolation import own_randomness, random_states, set_random_states, threads_for
+from steepest.workbench.training.generators import generator_states, set_generator_states
+from steepest.workbench.training.isolation import (
+    own_randomness,
+    random_states,
+    seed_generators,
+    set_random_states,
+    threads_for,
+)
 from steepest.workbench.training.step import TrainingStep
 from steepest.workbench.training.verdict import judged_by, verdict
 
@@ -57,6 +73,7 @@ class Run:
         self.make, self.candidate, self.rate, self.seed = make, candidate, rate, seed
         self.steps, self.saved, self.settings, self.measures_steps = steps, saved, settings, measures_steps
         self.trace = Trace()
+        self.note, self.evaluation_seconds = "", 0.0
 
     def train(
         self,
@@ -81,7 +98,7 @@ class Run:
             with threads_for(self.model):
                 self._begin()
                 try:
-                    return self._loop(stop, at_step, evaluated)
+                    return noted(self._loop(stop, at_step, evaluated), self.note)
                 except Exception as error:
                     if not (what := self._what_is_not_finite(error)):
                         raise
@@ -102,7 +119,7 @@ class Run:
         if self.saved is None:
             self._evaluate()
         else:
-            self._restore(self.saved)
+            self._continue(self.saved)
 
     def _loop(
         self, stop: Callable[[], bool], at_step: Callable[[int], None], evaluated: Callable[[int, float], bool]
@@ -132,8 +149,7 @@ class Run:
         return self.candidate.build(parameters, self.rate, self.settings)
 
     def _step(self) -> None:
-        if self.schedule is not None:
-            self.training.set_rates(self.schedule(self.trace.step) / self.rate)
+        self._set_scheduled_rates(self.trace.step)
         if self.measures_steps and self.trace.step + 1 in self.curve_steps:
             with StepDiagnostics(self.model, self.training.optimizers.values()) as diagnostics:
                 loss = self.training.take()
@@ -144,6 +160,10 @@ class Run:
         # The sum stays on its device: reading it here would make every step of a GPU wait.
         self.total += loss.detach().reshape(()).to(self.total.device)
         self.count += 1
+
+    def _set_scheduled_rates(self, step: int) -> None:
+        if self.schedule is not None:
+            self.training.set_rates(self.schedule(step) / self.rate)
 
     def _measure(self) -> bool:
         """Add a point to the curve, and evaluate where it is time.  Whether all is finite."""
@@ -167,7 +187,9 @@ class Run:
     def _evaluate(self) -> bool:
         """Measure the metrics.  Whether the deciding metric and the parameters are finite."""
         self.training.latest = lambda: evaluated(self.task)
+        started = time.perf_counter()
         metrics = self.training.latest()
+        self.evaluation_seconds = time.perf_counter() - started
         self.trace.metrics += [(self.trace.step, self.trace.seconds, *item) for item in metrics.items()]
         self.model.train()
         finite = all(bool(p.isfinite().all()) for p in self.model.parameters())
@@ -196,18 +218,43 @@ class Run:
             "model": self.model.state_dict(),
             **self.training.state(),
             "random": random_states(),
+            "generators": generator_states(self.task),
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        return Outcome(INTERRUPTED, "", self.trace, buffer.getvalue())
+        trace, saved = Trace(**vars(self.trace)), stored(state)
+        state = loaded(saved) | {"next": self._next_numbers(self.evaluation_seconds < QUICK)}
+        return Outcome(INTERRUPTED, "", trace, stored(state))
 
-    def _restore(self, saved: bytes) -> None:
-        state = torch.load(io.BytesIO(saved), weights_only=True)
+    def _continue(self, saved: bytes) -> None:
+        """Restore the run, and compare the numbers that come next with those that came next before."""
+        state = loaded(saved)
+        self._restore(state)
+        if before := state.get("next"):  # a state of the first release has none
+            now = self._next_numbers(EVALUATED in before)
+            self.note = difference(before, now, exact=self.task.autocast is None)
+            seed_generators(self.seed)
+            self._prepare()
+            self._restore(loaded(saved))
+
+    def _next_numbers(self, evaluates: bool) -> dict[str, list[float]]:
+        """The losses of the next steps and, where it takes no time, the metrics after them.  The run is over then."""
+        step, found = self.trace.step, {LOSSES: [], **({EVALUATED: []} if evaluates else {})}
+        try:
+            for ahead in range(min(STEPS_AHEAD, (self.steps or 0) - step)):
+                self._set_scheduled_rates(step + ahead)
+                found[LOSSES].append(self.training.take().item())
+            if evaluates:
+                found[EVALUATED] += evaluated(self.task).values()
+        except Exception:  # what the run would have raised, it raises when it comes there
+            pass
+        return found
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.trace = Trace(**state["trace"] | {"judged_by": judged_by(self.task)})
         self.total, self.count = torch.tensor(state["total"], dtype=torch.float64), state["count"]
         self.training.restore(state, self.trace.step)
         self.model.load_state_dict(state["model"])
         set_random_states(state["random"])
+        set_generator_states(self.task, state.get("generators", {}))
 
 
 def _spread(count: int, steps: int) -> set[int]:

@@ -96,8 +96,8 @@ def _check_parts(task: Task) -> None:
     for part in task.parts:
         if part not in names:
             raise TaskError(
-                f"The task has an optimizer for {part!r}, which the model does not have{nearest(part, names)}; its "
-                f"parts are {', '.join(names) or 'none'}. Several models are one: nn.ModuleDict({{'generator': ...}})."
+                f"The task has an optimizer for {part!r}, which the model does not have{nearest(part, names)}; "
+                f"its parts are {', '.join(names) or 'none'}. Give several models as one nn.ModuleDict."
             )
     trained = {id(p) for part in task.parts for p in getattr(task.model, part).parameters()}
     if task.parts and (

@@ -20,12 +20,12 @@ def curves(data: CurvesData, names: list[str]) -> style.Figure:
     x = "against === 'seconds' ? datum.seconds : datum.step"
     base = style.data("curves").transform_filter("datum.name === quantity").transform_calculate(x=x)
     switches = [alt.param("against", value="steps"), alt.param("quantity", value="metric")]
-    bands = _bands(names, base, data.points, " ")
+    bands = _bands(names, base, data.points, " ")  # a LayerChart would take the data from its layers
     titles = [
         _title("x", "against === 'seconds' ? 'seconds of training' : 'step'"),
         _title("y", _quantity(data.metric)),
     ]
-    chart = alt.LayerChart(layer=[*bands.layer, *titles]).add_params(style.hidden(), *switches)
+    chart = alt.LayerChart(layer=[*bands, *titles]).add_params(style.hidden(), *switches)
     return style.Figure(chart, {"curves": [_row(data, point) for point in data.points]})
 
 
@@ -33,7 +33,8 @@ def losses(data: CurvesData, names: list[str], against: str) -> style.Figure:
     """The training loss at each best setting against `step` or `seconds`, for paper."""
     base = style.data("curves").transform_calculate(x=f"datum.{against}")
     titles = {"step": "step", "seconds": "seconds of training"}
-    chart = _bands(names, base, data.losses, titles[against], "training loss").add_params(style.hidden())
+    bands = _bands(names, base, data.losses, titles[against], "training loss")
+    chart = alt.LayerChart(layer=bands).add_params(style.hidden())
     return style.Figure(chart, {"curves": [_row(data, point) for point in data.losses]})
 
 
@@ -83,7 +84,7 @@ def _bands(
     points: Sequence[CurvePoint],
     title: str | None = None,
     quantity: str | None = None,
-) -> alt.LayerChart:
+) -> list[alt.Chart]:
     """Lines with their ranges; on paper with titles and a legend, which the page has outside the figure."""
     axis = alt.Axis(title=title, grid=False, tickCount=6, labelFlush=True)
     x = alt.X("x:Q", axis=axis, scale=alt.Scale(nice=False))
@@ -102,7 +103,7 @@ def _bands(
     band = base.mark_area(fillOpacity=0.13).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     line = base.mark_line(strokeWidth=2).encode(y=y)
     hover = base.mark_point(size=120, opacity=0, filled=True).encode(y=y, tooltip=tooltip)
-    return alt.LayerChart(layer=[band, line, hover])
+    return [band, line, hover]
 
 
 def _ratio(points: Sequence[CurvePoint]) -> float:

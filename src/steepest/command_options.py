@@ -1,0 +1,57 @@
+"""The arguments and options that commands share, each with its sentence."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS
+from steepest.workbench.model.schedules import SCHEDULES
+
+Problem = Annotated[
+    str, typer.Argument(metavar="PROBLEM|FILE.py:FUNCTION", help="A built-in problem, or a task function of yours.")
+]
+Optimizers = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Names, separated by commas: ours, torch.NAME, FILE.py:NAME. By default {', '.join(DEFAULT_OPTIMIZERS)}."
+    ),
+]
+Tuned = Annotated[
+    str, typer.Option(help="What is tuned: ours, torch.NAME or FILE.py:NAME; several share nothing but the seeds.")
+]
+Budget = Annotated[
+    str | None, typer.Option(help="For the search of each optimizer: trials=16 (the default), steps=1e6 or time=2h.")
+]
+TuningBudget = Annotated[str, typer.Option(help="For each optimizer: trials=32, steps=1e6 or time=2h.")]
+Seeds = Annotated[
+    int | None, typer.Option(help="Number of fresh seeds for the best two settings of each; 5 by default.")
+]
+Schedules = Annotated[str, typer.Option(help=f"Schedules of the rate, separated by commas: {', '.join(SCHEDULES)}.")]
+Rates = Annotated[
+    str | None,
+    typer.Option(help="Rates to try with every optimizer, in place of a search: 0.1,0.01, or LOWEST:HIGHEST:COUNT."),
+]
+Search = Annotated[
+    str,
+    typer.Option(
+        help="Also to be searched: arguments of the optimizers or of the task, weight_decay,dropout=0..0.5,"
+        "eps=1e-10..1e-4:log,width=32|64|128."
+    ),
+]
+Strategy = Annotated[
+    str, typer.Option(help="staged, or quasi-random, where no trial depends on the results of those before.")
+]
+Steps = Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")]
+Metric = Annotated[str | None, typer.Option(help="The metric that decides; the problem's own if not given.")]
+Higher = Annotated[bool | None, typer.Option("--higher-is-better/--lower-is-better", help="The direction of --metric.")]
+Controls = Annotated[
+    bool, typer.Option(help="Also run AdamW with linear decay, usual rates, and an optimizer that does nothing.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of the search; the fresh seeds follow it.")]
+Workers = Annotated[int, typer.Option(help="Processes that train at the same time.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")]
+Json = Annotated[bool, typer.Option("--json", help="Write events to stdout, one JSON object a line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many runs it would be, how long.")]

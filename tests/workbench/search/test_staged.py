@@ -1,0 +1,155 @@
+"""The staged search: which stage comes when, where it looks, and that a model of noisy results finds the valley."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steepest.workbench import Comparison, Dimension, Task, tune
+from steepest.workbench.errors import UsageError
+from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.key import SEARCH, Key, Setting, values_of
+from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.search.space import SearchSpace
+from steepest.workbench.search.staged import ALL, DEFAULT, OTHERS, RATE, SECOND, Staged, stages
+from steepest.workbench.search.surrogate import Surrogate, levelled
+from steepest.workbench.store.record import Record
+
+Make = Callable[[int], Task]
+ADAMW = KNOWN["adamw"]
+
+
+def space(count: int = 3) -> SearchSpace:
+    return SearchSpace(ADAMW, 1e-3, ADAMW.space[:count])
+
+
+def valley(setting: Setting) -> float:
+    """Least, 0.1, at a rate of 3e-3, a decay of 0.1 and beta1 0.9."""
+    values = {"weight_decay": 0.01, "beta1": 0.9, "eps": 1e-8} | values_of(setting.others)
+    far = math.log10(setting.rate / 3e-3) ** 2 + 0.3 * math.log10(values["weight_decay"] / 0.1) ** 2
+    return 0.1 * math.exp(far + 0.3 * math.log10((1 - values["beta1"]) / 0.1) ** 2)
+
+
+def searched(sampler: Staged, trials: int, result: Callable[[Setting], float] = valley) -> dict[Setting, float]:
+    found: dict[Setting, float] = {}
+    for _ in range(trials):
+        setting = sampler.ask()
+        assert setting is not None
+        found[setting] = result(setting)
+        sampler.tell(setting, found[setting])
+    return found
+
+
+def test_the_stages_of_a_budget() -> None:
+    counts = {stage: [one for one, _ in stages(32, 4)].count(stage) for stage in (DEFAULT, RATE, SECOND, OTHERS, ALL)}
+    assert counts == {DEFAULT: 1, RATE: 5, SECOND: 5, OTHERS: 7, ALL: 0}, "what follows is for the model"
+    assert [stage for stage, _ in stages(32, 0)] == [DEFAULT, *[RATE] * 10]
+
+
+def test_each_stage_sets_what_it_is_for() -> None:
+    found = [*searched(Staged(space(), 0, 32), 32)]
+    assert found[0] == Setting(1e-3), "the defaults, at the middle of the rates"
+    assert all(not one.others for one in found[:6])
+    assert len({one.rate for one in found[:6]}) == 6
+    assert all({*values_of(one.others)} == {"weight_decay"} for one in found[6:11])
+    assert all({*values_of(one.others)} == {"weight_decay", "beta1", "eps"} for one in found[11:])
+    assert len({*found}) == 32
+
+
+def test_it_ends_near_the_best() -> None:
+    noise = np.random.default_rng(0)
+    sampler = Staged(space(), 1, 32)
+    found = searched(sampler, 32, lambda one: valley(one) * math.exp(0.1 * noise.normal()))
+    assert valley(sampler.ranked(found)[0]) < 0.115
+    assert valley(Setting(1e-3)) > 0.16, "what the defaults have"
+
+
+def test_a_search_that_is_continued_asks_for_the_same() -> None:
+    whole = [*searched(Staged(space(), 2, 24), 24)]
+    first, again = Staged(space(), 2, 24), Staged(space(), 2, 24)
+    begun = searched(first, 15)
+    assert [*begun] == whole[:15]
+    assert [*searched(again, 24)] == whole
+
+
+def test_failures_are_a_cap_and_no_cliff() -> None:
+    assert levelled([1.0, math.inf, math.e, math.inf]).tolist() == pytest.approx([0, 1.1, 1, 1.1])
+    assert levelled([-1.0, 0.0, 1.0, 1e9])[3] == pytest.approx(0.5 + 1.5 * 1.5), "far worse than the median is no worse"
+    assert levelled([math.inf, math.inf]).tolist() == [0, 0]
+    sampler = Staged(space(), 0, 32)
+    found = searched(sampler, 32, lambda one: math.inf if one.rate > 5e-3 else valley(one))
+    assert valley(sampler.ranked(found)[0]) < 0.13
+    assert all(math.isfinite(found[one]) for one in sampler.ranked(found))
+
+
+def test_where_every_run_fails_it_goes_on() -> None:
+    sampler = Staged(space(), 0, 20)
+    found = searched(sampler, 20, lambda _: math.inf)
+    assert len(found) == 20
+    assert sampler.ranked(found) == []
+
+
+def test_results_may_come_late() -> None:
+    """As with several workers: questions come before the answers to those before."""
+    sampler, waiting = Staged(space(), 0, 24), []
+    for _ in range(24):
+        setting = sampler.ask()
+        assert setting is not None
+        waiting.append(setting)
+        if len(waiting) > 3:
+            done = waiting.pop(0)
+            sampler.tell(done, valley(done))
+    assert len({*waiting}) == 3
+
+
+def test_what_has_few_values_comes_to_an_end() -> None:
+    few = Candidate("few", "SGD", 0.1, "a test", space=(Dimension("nesterov", choices=(False, True)),))
+    sampler = Staged(SearchSpace(few, 0.1, few.space), 0, 8)
+    assert len(searched(sampler, 8, lambda one: one.rate)) == 8
+
+
+def test_the_model_follows_a_function() -> None:
+    points = np.random.default_rng(0).random((40, 2))
+    model = Surrogate(points.tolist(), ((points - 0.4) ** 2).sum(1))
+    assert np.abs(model.means([[0.4, 0.4], [0.9, 0.9]]) - [0, 0.5]).max() < 0.03
+    assert np.abs(model.most_promising(np.random.default_rng(1)) - 0.4).max() < 0.15
+
+
+@pytest.mark.parametrize(
+    ("dimension", "values"),
+    [
+        (Dimension("a", 1e-4, 1.0, scale="log"), {1e-4: 0, 0.01: 0.5, 1.0: 1, 0: -0.15}),
+        (Dimension("a", 0.0, 0.5), {0.0: 0, 0.25: 0.5, 0.5: 1, 9: 1.15}),
+        (Dimension("a", choices=(32, 64)), {32: 0.25, 64: 0.75, 5: 0.5}),
+        (Dimension("a", 0.03, 0.3, scale="log", from_one=True), {0.97: 0, 0.7: 1}),
+    ],
+)
+def test_positions_of_values(dimension: Dimension, values: dict[float, float]) -> None:
+    assert {value: dimension.position(value) for value in values} == pytest.approx(values)
+
+
+def trials_of(record: Record) -> list[Key]:
+    return [key for key, _, _ in record.all_ended() if key.phase == SEARCH]
+
+
+def test_tune_and_continue(tiny: Make, tmp_path: Path) -> None:
+    options = {"search": "eps=1e-10..1e-4:log", "out": tmp_path / "study"}
+    result = tune(tiny, "adamw", "trials=12", seeds=2, **options)
+    assert isinstance(result, Comparison)
+    with Record(tmp_path / "study", write=True) as record:
+        ended = trials_of(record)
+        record.connection.execute("DELETE FROM runs WHERE phase = 'search' AND id > 9")
+        record.set(finished=False)
+    assert [key.settings for key in ended[:4]] == [""] * 4, "the defaults, then the rate alone"
+    assert all({*key.values} == {"weight_decay"} for key in ended[4:7])
+    assert all({"eps", "weight_decay"} <= {*key.values} for key in ended[7:])
+    tune(tiny, "adamw", "trials=12", seeds=2, **options)
+    with Record(tmp_path / "study") as record:
+        assert trials_of(record) == ended
+
+
+def test_an_unknown_strategy_is_refused(tiny: Make) -> None:
+    with pytest.raises(UsageError, match=r"no strategy 'stagd' \(did you mean staged\?\); give quasi-random or staged"):
+        tune(tiny, strategy="stagd")
