@@ -36,7 +36,8 @@ from steepest.torch import SparseAdam as SparseAdam
 from steepest.torch import functional as functional
 from steepest.torch import optimizer as optimizer
 from steepest.torch import population as population
+from steepest.torch import report as report
 
-__all__ = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "LBFGS", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SGD", "SparseAdam", "functional", "lr_scheduler", "optimizer", "population"]
+__all__ = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "LBFGS", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SGD", "SparseAdam", "functional", "lr_scheduler", "optimizer", "population", "report"]
 __version__: str
 _MODULES: tuple[str, ...]

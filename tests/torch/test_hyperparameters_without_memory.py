@@ -43,6 +43,7 @@ def test_it_is_not_read(name, length):
         optimizer.param_groups[0] |= entry
         optimizer.step()
         before = [p.detach().clone(), *(torch.as_tensor(v).clone() for v in optimizer.state[p].values())]
+        assert one is not None
         one.untyped_storage().resize_(length)
         try:
             optimizer.step()

@@ -9,6 +9,7 @@ from torch.optim.optimizer import ParamsT
 from steepest.schedules import Schedule
 from steepest.torch.optimizers.base import RuleOptimizer as RuleOptimizer
 from steepest.torch.functional import functional as functional
+from steepest.torch.populations import population as population
 from steepest.torch.optimizers.scheduled import ScheduledOptimizer
 
 __all__ = ["LBFGS", "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "RuleOptimizer", "functional", "optimizer", "population"]

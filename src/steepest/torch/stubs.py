@@ -30,6 +30,7 @@ def torch_stub() -> str:
         + "from steepest.schedules import Schedule\n"
         + "from steepest.torch.optimizers.base import RuleOptimizer as RuleOptimizer\n"
         + "from steepest.torch.functional import functional as functional\n"
+        + "from steepest.torch.populations import population as population\n"
         + "from steepest.torch.optimizers.scheduled import ScheduledOptimizer\n\n"
         + f"__all__ = {_quoted(steepest.torch.__all__)}\n\n"
         + "\n".join(_class_stub(c) for c in made)

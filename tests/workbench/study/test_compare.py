@@ -49,7 +49,8 @@ def test_where_the_rising_runs_are_noise_the_usual_rate_is_the_middle(tiny: Make
 
     def noise(seed: int) -> Task:
         task = tiny(seed)
-        return replace(task, loss=lambda model, batch: 0 * task.loss(model, batch) + 1 + 0.1 * torch.rand(()))
+        loss: Any = task.loss
+        return replace(task, loss=lambda model, batch: 0 * loss(model, batch) + 1 + 0.1 * torch.rand(()))
 
     runs = small(noise, tmp_path / "study", optimizers=["sgd"]).runs
     rates = runs.filter(pl.col("phase") == "search")["rate"].to_list()

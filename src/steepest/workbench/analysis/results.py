@@ -285,14 +285,14 @@ class Failures(NamedTuple):
     Args:
         optimizer: Its name.
         status: How they ended.
-        count, runs: How many there are, of how many.
+        failed, runs: How many there are, of how many.
         rates, steps: The lowest and the highest.
         reason: Of the first of them.
     """
 
     optimizer: str
     status: str
-    count: int
+    failed: int
     runs: int
     rates: tuple[float, float]
     steps: tuple[int, int]

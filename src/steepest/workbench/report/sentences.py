@@ -142,7 +142,7 @@ def _of_failures(one: Failures) -> str:
     rates = f"at a rate of {low}" if low == high else f"at rates from {low} to {high}"
     first, last = one.steps
     step = f"at step {first}" if first == last else f"between step {first} and step {last}"
-    return f"{one.optimizer}: {one.count} of {one.runs} runs {ended}, {rates}, {step} ({one.reason})."
+    return f"{one.optimizer}: {one.failed} of {one.runs} runs {ended}, {rates}, {step} ({one.reason})."
 
 
 def _cost(results: Results) -> str:

@@ -26,43 +26,21 @@ from steepest.workbench.training.trainer import Trainer
 BUDGET, SEEDS = "trials=16", 5
 
 
-@overload
-def compare(
-    task: str | TaskFunction,
-    optimizers: Sequence[str | Candidate | Callable[..., Any]] | None = None,
-    budget: str | int | None = None,
-    seeds: int | None = None,
-    *,
-    schedules: str | Sequence[str] = CONSTANT,
-    rates: str | Sequence[float] | None = None,
-    steps: int | None = None,
-    metric: str | None = None,
-    higher_is_better: bool | None = None,
-    search: SearchNames = (),
-    controls: bool = True,
-    seed: int = 0,
-    workers: int = 1,
-    out: str | Path | None = None,
-    fresh: bool = False,
-    command: Sequence[str] = (),
-    watcher: Watcher | None = None,
-    dry_run: Literal[False] = False,
-) -> Comparison: ...
+OptimizerNames = Sequence[str | Candidate | Callable[..., Any]] | None
+Given = str | int | None
 
 
 @overload
 def compare(
-    task: str | TaskFunction,
-    optimizers: Sequence[str | Candidate | Callable[..., Any]] | None = None,
-    budget: str | int | None = None,
-    seeds: int | None = None,
-    *,
-    dry_run: Literal[True],
-    **options: Any,
-) -> None: ...
-
-
+    task: str | TaskFunction, optimizers: OptimizerNames = None, budget: Given = None, seeds: int | None = None, *,
+    dry_run: Literal[True], **options: Any,
+) -> None: ...  # fmt: skip
+@overload
 def compare(
+    task: str | TaskFunction, optimizers: OptimizerNames = None, budget: Given = None, seeds: int | None = None, *,
+    dry_run: Literal[False] = False, **options: Any,
+) -> Comparison: ...  # fmt: skip
+def compare(  # pyright: ignore[reportInconsistentOverload] - the options are named here once
     task: str | TaskFunction,
     optimizers: Sequence[str | Candidate | Callable[..., Any]] | None = None,
     budget: str | int | None = None,

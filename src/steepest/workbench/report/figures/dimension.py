@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 
 from steepest.workbench.analysis.dimensions import DimensionData
@@ -43,6 +45,6 @@ def _x(data: DimensionData) -> alt.X:
         return style.axis_x("value:Q", data.name, values)
     low, high = min(values), max(values)
     room = 0.04 * (high - low) or 0.5
-    whole = {"tickMinStep": 1} if all(isinstance(value, int) for value in values) else {}
+    whole: dict[str, Any] = {"tickMinStep": 1} if all(isinstance(value, int) for value in values) else {}
     scale = alt.Scale(domain=[low - room, high + room], nice=False, zero=False)
     return alt.X("value:Q", scale=scale, axis=alt.Axis(title=data.name, tickCount=6, **whole))
