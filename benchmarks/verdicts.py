@@ -145,9 +145,9 @@ def better(world: World, found: Simulated, generator: np.random.Generator) -> tu
     columns = generator.integers(world.runs[0].shape[1], size=NEW_SEEDS)
     assert found.winner is not None
     runs = {
-        place: world.draw(generator, place, int(found.estimates[place].setting.rate), columns)
+        place: world.draw(generator, place, int(setting.rate), columns)
         for place in found.order
-        if found.estimates[place].setting is not None
+        if (setting := found.estimates[place].setting) is not None
     }
     mine = runs.pop(found.winner)
     in_pairs = all(np.mean(mine[:, None] < one) + np.mean(mine[:, None] == one) / 2 > 0.5 for one in runs.values())

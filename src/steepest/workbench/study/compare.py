@@ -62,7 +62,7 @@ def compare(
 ) -> None: ...
 
 
-def compare(
+def compare(  # pyright: ignore[reportInconsistentOverload]  # the second one leaves the types to the first
     task: str | TaskFunction,
     optimizers: Sequence[str | Candidate | Callable[..., Any]] | None = None,
     budget: str | int | None = None,
