@@ -16,6 +16,7 @@ from steepest import testing as testing
 from steepest import torch as torch
 from steepest import workbench as workbench
 from steepest.compiler.rule import RuleError as RuleError
+from steepest.reporting import report as report
 from steepest.torch import ASGD as ASGD
 from steepest.torch import Adadelta as Adadelta
 from steepest.torch import Adafactor as Adafactor
@@ -36,7 +37,6 @@ from steepest.torch import SparseAdam as SparseAdam
 from steepest.torch import functional as functional
 from steepest.torch import optimizer as optimizer
 from steepest.torch import population as population
-from steepest.torch import report as report
 
 __all__ = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "LBFGS", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SGD", "SparseAdam", "functional", "lr_scheduler", "optimizer", "population", "report"]
 __version__: str

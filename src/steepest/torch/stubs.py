@@ -52,13 +52,15 @@ def package_stub() -> str:
     """The text of steepest/__init__.pyi."""
     modules = sorted(steepest._MODULES)
     theirs = sorted({*torch.optim.__all__} - {*steepest.__all__, *modules})
-    ours = sorted({*steepest.__all__} - {"RuleError", *modules})
+    light = steepest._LIGHT
+    ours = sorted({*steepest.__all__} - {"RuleError", *modules, *light})
     return (
         _HEADER
         + "".join(f"from torch.optim import {name} as {name}\n" for name in theirs)
         + "\n"
         + "".join(f"from steepest import {name} as {name}\n" for name in modules)
         + "from steepest.compiler.rule import RuleError as RuleError\n"
+        + "".join(f"from {home} import {name} as {name}\n" for name, home in light.items())
         + "".join(f"from steepest.torch import {name} as {name}\n" for name in ours)
         + f"\n__all__ = {_quoted(steepest.__all__)}\n__version__: str\n_MODULES: tuple[str, ...]\n"
     )

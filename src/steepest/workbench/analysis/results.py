@@ -279,7 +279,8 @@ class Yardstick:
     against: Pair | None
 
 
-class Failures(NamedTuple):
+@dataclass(frozen=True)
+class Failures:
     """The runs of one optimizer that ended in one way without having trained.
 
     Args:

@@ -56,7 +56,7 @@ def _kind(results: Results, level_with: list[str]) -> str:
     if not results.finished:
         return UNFINISHED
     if results.nothing_trained:
-        diverged = sum(one.count for one in results.failures if one.status == DIVERGED)
+        diverged = sum(one.failed for one in results.failures if one.status == DIVERGED)
         return EVERY_RUN_FAILED if 2 * diverged >= results.failed else NOTHING_LEARNED
     verdicts = {
         NONE_TRAINED: not results.rows[0].trained,

@@ -50,4 +50,6 @@ def tune(
     """
     several = isinstance(optimizer, Sequence) and not isinstance(optimizer, str)
     chosen: Any = list(optimizer) if several else [optimizer]  # type: ignore[arg-type]
-    return compare(task, chosen, budget, seeds, search=search, strategy=strategy, has_reference=False, **options)
+    asked = {"search": search, "strategy": strategy, "has_reference": False} | options
+    made: Any = compare(task, chosen, budget, seeds, **asked)
+    return made

@@ -5,7 +5,6 @@ The loop of a whole run is `run.py`.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +15,9 @@ from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.rising import STEPS, RisingCurve, rising_rates
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training import divergence
+from steepest.workbench.training.continued import loaded, stored
 from steepest.workbench.training.contract import checked
+from steepest.workbench.training.generators import generator_states, set_generator_states
 from steepest.workbench.training.isolation import (
     own_randomness,
     random_states,
@@ -93,18 +94,18 @@ def _packed(training: TrainingStep, losses: list[float]) -> bytes:
         "model": training.task.model.state_dict(),
         **training.state(),
         "random": random_states(),
+        "generators": generator_states(training.task),
     }
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    return buffer.getvalue()
+    return stored(state)
 
 
 def _restored_losses(training: TrainingStep, saved: bytes) -> list[float]:
     """The losses so far, when everything is as it was after the last of them."""
-    state = torch.load(io.BytesIO(saved), weights_only=True)
+    state = loaded(saved)
     training.restore(state, len(state["losses"]))
     training.task.model.load_state_dict(state["model"])
     set_random_states(state["random"])
+    set_generator_states(training.task, state["generators"])
     return state["losses"]
 
 
