@@ -41,3 +41,4 @@ from steepest.torch import population as population
 __all__ = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "LBFGS", "Lion", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "RuleError", "SGD", "SparseAdam", "functional", "lr_scheduler", "optimizer", "population", "report"]
 __version__: str
 _MODULES: tuple[str, ...]
+_LIGHT: dict[str, str]
