@@ -62,7 +62,8 @@ def package_stub() -> str:
         + "from steepest.compiler.rule import RuleError as RuleError\n"
         + "".join(f"from {home} import {name} as {name}\n" for name, home in light.items())
         + "".join(f"from steepest.torch import {name} as {name}\n" for name in ours)
-        + f"\n__all__ = {_quoted(steepest.__all__)}\n__version__: str\n_MODULES: tuple[str, ...]\n_LIGHT: dict[str, str]\n"
+        + f"\n__all__ = {_quoted(steepest.__all__)}\n__version__: str\n"
+        + "_MODULES: tuple[str, ...]\n_LIGHT: dict[str, str]\n"
     )
 
 
