@@ -19,7 +19,8 @@ class Dimension:
 
     Args:
         name: What the report calls it, and the argument that takes its value unless `option` names another.
-        low, high: Bounds of the value; of 1 - value where `from_one`, as for the decay of an average.
+        low: Lower bound of the value; of 1 - value where `from_one`, as for the decay of an average.
+        high: Upper bound, likewise.
         choices: Values to choose from, in place of bounds.
         scale: `linear`, or `log` for what may differ by orders of magnitude.
         integer: Whether only whole numbers are tried.
