@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-from steepest.workbench.errors import Interrupted, WorkbenchError, missing_extra
+from steepest.workbench.errors import Interrupted, WorkbenchError, check_extra, missing_extra
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS
 from steepest.workbench.model.schedules import CONSTANT
 
@@ -117,6 +117,7 @@ def _names(typed: str) -> list[str]:
 
 def _conduct(run: Callable[..., Any], as_json: bool, quiet: bool, dry_run: bool) -> None:
     """Make a study, and say what came out."""
+    check_extra()
     from rich.console import Console
 
     from steepest.workbench.progress import watcher_of_command

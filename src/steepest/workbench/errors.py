@@ -1,6 +1,7 @@
 """The errors of the workbench.  Each message says what was done, why it cannot work, and what to do."""
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 
 
@@ -38,8 +39,17 @@ EXTRA = ("sklearn", "scipy", "opda", "polars", "altair", "vl_convert", "jinja2",
 def missing_extra(error: ImportError) -> str:
     """What to type if a package of the workbench extra is missing; empty if it is another package."""
     package = (error.name or "").partition(".")[0]
-    if package not in EXTRA:
-        return ""
+    return _needs(package) if package in EXTRA else ""
+
+
+def check_extra() -> None:
+    """Find out before a study, not after it, that a package for its report is missing (WorkbenchError)."""
+    for package in EXTRA:
+        if importlib.util.find_spec(package) is None:
+            raise WorkbenchError(_needs(package))
+
+
+def _needs(package: str) -> str:
     return f"The workbench needs {package}, which is not installed; type: pip install 'steepest[workbench]'"
 
 

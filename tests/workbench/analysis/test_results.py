@@ -59,7 +59,9 @@ def test_the_row_of_a_setting_is_about_that_setting(tmp_path: Path) -> None:
     assert adam.cross_fitted == pytest.approx([0.8, math.inf, 1.0])
     ((rate, settings, values),) = adam.other_finalists
     assert (rate, settings, values) == (0.001, {}, pytest.approx([0.7, math.inf, 0.6]))
-    assert {point.low for point in found.curves if (point.optimizer, point.step) == ("adam", 10)} == {0.8}
+    lowest = [point.low for point in found.curves if (point.optimizer, point.step) == ("adam", 10)]
+    assert lowest
+    assert lowest == pytest.approx([0.8] * len(lowest))
     (warning,) = [one for one in sentences.warnings(found) if "fresh seeds failed" in one]
     assert warning == "adam: 1 of 3 runs with fresh seeds failed at 0.001, the other setting that was tried with them."
 
