@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from steepest.workbench.analysis.results import Control, Spike
+from steepest.workbench.analysis.points import Spike
+from steepest.workbench.analysis.results import Control
 from steepest.workbench.analysis.statistics import Interval
 from steepest.workbench.analysis.steadiness import spike_in
 from steepest.workbench.report import formatting, sentences

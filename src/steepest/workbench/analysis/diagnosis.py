@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from steepest.workbench.analysis.results import Diagnosis, StepPoint
+from steepest.workbench.analysis.points import Diagnosis, StepPoint
 from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.model.diagnostics import GRADIENT_NORM, GRADIENTS_NOT_FINITE, UPDATE_RATIO
 from steepest.workbench.model.key import DIAGNOSIS, values_of

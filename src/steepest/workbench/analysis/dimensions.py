@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from steepest.workbench.model.key import SEARCH, values_of
 
 if TYPE_CHECKING:
-    from steepest.workbench.analysis.results import Results, RunPoint
+    from steepest.workbench.analysis.points import RunPoint
+    from steepest.workbench.analysis.results import Results
 
 BEST_PART = 4
 """The best quarter of the trials that trained says where good values lie."""

@@ -9,13 +9,8 @@ from statistics import median
 from typing import NamedTuple
 
 from steepest.workbench.analysis.dimensions import DimensionData, dimensions
-from steepest.workbench.analysis.results import (
-    CurvePoint,
-    RatePoint,
-    Results,
-    RunPoint,
-    TuningPoint,
-)
+from steepest.workbench.analysis.points import CurvePoint, RatePoint, RunPoint, TuningPoint
+from steepest.workbench.analysis.results import Results
 
 SCHEDULE_POINTS = 200
 LOWEST_OF_SCHEDULE = 100

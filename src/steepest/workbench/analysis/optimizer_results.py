@@ -9,7 +9,8 @@ import polars as pl
 
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import Band, near_optimal
-from steepest.workbench.analysis.results import OptimizerResult, RatePoint, Tried
+from steepest.workbench.analysis.points import RatePoint, Tried
+from steepest.workbench.analysis.results import OptimizerResult
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.steadiness import spikes_of
 from steepest.workbench.analysis.tables import Tables

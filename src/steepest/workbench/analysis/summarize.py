@@ -10,7 +10,8 @@ from steepest.workbench.analysis.diagnosis import diagnoses_of
 from steepest.workbench.analysis.failures import failures_of
 from steepest.workbench.analysis.optimizer_results import optimizer_result
 from steepest.workbench.analysis.pairs import pairs_of
-from steepest.workbench.analysis.results import Control, CurvePoint, OptimizerResult, Results, RunPoint
+from steepest.workbench.analysis.points import CurvePoint, RunPoint
+from steepest.workbench.analysis.results import Control, OptimizerResult, Results
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.study_data import StudyData
 from steepest.workbench.analysis.tables import Tables

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from steepest.workbench.analysis import statistics
-from steepest.workbench.analysis.results import TuningPoint
+from steepest.workbench.analysis.points import TuningPoint
 from steepest.workbench.analysis.tables import Tables
 
 CONFIDENCE = 0.8

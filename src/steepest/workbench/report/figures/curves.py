@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 
 from steepest.workbench.analysis.figure_data import CurvesData, StepRate
-from steepest.workbench.analysis.results import CurvePoint
+from steepest.workbench.analysis.points import CurvePoint
 from steepest.workbench.report.figures import style
 
 RATES_HEIGHT = 110

@@ -11,7 +11,7 @@ from steepest.workbench.model.key import FINALISTS, USUAL_RATE, values_of, writt
 from steepest.workbench.report.figures import style
 
 if TYPE_CHECKING:
-    from steepest.workbench.analysis.results import RunPoint
+    from steepest.workbench.analysis.points import RunPoint
 
 
 CROSS = "M-1,-1L1,1M1,-1L-1,1"
