@@ -244,6 +244,9 @@ def test_tune_by_the_command_line(run, tmp_path: Path) -> None:
     code, _, err = run(*command, "--strategy", "grid")
     assert code == 2
     assert "There is no strategy 'grid'" in err
+    code, _, err = run(*command, "--seeds", "0")
+    assert code == 2
+    assert "seeds=0 would leave nothing to estimate from" in " ".join(err.split())
 
 
 @pytest.mark.usefixtures("without_figures")

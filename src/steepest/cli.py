@@ -86,7 +86,7 @@ def tune(
     optimizer: options.Tuned = "adamw",
     search: options.Search = "",
     budget: options.TuningBudget = "trials=32",
-    seeds: options.Seeds = 5,
+    seeds: options.Seeds = None,
     strategy: options.Strategy = "staged",
     schedules: options.Schedules = CONSTANT,
     steps: options.Steps = None,
@@ -108,7 +108,7 @@ def tune(
 
     given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
     given |= {"metric": metric, "higher_is_better": higher, "fresh": fresh, "search": search, "strategy": strategy}
-    _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds or 5, **given), as_json, quiet, dry_run)
+    _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds, **given), as_json, quiet, dry_run)
 
 
 def _names(typed: str) -> list[str]:

@@ -1,12 +1,14 @@
 """English text (the topics of Python's `help()`), as codes; its windows, and how well the next character is known."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from steepest.workbench.task import Task
 
 LENGTH, BATCH = 32, 16
 ALPHABET = 64  # the commonest characters keep a code of their own, the rest (under 0.5 %) share one
@@ -69,3 +71,9 @@ def constant_loss() -> float:
 def evaluate(model: Any) -> dict[str, float]:
     """The loss of the held-out windows."""
     return {"val_loss": loss(model, held_out()).item()}
+
+
+def task(model: Callable[[], Any], seed: int, steps: int, target: float, **more: Any) -> Task:
+    """The next character as a task, for a model that is made after the seed was set; more: what else the task says."""
+    torch.manual_seed(seed)
+    return Task(model(), loss, Windows(seed), evaluate, steps=steps, baseline=constant_loss(), target=target, **more)

@@ -1,6 +1,5 @@
 """English text (the topics of Python's `help()`), a next-character LSTM; a few seconds a run."""
 
-import torch
 from torch import Tensor, nn
 
 from steepest.workbench.problems import _text
@@ -26,13 +25,4 @@ class NextCharacter(nn.Module):
 
 def task(seed: int) -> Task:
     """Windows of 32 characters, batches of 16, 600 steps."""
-    torch.manual_seed(seed)
-    return Task(
-        model=NextCharacter(),
-        loss=_text.loss,
-        train=_text.Windows(seed),
-        evaluate=_text.evaluate,
-        steps=600,
-        baseline=_text.constant_loss(),
-        target=2.0,
-    )
+    return _text.task(NextCharacter, seed, steps=600, target=2.0)

@@ -35,15 +35,4 @@ class NextCharacter(nn.Module):
 
 def task(seed: int) -> Task:
     """Windows of 32 characters, batches of 16, 300 steps; gradients of norm 1 at most, no decay of vectors."""
-    torch.manual_seed(seed)
-    return Task(
-        model=NextCharacter(),
-        loss=_text.loss,
-        train=_text.Windows(seed),
-        evaluate=_text.evaluate,
-        steps=300,
-        baseline=_text.constant_loss(),
-        target=2.2,
-        clip_norm=1.0,
-        groups=without_decay_of_vectors,
-    )
+    return _text.task(NextCharacter, seed, steps=300, target=2.2, clip_norm=1.0, groups=without_decay_of_vectors)

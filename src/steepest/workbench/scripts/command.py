@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,8 +111,3 @@ def _parts(setting: str) -> tuple[str, str, str]:
     if found is None:
         raise UsageError(f"--set {setting} cannot be read: write --set AdamW.lr=1e-4..1e-1:log.")
     return found.group(1), found.group(2), found.group(3)
-
-
-def last_lines(lines: Sequence[str]) -> str:
-    """The end of what a script has printed, for a sentence."""
-    return "\n".join(f"    {line}" for line in lines) if lines else "    (it printed nothing)"

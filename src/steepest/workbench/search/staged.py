@@ -72,6 +72,8 @@ class Staged:
     def _point(self, stage: str, place: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
         """A point, and how many dimensions beside the rate are set in it; the others stay at their defaults."""
         count = len(self.space.dimensions)
+        if stage == ALL:
+            return self._model().most_promising(rng), count
         base = self._base(stage)
         drawn = _halton(1 + count, [self.seed, _ORDER.index(stage)], place)
         if stage == DEFAULT and place == 0:
@@ -82,11 +84,9 @@ class Staged:
         if stage == SECOND:
             base[0], base[1] = _near(base[0], drawn[0], 0.5), drawn[1]
             return base, 1
-        if stage == OTHERS:
-            base[:2] = [_near(now, new, 0.3) for now, new in zip(base[:2], drawn[:2], strict=True)]
-            base[2:] = drawn[2:]
-            return base, count
-        return self._model().most_promising(rng), count
+        base[:2] = [_near(now, new, 0.3) for now, new in zip(base[:2], drawn[:2], strict=True)]
+        base[2:] = drawn[2:]
+        return base, count
 
     def _base(self, stage: str) -> np.ndarray:
         """Where a stage begins: at the defaults, at the best result, or at the model's best."""

@@ -8,7 +8,7 @@ from typing import Any
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.search_space import SearchNames
 from steepest.workbench.search import STAGED
-from steepest.workbench.study.compare import SEEDS, compare
+from steepest.workbench.study.compare import compare
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.task import TaskFunction
 
@@ -19,7 +19,7 @@ def tune(
     task: str | TaskFunction,
     optimizer: str | Candidate | Callable[..., Any] | Sequence[str | Candidate | Callable[..., Any]] = OPTIMIZER,
     budget: str | int = BUDGET,
-    seeds: int = SEEDS,
+    seeds: int | None = None,
     *,
     search: SearchNames = (),
     strategy: str = STAGED,
@@ -36,7 +36,7 @@ def tune(
         task: A built-in problem's name, `FILE.py:function`, or a function `task(seed)` that returns a `Task`.
         optimizer: One, or several, which get the same budget.
         budget: Of each: `trials=32`, `steps=1e6` or `time=2h`.
-        seeds: The number of fresh seeds.
+        seeds: The number of fresh seeds; as many as `compare` has if None.
         search: What is searched beside the rate and what the optimizer searches by itself: `Dimension`s, or as text
             `dropout=0..0.5,width=32|64|128`.
         strategy: staged, or quasi-random, where the points do not depend on the results.
