@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:  # the package without its workbench extra
     raise SystemExit(missing_extra(error) or str(error)) from None
 
 from steepest import command_options as options
+from steepest import script_options
 
 app = typer.Typer(
     help="Optimizers written once as plain functions; and a workbench that says which one to use.",
@@ -82,12 +83,16 @@ def compare(
 
 @app.command()
 def tune(
-    problem: options.Problem,
+    problem: options.Tunable,
+    arguments: options.Arguments = None,
     optimizer: options.Tuned = "adamw",
     search: options.Search = "",
     budget: options.TuningBudget = "trials=32",
     seeds: options.Seeds = None,
     strategy: options.Strategy = "staged",
+    from_outside: options.FromOutside = None,
+    pattern: options.Pattern = "",
+    timeout: options.Timeout = None,
     schedules: options.Schedules = CONSTANT,
     steps: options.Steps = None,
     metric: options.Metric = None,
@@ -102,10 +107,20 @@ def tune(
 ) -> None:
     """Tune an optimizer and numbers of the task: the rate, then weight decay, then all by a model of the results.
 
+    Or numbers of a script that you have, changed in no line:
+    steepest tune train.py --metric val_loss -- --lr {lr:1e-4..1e-1:log} --seed {seed}
+
     The same command continues a study that was interrupted.
     """
     from steepest.workbench.study.tune import tune as run_tuning
 
+    if script_options.is_script(problem, arguments, from_outside, pattern, timeout):
+        own: dict[str, Any] = {"optimizer": optimizer, "search": search, "schedules": schedules, "steps": steps}
+        asked: dict[str, Any] = {"metric": metric, "higher_is_better": higher, "pattern": pattern, "timeout": timeout}
+        asked |= {"settings": from_outside or [], "strategy": strategy, "seed": seed, "workers": workers}
+        made = script_options.script_study(problem, arguments or [], budget, seeds, own, out=out, fresh=fresh, **asked)
+        _conduct(made, as_json, quiet, dry_run)
+        return
     given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
     given |= {"metric": metric, "higher_is_better": higher, "fresh": fresh, "search": search, "strategy": strategy}
     _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds, **given), as_json, quiet, dry_run)

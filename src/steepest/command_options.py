@@ -24,6 +24,38 @@ Budget = Annotated[
     str | None, typer.Option(help="For the search of each optimizer: trials=16 (the default), steps=1e6 or time=2h.")
 ]
 TuningBudget = Annotated[str, typer.Option(help="For each optimizer: trials=32, steps=1e6 or time=2h.")]
+Tunable = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROBLEM|FILE.py:FUNCTION|SCRIPT",
+        help="A built-in problem, a task function of yours, or a script (a Python file, or a program as torchrun).",
+    ),
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- ARGUMENTS OF THE SCRIPT]",
+        help="With places for what is searched, and for the seed: --lr {lr:1e-4..1e-1:log} --seed {seed}; a value "
+        "behind a range is what you use today, {lr:1e-4..1e-1:log=1e-3}.",
+    ),
+]
+FromOutside = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="CLASS.ARGUMENT=RANGE",
+        help="For a script: an argument of its optimizers that is searched from outside: AdamW.lr=1e-4..1e-1:log. "
+        "Repeatable.",
+    ),
+]
+Pattern = Annotated[
+    str,
+    typer.Option(
+        help="For a script that does not report its metric: a regular expression for a line that it prints, "
+        r"'val loss (?P<val_loss>\S+)'. Without it the metric's name with a number behind it is looked for."
+    ),
+]
+Timeout = Annotated[str | None, typer.Option(help="For a script: a run is ended after this time, such as 30min.")]
 Seeds = Annotated[
     int | None, typer.Option(help="Number of fresh seeds for the best two settings of each; 5 by default.")
 ]
@@ -44,7 +76,10 @@ Strategy = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")]
 Metric = Annotated[str | None, typer.Option(help="The metric that decides; the problem's own if not given.")]
-Higher = Annotated[bool | None, typer.Option("--higher-is-better/--lower-is-better", help="The direction of --metric.")]
+Higher = Annotated[
+    bool | None,
+    typer.Option("--higher-is-better/--lower-is-better", "--maximize/--minimize", help="The direction of --metric."),
+]
 Controls = Annotated[
     bool, typer.Option(help="Also run AdamW with linear decay, usual rates, and an optimizer that does nothing.")
 ]

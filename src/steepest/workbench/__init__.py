@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from steepest.workbench.study.lr_range import RangeTest as RangeTest
     from steepest.workbench.study.lr_range import lr_range as lr_range
     from steepest.workbench.study.tune import tune as tune
+    from steepest.workbench.study.tune_script import tune_script as tune_script
     from steepest.workbench.task import Task as Task
 
 _MODULES = {
@@ -25,8 +26,9 @@ _MODULES = {
     "compare": "study.compare",
     "lr_range": "study.lr_range",
     "tune": "study.tune",
+    "tune_script": "study.tune_script",
 }
-__all__ = ["Candidate", "Comparison", "Dimension", "RangeTest", "Task", "compare", "lr_range", "tune"]
+__all__ = ["Candidate", "Comparison", "Dimension", "RangeTest", "Task", "compare", "lr_range", "tune", "tune_script"]
 
 
 def __getattr__(name: str) -> Any:

@@ -36,7 +36,7 @@ def run(tmp_path):
 
 def test_what_is_set_and_what_stays(run):
     values = {"AdamW.lr": 0.02, "AdamW.betas.0": 0.8, "AdamW.weight_decay": 0.3}
-    command, ending = run(TRAIN, values)
+    _, ending = run(TRAIN, values)
     assert ending.status == ENDED, ending.last_lines
     assert ending.last_lines == (
         "0.002 (0.8, 0.999) 0.0",  # a group at a tenth of the default's rate, without decay: so it stays
@@ -44,7 +44,8 @@ def test_what_is_set_and_what_stays(run):
         "0.1 None 0",
         "0.02 (0.8, 0.999) 0.3",
     )
-    assert command.not_set(ending.set_from_outside) == []
+    assert ending.outside.before == {"AdamW.lr": 0.001, "AdamW.betas.0": 0.9, "AdamW.weight_decay": 0.01}
+    assert ending.outside.made == ["AdamW", "SGD"]
 
 
 def test_an_argument_that_there_is_not_is_an_error(run):
@@ -56,9 +57,41 @@ def test_an_argument_that_there_is_not_is_an_error(run):
 
 
 def test_an_optimizer_that_is_not_made_is_found_out(run):
-    command, ending = run(TRAIN, {"RMSprop.lr": 0.5})
+    _, ending = run(TRAIN, {"RMSprop.lr": 0.5})
     assert ending.status == ENDED
-    assert command.not_set(ending.set_from_outside) == ["RMSprop.lr"]
+    assert ending.outside.before == {}
+    assert ending.outside.made == ["AdamW", "SGD"]
+
+
+TWO = """
+    import torch
+    from torch import nn
+    for rate in (0.1, 0.2, 0.3):
+        made = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=rate)
+        print(made.param_groups[0]["lr"])
+"""
+
+
+def test_one_of_several_optimizers_of_a_class(run):
+    _, ending = run(TWO, {"SGD#2.lr": 0.5})
+    assert ending.last_lines == ("0.1", "0.5", "0.3")
+    _, ending = run(TWO, {"SGD.lr": 0.4, "SGD#3.lr": 0.5})
+    assert ending.last_lines == ("0.4", "0.4", "0.5")
+    assert ending.outside.before == {"SGD.lr": 0.1, "SGD#3.lr": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("AdamW.betas", "betas of AdamW is (0.9, 0.999); name a place of it, as in AdamW.betas.0."),
+        ("AdamW.betas.2", "betas of AdamW is (0.9, 0.999), which has no place 2."),
+        ("AdamW.lr.0", "lr of AdamW is 0.001, which has no place 0."),
+    ],
+)
+def test_a_place_that_there_is_not(run, name, said):
+    _, ending = run(TRAIN, {name: 0.5})
+    assert ending.status == FAILED
+    assert ending.outside.error == f"--set {name}: {said}"
 
 
 def test_the_scripts_own_sitecustomize_runs_too(tmp_path, monkeypatch):

@@ -33,7 +33,8 @@ def test_arguments_of_optimizers_are_set_by_the_environment():
     made = command.environment({"AdamW.lr": 0.01, "AdamW.betas.0": 0.8, "SGD.momentum": 0.5}, before="mine")
     assert made["STEEPEST_SET"] == '{"AdamW": {"lr": 0.01, "betas.0": 0.8}, "SGD": {"momentum": 0.5}}'
     assert made["PYTHONPATH"].endswith("from_outside:mine")
-    assert command.not_set(frozenset({"AdamW.lr", "SGD.momentum"})) == ["AdamW.betas.0"]
+    assert command.set_from_outside() == ("AdamW.lr", "AdamW.betas.0", "SGD.momentum")
+    assert command.environment({"SGD.momentum": 0.5})["STEEPEST_SET"] == '{"SGD": {"momentum": 0.5}}'
     assert ScriptCommand("train.py", ("{lr:1..2}",)).environment({"lr": 1}) == {}
 
 
@@ -45,9 +46,59 @@ def test_arguments_of_optimizers_are_set_by_the_environment():
         (("{lr}",), ("A.lr=1..2",), r"The place \{lr\} has no range"),
         (("{lr:1..2}", "{Lr}"), (), r"The place \{Lr\} has no range \(did you mean lr\?\)"),
         (("{lr:1..2}", "{lr:1..3}"), (), r"The place \{lr\} has two ranges, 1..2 and 1..3"),
+        (("{seed:1..9}",), (), r"The place \{seed\} takes the seed of a run and has no range"),
+        ((), ("A.lr=1..2", "A.lr=1..3"), r"--set A.lr is given twice"),
         ((), ("lr=1..2",), r"--set lr=1..2 cannot be read: write --set AdamW.lr="),
     ],
 )
 def test_what_cannot_be_read(arguments, settings, said):
     with pytest.raises(UsageError, match=said):
         ScriptCommand("train.py", arguments, settings)
+
+
+def test_a_value_that_is_used_today_stands_behind_the_range():
+    command = ScriptCommand("train.py", ("--lr={lr:1e-4..1e-1:log=1e-3}", "{opt:sgd|adam=sgd}", "{width:1..9}"))
+    assert command.searched() == {"lr": "1e-4..1e-1:log", "opt": "sgd|adam", "width": "1..9"}
+    assert command.given_defaults() == {"lr": "1e-3", "opt": "sgd"}
+
+
+def test_the_line_to_paste():
+    command = ScriptCommand(
+        "my train.py", ("--lr", "{lr:1..2}", "--note", "a b"), ("AdamW.betas.0=0.8|0.9", "SGD.lr=1..2")
+    )
+    values = {"lr": 1.5, "AdamW.betas.0": 0.8}
+    assert (
+        command.line(values, 3)
+        == "python 'my train.py' --lr 1.5 --note 'a b'  # in the script: AdamW(..., betas[0]=0.8)"
+    )
+
+
+def test_what_it_is_called():
+    assert ScriptCommand("sub/train.py", ("{lr:1..2}",)).name == "train.py"
+    assert ScriptCommand("sub/train.py", ("{lr:1..2}",)).folder == "sub-train"
+    assert ScriptCommand("torchrun", ("--standalone", "train.py", "{lr:1..2}")).name == "train.py"
+    assert ScriptCommand("./run.sh", ("{lr:1..2}",)).folder == "run-sh"
+
+
+def test_what_cannot_be_started(tmp_path):
+    def check(script):
+        ScriptCommand(script, ("{lr:1..2}",)).check()
+
+    (tmp_path / "run").write_text("echo")
+    check("python3")
+    with pytest.raises(UsageError, match=r"There is no file .*none\.py"):
+        check(str(tmp_path / "none.py"))
+    with pytest.raises(UsageError, match="There is no program no-such-program"):
+        check("no-such-program")
+    with pytest.raises(UsageError, match=r"run is not executable; type chmod \+x"):
+        check(str(tmp_path / "run"))
+
+
+def test_an_edit_shows(tmp_path):
+    file = tmp_path / "train.py"
+    command = ScriptCommand("torchrun", (str(file), "{lr:1..2}", "results.json"))
+    assert command.digest() == ""
+    file.write_text("print(1)")
+    first = command.digest()
+    file.write_text("print(2)")
+    assert first != command.digest() != ""

@@ -2,6 +2,7 @@
 
 import math
 import os
+import subprocess
 import sys
 import textwrap
 import time
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from steepest.workbench.errors import UsageError
-from steepest.workbench.scripts.process import ENDED, FAILED, STOPPED, TIMED_OUT, Script, compiled
+from steepest.workbench.scripts.pattern import Pattern
+from steepest.workbench.scripts.process import ENDED, FAILED, STOPPED, TIMED_OUT, Script
 
 
 @pytest.fixture
@@ -20,6 +22,11 @@ def script(tmp_path):
         return Script([sys.executable, str(tmp_path / "train.py")], tmp_path / "run", **options)
 
     return made
+
+
+def said(ending):
+    """Its reports, without their times."""
+    return [(one.step, one.metrics) for one in ending.reports]
 
 
 def is_alive(pid):
@@ -50,12 +57,16 @@ def test_what_it_reports_and_prints(script, tmp_path):
             steepest.report(step, val_loss=1 / step, accuracy=0.5)
         print("ends")
         """
-    ).run(reported=lambda step, metrics: bool(told.append((step, metrics))))
+    ).run(reported=lambda report: bool(told.append((report.step, report.metrics))))
     expected = [(10, {"val_loss": 0.1, "accuracy": 0.5}), (20, {"val_loss": 0.05, "accuracy": 0.5})]
-    assert (ending.status, ending.code, ending.reports) == (ENDED, 0, expected)
+    assert (ending.status, ending.code, said(ending)) == (ENDED, 0, expected)
+    assert 0 < ending.reports[0].seconds <= ending.reports[1].seconds <= ending.seconds + 1
     assert told == expected
     assert ending.last_lines == ("begins", "ends")
     assert (tmp_path / "run" / "output.txt").read_text() == "begins\nends\n"
+
+
+LINE = r"step (?P<step>\d+): loss (?P<loss>\S+) val (?P<val_loss>\S+)"
 
 
 def test_a_pattern_finds_values_in_what_it_prints(script):
@@ -64,8 +75,8 @@ def test_a_pattern_finds_values_in_what_it_prints(script):
         print("nothing here")
         print("step 6: loss nan, val what?")
         """
-    ending = script(printed, pattern=r"step (?P<step>\d+): loss (?P<loss>\S+) val (?P<val_loss>\S+)").run()
-    (first, values), (second, others) = ending.reports
+    ending = script(printed, pattern=Pattern(LINE)).run()
+    (first, values), (second, others) = said(ending)
     assert (first, values) == (5, {"loss": 0.5, "val_loss": 0.75})
     assert second == 6
     assert math.isnan(others["loss"])
@@ -73,8 +84,8 @@ def test_a_pattern_finds_values_in_what_it_prints(script):
 
 
 def test_without_a_step_lines_are_counted(script):
-    ending = script("for x in (3, 2, 1): print('loss:', x)", pattern=r"loss: (?P<loss>\d)").run()
-    assert ending.reports == [(1, {"loss": 3.0}), (2, {"loss": 2.0}), (3, {"loss": 1.0})]
+    ending = script("for x in (3, 2, 1): print('loss:', x)", pattern=Pattern(r"loss: (?P<loss>\d)")).run()
+    assert said(ending) == [(1, {"loss": 3.0}), (2, {"loss": 2.0}), (3, {"loss": 1.0})]
 
 
 def test_a_script_that_fails_says_its_last_lines(script):
@@ -129,7 +140,7 @@ def test_a_report_can_end_it(script):
             steepest.report(step, loss=float(step))
             time.sleep(0.1)
         """
-    ending = script(text).run(reported=lambda step, metrics: metrics["loss"] >= 3)
+    ending = script(text).run(reported=lambda report: report.metrics["loss"] >= 3)
     assert ending.status == STOPPED
     assert 3 <= len(ending.reports) < 500
 
@@ -155,15 +166,6 @@ def test_a_program_that_cannot_be_started(tmp_path):
         Script([str(tmp_path / "train")], tmp_path / "run").run()
 
 
-@pytest.mark.parametrize(
-    ("pattern", "said"),
-    [("(", "is no regular expression"), (r"loss (\d+)", "names no metric"), ("(?P<step>1)", "names no metric")],
-)
-def test_a_pattern_that_cannot_be_used(pattern, said):
-    with pytest.raises(UsageError, match=said):
-        compiled(pattern)
-
-
 def test_only_the_first_of_several_processes_is_heard(script):
     text = """
         import os, subprocess, sys
@@ -171,4 +173,45 @@ def test_only_the_first_of_several_processes_is_heard(script):
         for rank in "0123":
             subprocess.run([sys.executable, "-c", code], env={**os.environ, "RANK": rank}, check=True)
         """
-    assert script(text).run().reports == [(1, {"loss": 0.5})]
+    assert said(script(text).run()) == [(1, {"loss": 0.5})]
+
+
+def test_what_is_printed_counts_until_the_script_reports_itself(script):
+    text = """
+        import steepest
+        print("val_loss: 9")
+        steepest.report(10, val_loss=0.5)
+        print("val_loss: 8")
+        """
+    assert said(script(text, pattern=Pattern.of_name("val_loss")).run()) == [(10, {"val_loss": 0.5})]
+    assert len(said(script(text, pattern=Pattern(r"val_loss: (?P<val_loss>\d)")).run())) == 3
+
+
+IN_A_SESSION_OF_ITS_OWN = WITH_A_CHILD.replace('time.sleep(60)"]', 'time.sleep(60)"], start_new_session=True')
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux tells the environment of a process")
+def test_what_it_starts_in_another_session_is_ended_too(script):
+    ending = script(IN_A_SESSION_OF_ITS_OWN.format(seconds=60), timeout=2).run()
+    assert ending.status == TIMED_OUT
+    assert not is_alive(int(ending.last_lines[0]))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from steepest.workbench.scripts.process import Script
+Script([sys.executable, "train.py"], Path("run")).run()
+"""
+
+
+def test_what_runs_when_the_waiting_process_is_killed(tmp_path):
+    (tmp_path / "train.py").write_text(textwrap.dedent(WITH_A_CHILD.format(seconds=60)))
+    waiting = subprocess.Popen([sys.executable, "-c", KILLED], cwd=tmp_path)
+    output = tmp_path / "run" / "output.txt"
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit and not (output.exists() and output.read_text().strip()):
+        time.sleep(0.05)
+    waiting.kill()
+    waiting.wait()
+    assert not is_alive(int(output.read_text()))

@@ -29,7 +29,13 @@ def failures_of(counted: pl.DataFrame) -> list[Failures]:
             runs[row["optimizer"]],
             (row["rate low"], row["rate high"]),
             (row["steps low"], row["steps high"]),
-            row["reason"],
+            *_parted(row["reason"]),
         )
         for row in grouped.iter_rows(named=True)
     ]
+
+
+def _parted(reason: str) -> tuple[str, str]:
+    """The sentence, and the last lines of a script below it."""
+    sentence, _, lines = reason.partition("\n")
+    return sentence, lines

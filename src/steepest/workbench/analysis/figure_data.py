@@ -30,6 +30,7 @@ class SensitivityData:
         medians: The points of the lines.
         untuned: Where Adam ends at its usual rate; None where that is not known.
         has_others: Whether other hyperparameters were searched too.
+        rate_name: The title of its axis.
     """
 
     metric: str
@@ -39,6 +40,7 @@ class SensitivityData:
     medians: list[RatePoint]
     has_others: bool
     untuned: float | None
+    rate_name: str = "learning rate"
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class FigureData:
     """All that the figures of a report draw.  None where there is no such figure."""
 
     order: list[str]
-    sensitivity: SensitivityData
+    sensitivity: SensitivityData | None
     curves: CurvesData
     finalists: FinalistsData
     rates: list[StepRate] | None
@@ -136,7 +138,7 @@ def figure_data(results: Results) -> FigureData:
     """What the figures of a report draw."""
     return FigureData(
         order=results.order,
-        sensitivity=_sensitivity(results),
+        sensitivity=_sensitivity(results) if results.has_rates else None,
         curves=CurvesData(results.metric, results.curves),
         finalists=_finalists(results),
         rates=_rates(results) if results.has_schedules else None,
@@ -157,6 +159,7 @@ def _sensitivity(results: Results) -> SensitivityData:
         medians=_medians(results, trained),
         has_others=any(point.settings for point in results.points),
         untuned=_untuned(results),
+        rate_name=results.rate_name if results.script else "learning rate",
     )
 
 

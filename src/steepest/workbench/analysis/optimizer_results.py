@@ -10,7 +10,7 @@ import polars as pl
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import Band, near_optimal
 from steepest.workbench.analysis.points import RatePoint, Tried
-from steepest.workbench.analysis.results import OptimizerResult
+from steepest.workbench.analysis.results import RATE, OptimizerResult
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.steadiness import spikes_of
 from steepest.workbench.analysis.tables import Tables
@@ -18,6 +18,7 @@ from steepest.workbench.analysis.tuning_curve import tuning_curve
 from steepest.workbench.model.candidate import call_of
 from steepest.workbench.model.key import RANGE, SEARCH, USUAL_RATE, Setting, values_of
 from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.scripts.candidate import script_line
 
 
 def optimizer_result(
@@ -36,7 +37,7 @@ def optimizer_result(
     trained = [value for value in usual if math.isfinite(value)]
     return OptimizerResult(
         name=name,
-        call=call_of(optimizer, values_of(chosen.others)).replace("RATE", f"{chosen.rate:g}"),
+        call=_call(optimizer, chosen),
         rate=chosen.rate,
         settings=values_of(chosen.others),
         values=[tables.sign * value for value in values],
@@ -50,7 +51,7 @@ def optimizer_result(
         searched_trained=sum(run["status"] == TRAINED for run in search),
         band=_band(tables, search, profile),
         spikes=spikes_of(tables, final),
-        edge=_edge(chosen.rate, [run["rate"] for run in search]),
+        edge=_edge(chosen.rate, sorted({run["rate"] for run in search})),
         falling=_falling(tables, final),
         steps_to_target=steps,
         seconds_to_target=seconds,
@@ -60,12 +61,20 @@ def optimizer_result(
         default=tables.unoriented(statistics.median_interval(usual)),
         default_trained=len(trained),
         default_seeds=len(usual),
+        rate_name=optimizer["script"]["rate"] if "script" in optimizer else RATE,
         state_bytes=memory.get("state"),
         parameter_bytes=memory.get("parameters"),
         tuning_cost=tables.cost(name, (RANGE, SEARCH)),
         tuning=tuning_curve(tables, search),
         line=[RatePoint(name, rate, tables.sign * value) for rate, value in profile if math.isfinite(value)],
     )
+
+
+def _call(optimizer: dict[str, Any], chosen: Setting) -> str:
+    settings = values_of(chosen.others)
+    if "script" in optimizer:
+        return script_line(optimizer, chosen.rate, settings)
+    return call_of(optimizer, settings).replace("RATE", f"{chosen.rate:g}")
 
 
 def _tried(tables: Tables, setting: Setting, values: list[float]) -> Tried:
@@ -85,7 +94,10 @@ def _profile(tables: Tables, search: list[dict[str, Any]]) -> list[tuple[float, 
 
 
 def _band(tables: Tables, search: list[dict[str, Any]], profile: list[tuple[float, float]]) -> Band:
-    initial = statistics.median([tables.sign * run["initial"] for run in search if run["initial"] is not None])
+    starts = [tables.sign * run["initial"] for run in search if run["initial"] is not None]
+    if not starts:  # a script need not say where it began
+        return Band(math.nan, math.nan, False)
+    initial = statistics.median(starts)
     return near_optimal([rate for rate, _ in profile], [value for _, value in profile], initial)
 
 

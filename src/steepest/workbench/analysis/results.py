@@ -21,6 +21,10 @@ UNEQUAL_SEARCHES = 1.5
 """The ratio of the numbers of trials from which two searches are not of equal size."""
 
 
+RATE = "rate"
+"""What tables call the learning rate, where a script has no name of its own for it."""
+
+
 class Control(NamedTuple):
     """The run of the optimizer that does nothing: its status, its metric before and after."""
 
@@ -60,6 +64,7 @@ class OptimizerResult:
         tuning_cost: Steps and seconds of training before the fresh seeds.
         tuning: The best of k trials.
         line: The metric against the rate, in the search.
+        rate_name: What the rate is called; empty for a script in which no rate is searched.
     """
 
     name: str
@@ -92,6 +97,7 @@ class OptimizerResult:
     tuning_cost: tuple[int, float]
     tuning: list[TuningPoint]
     line: list[RatePoint]
+    rate_name: str = RATE
 
     def rate_at(self, step: int) -> float:
         """The rate of a step of the runs at the best rate."""
@@ -103,7 +109,7 @@ class OptimizerResult:
     @property
     def best_is_at_the_edge(self) -> bool:
         """Whether a rate that was not tried may be better."""
-        return bool(self.edge and self.searched_trained)
+        return bool(self.edge and self.searched_trained and self.rate_name)
 
     @property
     def many_trials_failed(self) -> bool:
@@ -150,13 +156,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Yardstick:
-    """Adam at its usual rate: what a user has without any tuning.
+    """Adam at its usual rate, or a script as it is: what a user has without any tuning.
 
     Args:
         optimizer: The name under which the record has its runs.
         rate: Its usual rate.
         median: Over the fresh seeds, with its interval.
         against: The first of the table against it; None where they share no seed.
+        name: What sentences call it.
     """
 
     optimizer: str
@@ -165,6 +172,7 @@ class Yardstick:
     trained: int
     seeds: int
     against: Pair | None
+    name: str = "Adam untuned"
 
 
 @dataclass(frozen=True)
@@ -177,6 +185,7 @@ class Failures:
         failed, runs: How many there are, of how many.
         rates, steps: The lowest and the highest.
         reason: Of the first of them.
+        last_lines: What a script printed last in that run.
     """
 
     optimizer: str
@@ -186,6 +195,7 @@ class Failures:
     rates: tuple[float, float]
     steps: tuple[int, int]
     reason: str
+    last_lines: str = ""
 
 
 @dataclass(frozen=True)
@@ -232,6 +242,21 @@ class Results:
     digests: list[str]
     manifest: dict[str, Any]
     card: dict[str, str]
+
+    @property
+    def script(self) -> dict[str, Any] | None:
+        """What was run, where it was a script: its command, what is set from outside, the place of its rate."""
+        return self.manifest.get("script")
+
+    @property
+    def has_rates(self) -> bool:
+        """Whether a rate was searched; every optimizer has one, and a script need not."""
+        return any(row.rate_name for row in self.rows)
+
+    @property
+    def rate_name(self) -> str:
+        """What the rate is called: by a script as its argument is."""
+        return self.rows[0].rate_name or RATE
 
     @property
     def confidence(self) -> float:

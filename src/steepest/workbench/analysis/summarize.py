@@ -35,7 +35,7 @@ def summarize(study: StudyData) -> Results:
         target=study.target,
         seeds=plan["seeds"],
         budget=plan["budget"],
-        steps=plan["steps"],
+        steps=plan["steps"] or int(study.runs["steps"].max() or 0),  # type: ignore[arg-type]  of a script, its last step
         rows=rows,
         pairs=pairs_of(rows, tables.sign, plan["seeds"]),
         points=_points(tables),

@@ -28,7 +28,8 @@ def tuning_curve(tables: Tables, search: list[dict[str, Any]]) -> list[TuningPoi
     from opda.nonparametric import EmpiricalDistribution
 
     starts = [tables.sign * run["initial"] for run in search if run["initial"] is not None]
-    worst = statistics.median(starts)
+    trained = [value for run in search if math.isfinite(value := tables.oriented(run))]
+    worst = statistics.median(starts) if starts else max(trained, default=math.nan)  # a script need not say it
     values = [min(tables.oriented(run), worst) for run in search]
     if len(values) < 2 or not all(math.isfinite(value) for value in values):
         return []

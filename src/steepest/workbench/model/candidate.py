@@ -60,9 +60,13 @@ class Candidate:
         others = {one.name: one.at(position) for one, position in zip(dimensions, point[1:], strict=False)}
         return Setting(rate, settings_text(others))
 
-    def position_of_rate(self, rate: float, centre: float) -> float:
-        """The inverse of `setting`, for the rate."""
-        return 0.5 + math.log10(rate / centre) / DECADES
+    def first_position(self, setting: Setting, centre: float) -> float:
+        """The inverse of `setting`, for the first coordinate, which is the rate's."""
+        return 0.5 + math.log10(setting.rate / centre) / DECADES
+
+    def default_position(self, centre: float) -> float:
+        """The first coordinate of the defaults: the middle of the rates, which a range test has found."""
+        return 0.5
 
     def default_of(self, dimension: Dimension) -> Any:
         """What an optimizer has where a dimension is not set; None where that is not known."""

@@ -31,7 +31,7 @@ class Trace:
 
     def first(self, metric: str) -> float:
         """The metric before the first step; NaN where it was not measured."""
-        return next((value for _, _, name, value in self.metrics if name == metric), math.nan)
+        return next((value for step, _, name, value in self.metrics if name == metric and step == 0), math.nan)
 
     def last(self, metric: str) -> float:
         """The metric when it was last measured; NaN where it never was."""

@@ -44,6 +44,11 @@ class Plan:
     controls: bool = True
     strategy: str = "quasi-random"
 
+    @property
+    def is_script(self) -> bool:
+        """Whether a script is run, which makes its optimizers itself, in place of a task with optimizers of ours."""
+        return any("script" in each for each in self.optimizers)
+
     def difference(self, stored: dict[str, Any]) -> str:
         """The first difference from a stored plan, in words; empty if there is none."""
         for name, mine in json.loads(json.dumps(asdict(self))).items():  # as the record gives it back

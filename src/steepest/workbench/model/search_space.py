@@ -33,17 +33,18 @@ def _parsed(text: str) -> str | Dimension:
     if not equals:
         return name
     if "|" in values:
-        return Dimension(name, choices=tuple(_value(part) for part in values.split("|")))
+        return Dimension(name, choices=tuple(parsed_value(part) for part in values.split("|")))
     bounds, _, scale = values.partition(":")
     low, dots, high = bounds.partition("..")
-    numbers = [_value(low), _value(high)]
+    numbers = [parsed_value(low), parsed_value(high)]
     if not dots or not all(isinstance(number, int | float) for number in numbers):
         raise UsageError(f"{text!r} does not say what to search; write {FORMS}.")
     whole = all(isinstance(number, int) for number in numbers)
     return Dimension(name, numbers[0], numbers[1], scale=scale.strip() or LINEAR, integer=whole)
 
 
-def _value(text: str) -> Any:
+def parsed_value(text: str) -> Any:
+    """A number, True or False where it is one; else the word."""
     text = text.strip()
     if text in ("True", "False"):
         return text == "True"

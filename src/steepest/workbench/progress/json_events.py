@@ -23,7 +23,8 @@ SCHEMA = 1
 class JsonEvents(Watcher):
     """Writes `cost`, `begin`, `run`, `ended` and `result`, each flushed at once.
 
-    cost: runs, steps, all_steps, seconds, workers, cheaper (a smaller budget and its seconds, or null).
+    cost: runs, steps, all_steps, seconds (null where only the first run can tell), workers,
+    cheaper (a smaller budget and its seconds, or null).
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
     seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
     result: folder, verdict, rows by rank, warnings.
@@ -38,7 +39,10 @@ class JsonEvents(Watcher):
 
     def cost(self, cost: Cost) -> None:
         """About what is left."""
-        self._write("cost", **asdict(cost))
+        written = asdict(cost) | {"seconds": _finite(cost.seconds)}
+        if cost.cheaper is not None:
+            written["cheaper"] = [cost.cheaper[0], _finite(cost.cheaper[1])]
+        self._write("cost", **written)
 
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """A run starts, or continues."""

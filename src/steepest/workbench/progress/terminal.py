@@ -35,10 +35,10 @@ class ProgressLine(Watcher):
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """Show the line, and one for each worker where there are several."""
-        self.steps, self.runs = plan.steps, runs
+        self.steps, self.runs = plan.steps or 1, runs  # of a script that nobody knows the steps of, runs are counted
         if done:
             self.progress.console.print(f"Going on with {done} of about {runs} runs done.", style="dim")
-        self.bar = self.progress.add_task(escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", note="")
+        self.bar = self.progress.add_task(escape(plan.task), total=runs * self.steps, run=f"0/{runs}", note="")
         if workers > 1:
             self.bars = [self.progress.add_task(f"  worker {place + 1}", run="", note="") for place in range(workers)]
         self.progress.start()

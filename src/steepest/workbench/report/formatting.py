@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from steepest.workbench.analysis.results import RATE
 from steepest.workbench.model.key import written
 
 if TYPE_CHECKING:
@@ -80,9 +81,11 @@ def cross_fitted(row: OptimizerResult) -> str:
     return number(middle) + f", {trained} of {len(row.cross_fitted)} trained"
 
 
-def setting(rate: float, settings: Mapping[str, Any]) -> str:
-    """A rate, and the other hyperparameters that were searched: `0.01, beta1 0.9`."""
-    return ", ".join([f"{rate:g}", *(f"{name} {written(value)}" for name, value in settings.items())])
+def setting(rate: float, settings: Mapping[str, Any], rate_name: str = RATE) -> str:
+    """A rate, and the other hyperparameters that were searched: `0.01, beta1 0.9`; `lr 0.01, width 64` of a script."""
+    first = f"{rate:g}" if rate_name == RATE else f"{rate_name} {rate:g}"
+    others = [f"{name} {written(value)}" for name, value in settings.items()]
+    return ", ".join([first, *others] if rate_name else others) or "its usual values"
 
 
 def listed(names: list[str]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from steepest.workbench.analysis.tuning_curve import CONFIDENCE
 from steepest.workbench.model.candidate import DECADES
+from steepest.workbench.report import script_sentences
 from steepest.workbench.report.formatting import listed
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 def methods(results: Results) -> str:
     """What was done, and by which statistics."""
+    if results.script:
+        said = script_sentences.methods(results, _budget(results)), _statistics(results), _versions(results)
+        return " ".join(said)
     return " ".join(
         part for part in (_search(results), _estimate(results), _statistics(results), _versions(results)) if part
     )

@@ -51,7 +51,7 @@ def page(results: Results) -> str:
         good_rates=terminal.good_rates,
         sure=formatting.percent(results.confidence),
         has_usual_rates=any(row.default_seeds for row in results.rows),
-        has_others=data.sensitivity.has_others,
+        has_others=data.sensitivity is not None and data.sensitivity.has_others,
         searched=data.searched,
         diagnosed=data.diagnosis.optimizers if data.diagnosis else [],
         charts=_script(figures.for_page(data)),

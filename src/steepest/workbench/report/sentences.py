@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from steepest.workbench.analysis import statistics, steadiness
-from steepest.workbench.analysis.results import Failures, OptimizerResult, Results
+from steepest.workbench.analysis.results import RATE, Failures, OptimizerResult, Results
 from steepest.workbench.analysis.verdict import (
     CLAIM,
     EVERY_RUN_FAILED,
@@ -23,6 +23,7 @@ from steepest.workbench.analysis.verdict import (
     verdict_of,
 )
 from steepest.workbench.model.outcome import DIVERGED
+from steepest.workbench.report import script_sentences
 from steepest.workbench.report.formatting import duration, interval, listed, number, percent, setting
 
 _CONTINUE = "The same command continues it."
@@ -46,6 +47,8 @@ def verdict(results: Results) -> list[str]:
 
 
 def _headline(results: Results, found: Verdict) -> str:
+    if results.script:
+        return script_sentences.headline(results, found)
     best, task = found.best, results.task
     where = f"{best.name} at {setting(best.rate, best.settings)}"
     usual = f"{results.yardstick.rate:g}" if results.yardstick else ""
@@ -99,14 +102,16 @@ def _against_adam(results: Results, found: Verdict) -> list[str]:
     yardstick = results.yardstick
     if yardstick is None:
         return []
+    at = script_sentences.usual(results) if results.script else f"{yardstick.rate:g}"
     if not yardstick.trained:
-        return [f"Adam untuned, at {yardstick.rate:g}, fails."]
+        return [f"{yardstick.name}, at {at}, fails."]
     middle, against = number(yardstick.median.estimate), yardstick.against
-    where = f"Adam untuned, at {yardstick.rate:g}, ends at {middle}"
+    where = f"{yardstick.name}, at {at}, ends at {middle}"
     chance = against.superiority.estimate if against is not None else math.nan
     if math.isnan(chance):
         return [f"{where}."]
-    return [f"{where}; {found.best.name} beats it in {percent(chance)} of all pairs of runs."]
+    best = "tuned it" if results.script else found.best.name
+    return [f"{where}; {best} beats {'that' if results.script else 'it'} in {percent(chance)} of all pairs of runs."]
 
 
 def _share(chance: float) -> str:
@@ -115,7 +120,9 @@ def _share(chance: float) -> str:
 
 def _what_failed(results: Results, found: Verdict) -> list[str]:
     """Which runs failed, at which rates and steps, and where the reason lies."""
-    sentences = [_of_failures(one) for one in results.failures]
+    sentences = [_of_failures(one, results.rate_name if results.has_rates else "") for one in results.failures]
+    if results.script:
+        return [*sentences, *script_sentences.where_to_look(results)]
     if found.kind == NONE_TRAINED:
         return sentences
     if found.kind == NOTHING_LEARNED:
@@ -135,14 +142,16 @@ def _where(results: Results) -> str:
     return "what its loss divides by or takes a logarithm of, and for missing values in its batches"
 
 
-def _of_failures(one: Failures) -> str:
+def _of_failures(one: Failures, rate_name: str = RATE) -> str:
     """As `adam: 12 of 12 runs diverged, at rates from 0.0001 to 0.1, at step 61`."""
     ended = {DIVERGED: "diverged"}.get(one.status, one.status)
     low, high = (f"{rate:g}" for rate in one.rates)
-    rates = f"at a rate of {low}" if low == high else f"at rates from {low} to {high}"
+    several = "rates" if rate_name == RATE else rate_name
+    rates = f", at a {rate_name} of {low}" if low == high else f", at {several} from {low} to {high}"
     first, last = one.steps
     step = f"at step {first}" if first == last else f"between step {first} and step {last}"
-    return f"{one.optimizer}: {one.failed} of {one.runs} runs {ended}, {rates}, {step} ({one.reason})."
+    where = f"{rates if rate_name else ''}{f', {step}' if last else ''}"
+    return f"{one.optimizer}: {one.failed} of {one.runs} runs {ended}{where} ({one.reason})."
 
 
 def _cost(results: Results) -> str:
@@ -165,8 +174,8 @@ def _of_optimizer(row: OptimizerResult, results: Results) -> list[str]:
     if row.best_is_at_the_edge:
         side = "smaller" if row.edge == "lowest" else "larger"
         texts.append(
-            f"the best rate, {row.rate:g}, is the {row.edge} that was tried, so a {side} one may be better than "
-            "anything in this report."
+            f"the best {row.rate_name}, {row.rate:g}, is the {row.edge} that was tried, so a {side} one may be better "
+            "than anything in this report."
         )
     if row.many_trials_failed:
         texts.append(
@@ -188,11 +197,11 @@ def _failed_seeds(row: OptimizerResult) -> list[str]:
     if row.seeds_failed:
         texts.append(
             f"{row.seeds_failed} of {len(row.values)} runs with fresh seeds failed at "
-            f"{setting(row.rate, row.settings)}; they count as the worst."
+            f"{setting(row.rate, row.settings, row.rate_name)}; they count as the worst."
         )
     texts += [
-        f"{other.failed} of {len(other.values)} runs with fresh seeds failed at {setting(other.rate, other.settings)}, "
-        "the other setting that was tried with them."
+        f"{other.failed} of {len(other.values)} runs with fresh seeds failed at "
+        f"{setting(other.rate, other.settings, row.rate_name)}, the other setting that was tried with them."
         for other in row.other_finalists
         if other.failed
     ]
@@ -201,7 +210,7 @@ def _failed_seeds(row: OptimizerResult) -> list[str]:
 
 def _unsteady(row: OptimizerResult, results: Results) -> list[str]:
     """Late spikes, and seeds that end far apart: five seeds can look better than the sixth will be."""
-    texts, where = [], setting(row.rate, row.settings)
+    texts, where = [], setting(row.rate, row.settings, row.rate_name)
     if row.spikes:
         worst = max(row.spikes, key=lambda spike: abs(spike.at - spike.before))
         texts.append(
@@ -225,7 +234,9 @@ def _of_study(results: Results) -> list[str]:
         texts.append(_control(results))
     if results.searches_are_unequal:
         texts.append(_unequal_searches(results))
-    if results.nothing_was_searched:
+    if results.script:
+        texts += script_sentences.warnings(results)
+    elif results.nothing_was_searched:
         texts.append(
             "Only one setting of each optimizer was tried: nothing was searched, so this compares settings as much as "
             "optimizers."
@@ -234,9 +245,8 @@ def _of_study(results: Results) -> list[str]:
         seeds = f"{results.seeds} seed{'s' if results.seeds > 1 else ''} for each estimate"
         texts.append(f"{seeds}: {_STRENGTHS[strength(results.seeds)]}.")
     if results.task_was_edited:
-        texts.append(
-            "The file that defines the task was changed during the study, so the runs may not be of one problem."
-        )
+        of = "of the script" if results.script else "that defines the task"
+        texts.append(f"The file {of} was changed during the study, so the runs may not be of one problem.")
     return texts
 
 

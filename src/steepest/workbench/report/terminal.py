@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from steepest.workbench.analysis.verdict import verdict_of
+from steepest.workbench.model.key import written
 from steepest.workbench.report import formatting, sentences
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def show(results: Results, console: Console) -> None:
     wrap = not console.is_terminal
     console.print(Text(first, style="bold"), soft_wrap=wrap)
     if found.recommends:
-        console.print(Text(f"\n  optimizer = {results.rows[0].call}\n", style="cyan"), soft_wrap=True)
+        paste = results.rows[0].call if results.script else f"optimizer = {results.rows[0].call}"
+        console.print(Text(f"\n  {paste}\n", style="cyan"), soft_wrap=True)
     for warning in sentences.warnings(results):
         console.print(Text.assemble(("note  ", "yellow"), warning), soft_wrap=wrap)
     for paragraph in others if results.nothing_trained else [" ".join(others)]:
@@ -69,8 +71,9 @@ def _columns(results: Results) -> dict[str, list[str]]:
     rows = results.rows
     middles = [formatting.interval(row.median) for row in rows]
     columns = {
-        "optimizer": [row.name for row in rows],
-        "rate": [f"{row.rate:g}" for row in rows],
+        "script" if results.script else "optimizer": [row.name for row in rows],
+        **({results.rate_name: [f"{row.rate:g}" for row in rows]} if results.has_rates else {}),
+        **(_of_script(rows) if results.script else {}),
         results.metric: [middle for middle, _ in middles],
     }
     if results.seeds > 1:
@@ -78,11 +81,19 @@ def _columns(results: Results) -> dict[str, list[str]]:
     if any(row.default_seeds for row in rows):
         columns["untuned"] = [formatting.untuned(row) for row in rows]
     columns["trained"] = [f"{row.trained} of {len(row.values)}" for row in rows]
-    columns["good rates"] = [good_rates(row) for row in rows]
+    if not results.script:
+        columns["good rates"] = [good_rates(row) for row in rows]
     if results.target is not None:
         columns[f"steps to {results.target:g}"] = [_steps(row.steps_to_target) for row in rows]
-    columns["ms/step"] = [formatting.number(row.step_seconds * 1e3) for row in rows]
+    if not results.script:
+        columns["ms/step"] = [formatting.number(row.step_seconds * 1e3) for row in rows]
     return columns
+
+
+def _of_script(rows: list[OptimizerResult]) -> dict[str, list[str]]:
+    """The settings beside the rate: a script has one row, so there is room."""
+    names = [*dict.fromkeys(name for row in rows for name in row.settings)]
+    return {name: [written(row.settings[name]) if name in row.settings else "" for row in rows] for name in names}
 
 
 def _least_needed(columns: dict[str, list[str]]) -> str:

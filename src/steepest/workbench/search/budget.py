@@ -69,7 +69,7 @@ def parsed_budget(budget: str | int | Budget) -> Budget:
 
 def _budget(kind: str, amount: str) -> Budget:
     if kind == "time":
-        return Budget(kind, _positive(_seconds(amount)))
+        return Budget(kind, _positive(seconds_of(amount)))
     if kind not in ("trials", "steps"):
         raise ValueError
     found = _positive(float(amount))
@@ -78,7 +78,8 @@ def _budget(kind: str, amount: str) -> Budget:
     return Budget(kind, found)
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """The seconds of a time that was typed: `1h30min`; ValueError where it is none."""
     parts = re.findall(r"([\d.]+)\s*(h|min|m|s)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
         raise ValueError

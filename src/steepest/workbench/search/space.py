@@ -39,16 +39,15 @@ class SearchSpace:
 
     def defaults(self) -> list[float]:
         """The point of the defaults, as far as it is known: the middle of the rates, and 0.5 for what the task has."""
-        return [0.5, *(self._default(one) for one in self.dimensions)]
+        return [self.candidate.default_position(self.centre), *(self._default(one) for one in self.dimensions)]
 
     def point_of(self, setting: Setting) -> list[float]:
         """The point of a setting; of what it does not set, the default's."""
         values = values_of(setting.others)
-        rate = self.candidate.position_of_rate(setting.rate, self.centre)
         others = (
             one.position(values[one.name]) if one.name in values else self._default(one) for one in self.dimensions
         )
-        return [rate, *others]
+        return [self.candidate.first_position(setting, self.centre), *others]
 
     def _default(self, dimension: Dimension) -> float:
         value = self.candidate.default_of(dimension)

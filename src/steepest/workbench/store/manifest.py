@@ -55,6 +55,7 @@ def manifest(plan: Plan, candidates: Sequence[Candidate], command: Sequence[str]
         "seeds": plan.seeds,
         "steps": plan.steps,
         "search_space": space,
+        **({"script": candidates[0].described()["script"]} if plan.is_script else {}),
         "versions": _versions(),
         "machine": _machine(),
         "git": _git(),

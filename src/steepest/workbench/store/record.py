@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.model.key import RANGE, Key
+from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.model.rising import RisingCurve, rising_rates
 
 if TYPE_CHECKING:
@@ -198,6 +199,21 @@ class Record:
     def result(self, key: Key) -> tuple[str, float | None] | None:
         """Status and final metric of a run; None where it has not ended."""
         return self.connection.execute(f"SELECT status, final FROM runs WHERE {IS_KEY}", key).fetchone()
+
+    def has_trained(self) -> bool:
+        """Whether any run has trained."""
+        return self.connection.execute("SELECT 1 FROM runs WHERE status = ? LIMIT 1", (TRAINED,)).fetchone() is not None
+
+    def failures(self) -> list[str]:
+        """Why each run that did not train did not, in the order in which they ended."""
+        rows = self.connection.execute("SELECT reason FROM runs WHERE status != ? ORDER BY id", (TRAINED,))
+        return [reason for (reason,) in rows]
+
+    def forget_runs(self) -> None:
+        """Delete all runs, and keep the description of the study."""
+        with self._transaction() as db:
+            for table in ("curve", "metrics", "runs", "interrupted"):
+                db.execute(f"DELETE FROM {table}")
 
     def all_ended(self) -> list[tuple[Key, str, float | None]]:
         """Key, status and final metric of every run, in the order in which they ended."""

@@ -25,12 +25,13 @@ def cost_of(plan: Plan, budget: Budget, pace: Pace, workers: int, done: int = 0,
 
 def _amount(plan: Plan, budget: Budget, pace: Pace) -> tuple[int, int]:
     """The number of runs, and of all their steps."""
-    count = len(plan.optimizers)
-    trials = len(plan.rates) or budget.trials(plan.steps, pace.step + pace.around / plan.steps)
+    count, script = len(plan.optimizers), plan.is_script
+    trials = len(plan.rates) or budget.trials(plan.steps, pace.step + pace.around / max(1, plan.steps))
     fresh = (FINALISTS_PER_OPTIMIZER + plan.controls) * plan.seeds
-    yardstick = plan.seeds * (plan.controls and not any(map(is_yardstick, plan.optimizers)))
-    whole = count * (trials + fresh + DIAGNOSES) + plan.controls + yardstick
-    ranges = 0 if plan.rates else count * len(rising.SEEDS)
+    controls = plan.controls and not script
+    yardstick = plan.seeds * (controls and not any(map(is_yardstick, plan.optimizers)))
+    whole = count * (trials + fresh + (0 if script else DIAGNOSES)) + controls + yardstick
+    ranges = 0 if plan.rates or script else count * len(rising.SEEDS)
     return whole + ranges, whole * plan.steps + ranges * rising_steps(plan.steps)
 
 

@@ -64,8 +64,8 @@ class Stages:
         return rising_steps(self.plan.steps)
 
     def ranges(self) -> Iterator[Key]:
-        """Runs with a rising rate; none where the user gave the rates."""
-        if self.plan.rates:
+        """Runs with a rising rate; none where the user gave the rates, and none of a script, which sets its own."""
+        if self.plan.rates or self.plan.is_script:
             return
         for candidate in self.candidates:
             for seed in rising.SEEDS:
@@ -90,7 +90,7 @@ class Stages:
 
     def search(self) -> Iterator[Key]:
         """The control; then trial by trial, so that an unfinished study has equally many of each optimizer."""
-        if self.plan.controls:
+        if self.plan.controls and not self.plan.is_script:
             yield Key(CONTROL, "nothing", 0.0, self.plan.seed)
         searches = {one.name: self._search(one) for one in self.candidates}
         counts = {one.name: self.trials(one) for one in self.candidates}
@@ -126,11 +126,22 @@ class Stages:
                     yield found._replace(phase=FINALISTS, seed=seed)
                 if self.plan.controls:
                     yield Key(USUAL_RATE, candidate.name, candidate.centre, seed)
-            if self.plan.controls and not any(map(is_yardstick, self.plan.optimizers)):
+            if self._has_yardstick:
                 yield Key(USUAL_RATE, YARDSTICK.name, YARDSTICK.centre, seed)
 
+    @property
+    def _has_yardstick(self) -> bool:
+        """Whether Adam untuned runs beside the optimizers; the yardstick of a script is the script as it is."""
+        own = self.plan.is_script or any(map(is_yardstick, self.plan.optimizers))
+        return self.plan.controls and not own
+
     def diagnoses(self) -> Iterator[Key]:
-        """Each optimizer's recommended setting, and the lowest rate above it at which the search failed."""
+        """Each optimizer's recommended setting, and the lowest rate above it at which the search failed.
+
+        Nobody sees the steps of a script.
+        """
+        if self.plan.is_script:
+            return
         for candidate in self.candidates:
             best = selection.recommended(self.record, candidate.name)
             if best is None:
@@ -141,8 +152,9 @@ class Stages:
 
     def expected(self) -> int:
         """How many runs there will be, as far as it can be known now."""
-        each = selection.FINALISTS_PER_OPTIMIZER * self.plan.seeds + self.plan.controls * self.plan.seeds + 2
-        ranges = 0 if self.plan.rates else len(rising.SEEDS)
+        script = self.plan.is_script
+        each = (selection.FINALISTS_PER_OPTIMIZER + self.plan.controls) * self.plan.seeds + (0 if script else 2)
+        ranges = 0 if self.plan.rates or script else len(rising.SEEDS)
         trials = sum(self.trials(candidate) for candidate in self.candidates) if self.budget.kind != "time" else 0
-        yardstick = self.plan.seeds * (not any(map(is_yardstick, self.plan.optimizers)))
-        return trials + len(self.candidates) * (each + ranges) + self.plan.controls * (1 + yardstick)
+        beside = (self.plan.controls and not script) + self.plan.seeds * self._has_yardstick
+        return trials + len(self.candidates) * (each + ranges) + beside

@@ -16,6 +16,7 @@ from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
+from steepest.workbench.scripts.trainer import ScriptTrainer
 from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.store import folder as folders
@@ -23,6 +24,7 @@ from steepest.workbench.store.manifest import manifest
 from steepest.workbench.store.record import Record
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.cost import cost_of
+from steepest.workbench.study.failing_start import check_start, forget_failed_start
 from steepest.workbench.study.reports import write_report
 from steepest.workbench.study.stages import Stages
 from steepest.workbench.study.stop_signals import StopSignals
@@ -51,7 +53,7 @@ class Study:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: Trainer | ScriptTrainer,
         budget: Budget,
         rates: tuple[float, ...],
         seeds: int,
@@ -78,10 +80,10 @@ class Study:
             task.higher_is_better,
             trainer.seed,
             rates,
-            trainer.recipe.controls,
+            trainer.controls,
             sampler,
         )
-        budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
+        budget.trials(self.plan.steps or 1, step_seconds=1.0)  # raises where it pays for none
 
     def conduct(self, executor: Executor, fresh: bool = False) -> Comparison:
         """Make the runs that are left, and write the report.
@@ -104,7 +106,7 @@ class Study:
                 self._make_runs(record, signals, executor)
             except TaskError as error:
                 record.set(task_failed=True)  # the repaired task may go on with these runs
-                if record.holds_work():
+                if record.holds_work() and (record.has_trained() or not self.plan.is_script):
                     self._say_what_is_kept(error)
                 raise
             finally:
@@ -133,12 +135,14 @@ class Study:
             )
         source, task = self.trainer.source, self.trainer.first_task
         digests = dict.fromkeys([*record.get("digests"), source.digest])
-        edited = len(digests) > len(record.get("digests")) > 0 and ".py:" in source.name
+        is_users = ".py:" in source.name or self.plan.is_script
+        edited = len(digests) > len(record.get("digests")) > 0 and is_users
         if edited and not record.get("task_failed"):
             raise WorkbenchError(
                 f"{source.name} was edited since the runs in {self.folder}, so these runs are of another task; start "
                 "over with --fresh, or keep both by giving another folder with --out."
             )
+        forget_failed_start(self.plan, record)
         record.set(task_failed=False)
         record.set(digests=list(digests), baseline=task.baseline, target=task.target)
 
@@ -191,6 +195,7 @@ class Study:
             record.add(job.key, outcome, self.plan.metric)
             if job.saved is not None and DIFFERS in outcome.reason:
                 warnings.warn(f"{job.key}: {outcome.reason}", stacklevel=2)
+            check_start(self.plan, record)
             final = outcome.final(self.plan.metric)
             self.watcher.ended(job.key, outcome.status, final, self.plan.higher_is_better)
 
@@ -199,5 +204,6 @@ class Study:
         again = shlex.join(words) if words else "the same call of compare(), without fresh=True"
         under_way = f"Under way: {', '.join(self.stopped)}; saved, and continued from there." if self.stopped else ""
         kept = f"The runs that have ended are in {self.folder}." if any_ended else "No run has ended yet."
-        said = filter(None, ["Stopped between two steps.", kept, under_way, f"To go on:\n  {again}"])
+        how = "Runs under way were ended, and are made again." if self.plan.is_script else "Stopped between two steps."
+        said = filter(None, [how, kept, under_way, f"To go on:\n  {again}"])
         return Interrupted(" ".join(said))

@@ -61,6 +61,11 @@ class Trainer:
         """The length of a run."""
         return self.recipe.steps or self.first_task.steps
 
+    @property
+    def controls(self) -> bool:
+        """Whether usual rates and an optimizer that does nothing run too."""
+        return self.recipe.controls
+
     @cached_property
     def candidates(self) -> list[Candidate]:
         """The optimizers, the reference among them."""

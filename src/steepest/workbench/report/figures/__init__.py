@@ -19,7 +19,7 @@ def for_page(data: FigureData) -> dict[str, dict[str, Any]]:
     """The figures of the page, which sets their parameters: who is hidden, which x axis, which run."""
     names = data.order
     shown = {
-        "sensitivity": sensitivity(data.sensitivity, names),
+        **({"sensitivity": sensitivity(data.sensitivity, names)} if data.sensitivity else {}),
         "curves": curves(data.curves, names),
         "finalists": finalists(data.finalists, names),
     }
@@ -37,7 +37,7 @@ def for_paper(data: FigureData) -> dict[str, dict[str, Any]]:
     """The same with a legend and a white ground, at a fixed width; the diagnosis is of the first optimizer's best."""
     names = data.order
     shown = {
-        "sensitivity": sensitivity(data.sensitivity, names, legend=True),
+        **({"sensitivity": sensitivity(data.sensitivity, names, legend=True)} if data.sensitivity else {}),
         "curves-steps": losses(data.curves, names, against="step"),
         "curves-seconds": losses(data.curves, names, against="seconds"),
         "finalists": finalists(data.finalists, names),

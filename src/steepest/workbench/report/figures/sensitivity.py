@@ -26,7 +26,7 @@ def sensitivity(data: SensitivityData, names: list[str], legend: bool = False) -
     values += [] if data.untuned is None else [data.untuned]
     failed = [_row(point) | {"height": STRIP * (data.failing.index(point.optimizer) + 0.5)} for point in data.failed]
     strip = STRIP * len(data.failing) + 6 if data.failing else 0
-    x = style.axis_x("rate:Q", "learning rate", [point.rate for point in [*data.trained, *data.failed]])
+    x = style.axis_x("rate:Q", data.rate_name, [point.rate for point in [*data.trained, *data.failed]])
     y = style.axis_y("value:Q", data.metric, values, strip)
     colour = style.colour(names, legend)
     tip = ["optimizer:N", alt.Tooltip("rate:Q", format=".3~g"), "run:N", *(["settings:N"] if data.has_others else [])]

@@ -93,7 +93,7 @@ def untuned(value: float | None, channel: str, scale: Any, title: str) -> list[a
     mark = alt.Chart(alt.Data(values=[{"untuned": value}])).mark_rule(
         strokeDash=[6, 4], strokeWidth=1.4, opacity=0.7, color="currentColor"
     )
-    return [mark.encode(**place, tooltip=alt.Tooltip("untuned:Q", title="Adam untuned", format=".4~g"))]
+    return [mark.encode(**place, tooltip=alt.Tooltip("untuned:Q", title="untuned", format=".4~g"))]
 
 
 def hidden() -> alt.Parameter:

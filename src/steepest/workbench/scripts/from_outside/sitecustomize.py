@@ -12,7 +12,9 @@ import os
 import sys
 
 _BASE = "torch.optim.optimizer"
-_WANTED = json.loads(os.environ.get("STEEPEST_SET", "{}"))  # {"AdamW": {"lr": 0.01, "betas.0": 0.95}}
+_WANTED = json.loads(os.environ.get("STEEPEST_SET", "{}"))
+"""{"AdamW": {"lr": 0.01, "betas.0": 0.95}, "SGD#2": {"lr": null}}: null asks for the value that the script gives."""
+_made: dict[str, int] = {}
 
 
 class _WhenImported:
@@ -39,9 +41,12 @@ def _change(base):
     original = base.__init__
 
     def changed(self, params, defaults):
-        wanted = _WANTED.get(type(self).__name__)
-        if wanted:
-            params, defaults = _with(wanted, type(self).__name__, params, defaults)
+        kind = type(self).__name__
+        _made[kind] = _made.get(kind, 0) + 1
+        _say(made=kind)
+        for called in (kind, f"{kind}#{_made[kind]}"):
+            if called in _WANTED:
+                params, defaults = _with(_WANTED[called], called, params, defaults)
         original(self, params, defaults)
 
     base.__init__ = functools.wraps(original)(changed)
@@ -55,21 +60,39 @@ def _with(wanted, called, params, defaults):
     defaults = dict(defaults)
     for place, value in wanted.items():
         name, _, index = place.partition(".")
-        if name not in defaults:
-            raise TypeError(f"--set {called}.{place}: {called} has no argument {name!r}. It has {', '.join(defaults)}.")
-        before, new = defaults[name], _put(defaults[name], index, value)
-        defaults[name] = new
+        before = _found(called, place, name, index, defaults)
+        _say(set=f"{called}.{place}", before=before[int(index)] if index else before)
+        if value is None:
+            continue
+        defaults[name] = new = _put(before, index, value)
         for group in groups:
             if name in group:
                 group[name] = _put(group[name], index, value) if index else _in_proportion(group[name], before, new)
-        _say(f"{called}.{place}")
     return groups, defaults
+
+
+def _found(called, place, name, index, defaults):
+    """What the script gives for an argument; an error where the optimizer has none of this name."""
+    kind = called.partition("#")[0]
+    if name not in defaults:
+        _fail(f"--set {called}.{place}: {kind} has no argument {name!r}. It has {', '.join(defaults)}.")
+    before = defaults[name]
+    if index and not (isinstance(before, (tuple, list)) and int(index) < len(before)):
+        _fail(f"--set {called}.{place}: {name} of {kind} is {before!r}, which has no place {index}.")
+    if not index and isinstance(before, (tuple, list)):
+        _fail(f"--set {called}.{place}: {name} of {kind} is {before!r}; name a place of it, as in {called}.{name}.0.")
+    return before
+
+
+def _fail(sentence):
+    _say(error=sentence)
+    raise TypeError(sentence)
 
 
 def _put(before, index, value):
     if not index:
         return value
-    return tuple(value if place == int(index) else one for place, one in enumerate(before))
+    return type(before)(value if place == int(index) else one for place, one in enumerate(before))
 
 
 def _in_proportion(own, before, new):
@@ -79,11 +102,16 @@ def _in_proportion(own, before, new):
     return new * (own / before) if before else (new if own else own)
 
 
-def _say(what):
+def _say(**said):
+    """One line for the process that waits for the script, whole, whoever else writes there."""
     place = os.environ.get("STEEPEST_REPORT")
     if place:
-        with open(place, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"set": what}) + "\n")
+        line = json.dumps(said, default=lambda value: value.item() if hasattr(value, "item") else str(value))
+        descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, (line + "\n").encode())
+        finally:
+            os.close(descriptor)
 
 
 def _the_next():
