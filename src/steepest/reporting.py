@@ -2,16 +2,19 @@
 
 import json
 import os
+import sys
 from typing import Any
 
 PLACE = "STEEPEST_REPORT"
 """The environment variable with the file that reports go to."""
+_RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "LOCAL_RANK")
+"""The variables that number the processes of a run: of torchrun, of MPI, of srun, of Lightning's own launcher."""
 
 
 def report(step: int, **metrics: Any) -> None:
     """Tell `steepest tune` how a run gets on.  Where nobody asks, a script runs as if this line were not there.
 
-    Of several processes of one run, the first is heard (`RANK` 0, as torchrun numbers them).
+    Of several processes of one run, the first is heard.
 
     Args:
         step: How many steps were taken.
@@ -28,7 +31,7 @@ def report(step: int, **metrics: Any) -> None:
     if not metrics:
         raise TypeError("report() was given no metric: write report(step, val_loss=...).")
     place = os.environ.get(PLACE)
-    if place and os.environ.get("RANK", "0") == "0":
+    if place and _is_first():
         tell(place, said)
 
 
@@ -39,6 +42,14 @@ def tell(place: str, said: dict[str, Any]) -> None:
         os.write(descriptor, (json.dumps(said) + "\n").encode())
     finally:
         os.close(descriptor)
+
+
+def _is_first() -> bool:
+    """Whether this is the first process of a run: as torch.distributed numbers it, or else a launcher."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank() == 0
+    return next((os.environ[name] for name in _RANKS if name in os.environ), "0") == "0"
 
 
 def _number(name: str, value: Any) -> float:

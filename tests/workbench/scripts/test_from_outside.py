@@ -94,6 +94,16 @@ def test_a_place_that_there_is_not(run, name, said):
     assert ending.outside.error == f"--set {name}: {said}"
 
 
+def test_torch_may_have_been_imported_before(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "sitecustomize.py").write_text("import torch")
+    (tmp_path / "train.py").write_text(textwrap.dedent(TWO))
+    command = ScriptCommand(str(tmp_path / "train.py"), (), ("SGD.lr=1..2",))
+    environment = command.environment({"SGD.lr": 0.7}, before=str(tmp_path / "own"))
+    ending = Script(command.at({}, 0), tmp_path / "run", environment=environment).run()
+    assert ending.last_lines == ("0.7", "0.7", "0.7")
+
+
 def test_the_scripts_own_sitecustomize_runs_too(tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "sitecustomize.py").write_text("import builtins; builtins.mine = 'its own'")

@@ -21,6 +21,10 @@ from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.scripts.candidate import script_line
 
 
+TENTHS = 10
+"""Points of a curve from which on its last tenth can be seen."""
+
+
 def optimizer_result(
     tables: Tables, optimizer: dict[str, Any], target: float | None, memory: dict[str, int]
 ) -> OptimizerResult:
@@ -115,7 +119,7 @@ def _falling(tables: Tables, runs: pl.DataFrame) -> float:
     """The part of the whole improvement that was made in the last tenth of the run."""
     trained = runs.filter(pl.col("status") == TRAINED)
     curve = tables.metric_of(trained).group_by("step").agg(pl.col("oriented").median()).sort("step")
-    if curve.height < 3:
+    if curve.height < (TENTHS if tables.is_script else 3):  # a script may report after each of three epochs
         return 0.0
     values, steps = curve["oriented"], curve["step"]
     before = curve.filter(pl.col("step") <= 0.9 * steps[-1])["oriented"][-1]

@@ -25,6 +25,11 @@ class Tables:
         self.metric = plan["metric"]
         self.sign = -1.0 if plan["higher_is_better"] else 1.0
 
+    @property
+    def is_script(self) -> bool:
+        """Whether a script was run."""
+        return any("script" in each for each in self.plan["optimizers"])
+
     def select(self, phase: str, optimizer: str) -> pl.DataFrame:
         """The runs of an optimizer in a phase."""
         return self.runs.filter((pl.col("phase") == phase) & (pl.col("optimizer") == optimizer))

@@ -43,7 +43,7 @@ def warnings(results: Results) -> list[str]:
         texts.append(
             f"Every fresh seed ended at the same {results.metric}, {number(values[0])}, so the interval says nothing: "
             + (
-                "the script does not use the seed that it is given."
+                "the script does not use the seed that it is given, or prints too few digits."
                 if _has_seed(results)
                 else "the script seeds itself. Put {seed} into its arguments."
             )
@@ -56,7 +56,7 @@ def warnings(results: Results) -> list[str]:
     if _has_no_effect(results):
         texts.append(
             f"Every trial of the search ended at the same {results.metric}, so what was searched has no effect on the "
-            "script: a schedule of its own may set the rate, or an argument may not be used."
+            "script: a schedule of its own may set the rate, an argument may not be used, or it prints too few digits."
         )
     if not results.yardstick and not results.nothing_trained:
         missing = listed([name for name in _searched(results) if name not in (results.script or {}).get("usual", {})])

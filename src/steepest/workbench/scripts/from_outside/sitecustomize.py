@@ -128,5 +128,7 @@ def _the_next():
 
 
 _the_next()
-if _WANTED:
+if _WANTED and _BASE in sys.modules:  # a tool of the script's environment has imported torch
+    _change(sys.modules[_BASE].Optimizer)
+elif _WANTED:
     sys.meta_path.insert(0, _WhenImported())
