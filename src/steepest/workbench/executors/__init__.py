@@ -6,6 +6,7 @@ A new executor is a file in this folder, and a line in `start`.
 from steepest.workbench.executors.executor import Executor
 from steepest.workbench.executors.in_process import InProcess
 from steepest.workbench.executors.on_ray import OnRay
+from steepest.workbench.executors.ray_connection import check_installed
 from steepest.workbench.executors.worker_processes import WorkerProcesses
 from steepest.workbench.model.machines import RayCluster
 
@@ -16,7 +17,11 @@ def start(workers: int | None = None, cluster: RayCluster | None = None) -> Exec
     Args:
         workers: Runs at a time; if None one, or as many as the cluster has room for.
         cluster: Where runs are made; this machine if None.
+
+    Raises:
+        UsageError: Ray is not installed; or this process may not start others.
     """
     if cluster is not None:
+        check_installed(cluster)
         return OnRay(cluster, workers)
     return InProcess() if workers in (None, 1) else WorkerProcesses(workers)

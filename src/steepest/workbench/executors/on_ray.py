@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
 from steepest.workbench.executors.executor import Supervisor
-from steepest.workbench.executors.ray_connection import RayConnection, check_installed
+from steepest.workbench.executors.ray_connection import RayConnection
 from steepest.workbench.executors.ray_slot import LOOKED, PREPARED, RaySlot
 from steepest.workbench.executors.ray_worker import REFUSED
 from steepest.workbench.executors.sent_sources import folder_to_send, recipe_within, sources_in
@@ -39,15 +39,11 @@ class OnRay:
         cluster: Where.
         most: Runs at a time; as many as there is room for if None.
         connect: Makes the connection; of a test.
-
-    Raises:
-        UsageError: Ray is not installed.
     """
 
     def __init__(
         self, cluster: RayCluster, most: int | None, connect: Callable[..., RayConnection] = RayConnection
     ) -> None:
-        check_installed(cluster)
         self.cluster, self.most, self.connect = cluster, most, connect
         self.connection: RayConnection | None = None
         self.count = most or 1
@@ -216,7 +212,7 @@ class OnRay:
         errors = self.connection.ray.exceptions
         if isinstance(error, errors.RayTaskError):
             return True
-        died = isinstance(error, errors.ActorDiedError) and "node" not in str(error).partition("dead because")[2][:40]
+        died = isinstance(error, errors.ActorDiedError) and "its node has died" not in str(error)
         return died and (not slot.node or self.connection.is_alive(slot.node))
 
     def close(self) -> None:

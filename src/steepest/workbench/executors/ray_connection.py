@@ -29,12 +29,11 @@ class RayConnection:
         folder: With the user's code, which is sent to the machines.
 
     Raises:
-        UsageError: Ray is not installed, or would listen where it must not.
+        UsageError: Ray would listen where it must not.
         WorkbenchError: The cluster cannot be joined.
     """
 
     def __init__(self, cluster: RayCluster, most: int | None, folder: Path | None) -> None:
-        check_installed(cluster)
         self.cluster, self.most = cluster, most
         if cluster.address == LOCAL:
             _listen_on_loopback_only()

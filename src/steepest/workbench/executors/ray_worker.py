@@ -48,7 +48,10 @@ class RunMaker:
             _ = self._trainer.first_task, self._trainer.candidates  # raises here what the task is not fit for
         except WorkbenchError as error:
             return message_of(error)
-        return READY, importlib.import_module("ray").get_runtime_context().get_node_id()
+        return READY, self._node()
+
+    def _node(self) -> str:
+        return importlib.import_module("ray").get_runtime_context().get_node_id()
 
     def make(self, job: Job, number: int) -> tuple[Any, ...]:
         """The outcome of a run, and all its evaluations.
