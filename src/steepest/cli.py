@@ -122,7 +122,6 @@ def _conduct(run: Callable[..., Any], as_json: bool, quiet: bool, dry_run: bool)
 
     from steepest.workbench.progress import watcher_of_command
     from steepest.workbench.progress.json_events import JsonEvents
-    from steepest.workbench.report import sentences
     from steepest.workbench.report.terminal import announce
     from steepest.workbench.store.manifest import command_line
 
@@ -138,10 +137,7 @@ def _conduct(run: Callable[..., Any], as_json: bool, quiet: bool, dry_run: bool)
         raise Interrupted(
             "Stopped at once. Runs that had ended are kept; the same command, without --fresh, continues from there."
         ) from None
-    if events is not None:
-        results = result.numbers
-        events.result(results, str(result.folder), sentences.verdict(results), sentences.warnings(results))
-    elif not quiet:
+    if events is None and not quiet:
         announce(result.numbers, result.folder)
     if result.numbers.nothing_trained:
         raise typer.Exit(1)  # the report says why; a script must not go on with it
