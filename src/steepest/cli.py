@@ -67,6 +67,8 @@ def compare(
     quiet: options.Quiet = False,
     fresh: options.Fresh = False,
     dry_run: options.DryRun = False,
+    log_to: options.LogTo = None,
+    live: options.Live = False,
 ) -> None:
     """Search each optimizer's settings at equal cost, run the best again with fresh seeds, and write a report.
 
@@ -77,6 +79,7 @@ def compare(
     chosen = None if optimizers is None else _names(optimizers)
     given: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
     given |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
+    given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_comparison, problem, chosen, budget, seeds, search=search, **given), as_json, quiet, dry_run)
 
 
@@ -99,6 +102,8 @@ def tune(
     quiet: options.Quiet = False,
     fresh: options.Fresh = False,
     dry_run: options.DryRun = False,
+    log_to: options.LogTo = None,
+    live: options.Live = False,
 ) -> None:
     """Tune an optimizer and numbers of the task: the rate, then weight decay, then all by a model of the results.
 
@@ -108,6 +113,7 @@ def tune(
 
     given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
     given |= {"metric": metric, "higher_is_better": higher, "fresh": fresh, "search": search, "strategy": strategy}
+    given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds, **given), as_json, quiet, dry_run)
 
 
