@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from steepest.workbench.model.cost import Cost
@@ -21,8 +22,9 @@ SCHEMA = 1
 
 
 class JsonEvents(Watcher):
-    """Writes `cost`, `begin`, `run`, `ended` and `result`, each flushed at once.
+    """Writes `live`, `cost`, `begin`, `run`, `ended` and `result`, each flushed at once.
 
+    live: address, where the report can be seen as it grows; only if that was asked for.
     cost: runs, steps, all_steps, seconds, workers, cheaper (a smaller budget and its seconds, or null).
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
     seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
@@ -31,6 +33,10 @@ class JsonEvents(Watcher):
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+
+    def live(self, address: str) -> None:
+        """Where the report can be seen."""
+        self._write("live", address=address)
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """The study begins, or continues."""
@@ -48,8 +54,8 @@ class JsonEvents(Watcher):
         """A run has ended, or was found in the record."""
         self._write("ended", **_fields(key), status=status, value=_finite(value) if status == TRAINED else None)
 
-    def result(self, results: Results, folder: str, verdict: list[str], warnings: list[str]) -> None:
-        """The study is over."""
+    def result(self, results: Results, folder: Path, verdict: list[str], warnings: list[str]) -> None:
+        """All runs have been made, and the report is written."""
         rows = [
             {
                 "optimizer": row.name,
@@ -63,7 +69,7 @@ class JsonEvents(Watcher):
             }
             for row in results.rows
         ]
-        self._write("result", folder=folder, verdict=verdict, rows=rows, warnings=warnings)
+        self._write("result", folder=str(folder), verdict=verdict, rows=rows, warnings=warnings)
 
     def _write(self, event: str, **fields: Any) -> None:
         print(json.dumps({"event": event, **fields}), file=self._stream, flush=True)
