@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.stage_gain import StageGain
 
 
 class Watcher:
@@ -27,6 +28,9 @@ class Watcher:
 
     def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
         """A run has ended, or was found in the record."""
+
+    def stage(self, gain: StageGain) -> None:
+        """A stage of the search of an optimizer is over, or was found in the record."""
 
     def close(self) -> None:
         """The study is over, or interrupted."""
@@ -67,6 +71,11 @@ class Watchers(Watcher):
         """Tell each of them."""
         for one in self.watchers:
             one.ended(key, status, value, higher_is_better)
+
+    def stage(self, gain: StageGain) -> None:
+        """Tell each of them."""
+        for one in self.watchers:
+            one.stage(gain)
 
     def close(self) -> None:
         """Tell each of them."""

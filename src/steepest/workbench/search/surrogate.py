@@ -7,6 +7,7 @@ run.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -45,24 +46,44 @@ class Surrogate:
         """What the model expects there."""
         return self._middle + self._unit * self._model.predict(np.atleast_2d(points))
 
+    def difference(self, first: Any, second: Any) -> tuple[float, float]:
+        """How much higher the function is at the first point than at the second: its mean, its standard deviation."""
+        means, covariance = self._model.predict(np.array([first, second], float), return_cov=True)
+        variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1] - 2 * self._noise  # of the function alone
+        return self._unit * float(means[0] - means[1]), self._unit * math.sqrt(max(float(variance), 0.0))
+
+    @property
+    def noise(self) -> float:
+        """The standard deviation of a run at one setting, in units of the results."""
+        return self._unit * math.sqrt(self._noise)
+
+    @property
+    def _noise(self) -> float:
+        """The variance of a run, not of the setting, in units of the model."""
+        return float(self._model.kernel_.k2.noise_level)
+
     def best(self) -> np.ndarray:
         """The point among those tried with the best mean."""
         return self._points[np.argmin(self.means(self._points))]
 
-    def most_promising(self, rng: np.random.Generator) -> np.ndarray:
-        """The point with the greatest expected improvement, among points everywhere and near the best."""
+    def most_promising(self, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+        """The point with the greatest expected improvement, among points everywhere and near the best.
+
+        And that improvement, in standard deviations of the noise of a run.
+        """
         tried = self._model.predict(self._points)
         near = [self._points[place] for place in np.argsort(tried)[:3]]
         clouds = [np.clip(one + rng.normal(0, far, (80, len(one))), 0, 1) for one in near for far in (0.05, 0.15)]
         candidates = np.concatenate([rng.random((600, self._points.shape[1])), *clouds])
         mean, deviation = self._model.predict(candidates, return_std=True)
-        return candidates[np.argmax(self._improvement(mean, deviation, tried.min()))]
+        improvement = self._improvement(mean, deviation, tried.min())
+        place = int(np.argmax(improvement))
+        return candidates[place], float(improvement[place]) / math.sqrt(self._noise)
 
     def _improvement(self, mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
         from scipy.stats import norm
 
-        noise = self._model.kernel_.k2.noise_level  # of a run, not of the setting
-        deviation = np.sqrt(np.maximum(deviation**2 - noise, _LEAST_SPREAD))
+        deviation = np.sqrt(np.maximum(deviation**2 - self._noise, _LEAST_SPREAD))
         u = (best - mean) / deviation
         return deviation * (u * norm.cdf(u) + norm.pdf(u))
 
@@ -77,9 +98,15 @@ def levelled(values: Sequence[float]) -> np.ndarray:
     if not is_success.any():
         return np.zeros(len(found))
     successes = found[is_success]
-    if successes.min() > 0:
+    if is_logarithmic(values):
         found, successes = np.log(np.where(is_success, found, 1.0)), np.log(successes)
     spread = max(successes.max() - successes.min(), _LEAST_SPREAD)
     found = np.where(is_success, found, successes.max() + 0.1 * spread)
     middle = float(np.median(found))
     return np.minimum(found, middle + 1.5 * max(middle - found.min(), _LEAST_SPREAD))
+
+
+def is_logarithmic(values: Sequence[float]) -> bool:
+    """Whether these results are modelled by their logarithms: all that trained are positive."""
+    successes = [value for value in values if math.isfinite(value)]
+    return bool(successes) and min(successes) > 0
