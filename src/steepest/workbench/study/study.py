@@ -25,6 +25,7 @@ from steepest.workbench.store.record import Record
 from steepest.workbench.study.candidate_search import ahead_of
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.cost import cost_of
+from steepest.workbench.study.ends import check_ends
 from steepest.workbench.study.reports import write_report
 from steepest.workbench.study.stages import Stages
 from steepest.workbench.study.stop_signals import StopSignals
@@ -126,6 +127,7 @@ class Study:
         """Describe a new study, or check that the stored one is this one."""
         stored = record.get("plan") if record.holds_work() else None
         if stored is None:
+            check_ends(self.trainer)
             described = manifest(self.plan, self.trainer.candidates, self.command)
             record.set(plan=asdict(self.plan), manifest=described, digests=[], finished=False)
         elif difference := self.plan.difference(stored):
