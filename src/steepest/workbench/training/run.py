@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -41,6 +41,7 @@ from steepest.workbench.training.isolation import (
 from steepest.workbench.training.step import TrainingStep
 from steepest.workbench.training.verdict import judged_by, verdict
 
+Result = TypeVar("Result")
 CURVE_POINTS = 100  # each is the mean loss over the steps since the point before, so no step is lost
 
 
@@ -163,7 +164,7 @@ class Run:
     def _build(self, parameters: Iterable[Any]) -> Any:
         return self.candidate.build(parameters, self.rate, self.settings)
 
-    def step(self, take: Callable[[], torch.Tensor]) -> torch.Tensor:
+    def step(self, take: Callable[[], Result]) -> Result:
         """Take a step by `take`, at the rate of the schedule and measured where it is to be.  What `take` gives."""
         self._set_scheduled_rates(self.trace.step)
         if self.measures_steps and self.trace.step + 1 in self.curve_steps:
@@ -234,11 +235,11 @@ class Run:
         if torch.cuda.is_available() and next(self.model.parameters()).is_cuda:
             torch.cuda.synchronize()
 
-    def interrupted(self, evaluates: bool = True) -> Outcome:
+    def interrupted(self, looks_ahead: bool = True) -> Outcome:
         """The outcome of a run that stops here, to be continued.
 
         Args:
-            evaluates: Whether the metrics that come next may be stored too.
+            looks_ahead: Whether the numbers that come next are stored too.
         """
         state = {
             "trace": vars(self.trace),
@@ -250,7 +251,9 @@ class Run:
             "generators": generator_states(self.task),
         }
         trace, saved = Trace(**vars(self.trace)), stored(state)
-        state = loaded(saved) | {"next": self._next_numbers(evaluates and self.evaluation_seconds < QUICK)}
+        if not looks_ahead:
+            return Outcome(INTERRUPTED, "", trace, saved)
+        state = loaded(saved) | {"next": self._next_numbers(self.evaluation_seconds < QUICK)}
         return Outcome(INTERRUPTED, "", trace, stored(state))
 
     def _continue(self, saved: bytes) -> None:
