@@ -20,7 +20,6 @@ from steepest.workbench.model.key import RANGE, SEARCH, USUAL_RATE, Setting, val
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.scripts.candidate import script_line
 
-
 TENTHS = 10
 """Points of a curve from which on its last tenth can be seen."""
 

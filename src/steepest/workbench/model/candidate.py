@@ -60,6 +60,15 @@ class Candidate:
         others = {one.name: one.at(position) for one, position in zip(dimensions, point[1:], strict=False)}
         return Setting(rate, settings_text(others))
 
+    @property
+    def first_name(self) -> str:
+        """What the first coordinate is called."""
+        return "rate"
+
+    def first(self, setting: Setting) -> tuple[str, float] | None:
+        """What the first coordinate is called, and its value; None where it has no ends."""
+        return self.first_name, setting.rate
+
     def first_position(self, setting: Setting, centre: float) -> float:
         """The inverse of `setting`, for the first coordinate, which is the rate's."""
         return 0.5 + math.log10(setting.rate / centre) / DECADES
@@ -71,7 +80,7 @@ class Candidate:
     def default_of(self, dimension: Dimension) -> Any:
         """What an optimizer has where a dimension is not set; None where that is not known."""
         if dimension.of_task:
-            return None
+            return dimension.default
         parameter = inspect.signature(self._class()).parameters.get(dimension.argument)
         value = self.options.get(dimension.argument, None if parameter is None else parameter.default)
         return value[dimension.place] if dimension.place is not None and isinstance(value, tuple) else value
@@ -120,7 +129,7 @@ class Candidate:
         """The rate as a function of the step; None where it is constant."""
         from steepest import schedules
 
-        return schedules.parse(self.schedule.replace("RATE", repr(rate))) if self.schedule else None
+        return schedules.parse(self.schedule.replace("RATE", repr(float(rate)))) if self.schedule else None
 
     def call(self, settings: Settings | None = None) -> str:
         """The line to paste into a program, with RATE in the place of the rate."""

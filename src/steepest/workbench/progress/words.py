@@ -6,6 +6,8 @@ import math
 
 from steepest.workbench.model.cost import Cost
 
+LIVE = "The report as it grows: {}"
+
 
 def about(seconds: float) -> str:
     """A time without false precision: `40 seconds`, `35 minutes`, `2.5 hours`."""

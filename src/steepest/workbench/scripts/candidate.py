@@ -60,6 +60,19 @@ class ScriptCandidate(Candidate):
         rate = found.pop(first.name) if self.rates else NO_RATE
         return Setting(float(rate), settings_text(found))
 
+    @property
+    def first_name(self) -> str:
+        """What the first coordinate is called."""
+        return (self.rates or self.space[0]).argument
+
+    def first(self, setting: Setting) -> tuple[str, float] | None:
+        """What the first coordinate is called, and its value; None for a choice."""
+        if self.rates:
+            return self.first_name, setting.rate
+        first = self.space[0]
+        value = values_of(setting.others).get(first.name, self.default_of(first))
+        return None if first.choices or value is None else (self.first_name, value)
+
     def first_position(self, setting: Setting, centre: float) -> float:
         """The first coordinate of a setting."""
         if self.rates:

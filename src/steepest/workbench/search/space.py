@@ -38,8 +38,12 @@ class SearchSpace:
         return self.candidate.setting(point, self.dimensions[:count], self.centre)
 
     def defaults(self) -> list[float]:
-        """The point of the defaults, as far as it is known: the middle of the rates, and 0.5 for what the task has."""
+        """The point of the defaults: the middle of the rates, and 0.5 for a default that is not known."""
         return [self.candidate.default_position(self.centre), *(self._default(one) for one in self.dimensions)]
+
+    def has_default(self, dimension: Dimension) -> bool:
+        """Whether the default is known, so that the dimension can be left out of a setting."""
+        return self.candidate.default_of(dimension) is not None
 
     def point_of(self, setting: Setting) -> list[float]:
         """The point of a setting; of what it does not set, the default's."""
@@ -51,4 +55,5 @@ class SearchSpace:
 
     def _default(self, dimension: Dimension) -> float:
         value = self.candidate.default_of(dimension)
-        return 0.5 if value is None else dimension.position(value)
+        is_known = bool(dimension.choices) or isinstance(value, int | float)
+        return dimension.position(value) if is_known else 0.5

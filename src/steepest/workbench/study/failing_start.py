@@ -31,3 +31,4 @@ def forget_failed_start(plan: Plan, record: Record) -> None:
     """Of a study that was stopped since nothing trained, the runs are made again: what failed was repaired."""
     if plan.is_script and record.get("task_failed") and not record.has_trained():
         record.forget_runs()
+        record.set(gains={})

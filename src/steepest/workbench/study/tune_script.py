@@ -17,6 +17,7 @@ from steepest.workbench.search import SAMPLERS, STAGED
 from steepest.workbench.search.budget import parsed_budget, seconds_of
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.study import Study
+from steepest.workbench.study.watching import Watching
 
 BUDGET, SEEDS = "trials=32", 5
 OUTPUT = "output"
@@ -42,11 +43,13 @@ def tune_script(
     timeout: str | float | None = None,
     strategy: str = STAGED,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher | None = None,
+    log_to: str | Sequence[str] = (),
+    live: bool = False,
     dry_run: bool = False,
 ) -> Comparison | None:
     """Tune numbers of a script; continue what is in the folder, if it is the same study.
@@ -72,6 +75,8 @@ def tune_script(
         fresh: Start over, discarding the study in the folder.
         command: What the user typed.
         watcher: Is told how the study gets on.
+        log_to: Where the study is written down too, as for `compare`.
+        live: Whether a page on this machine shows the report as it grows.
         dry_run: Only say how many runs it would be.
 
     Raises:
@@ -83,6 +88,7 @@ def tune_script(
     if strategy not in SAMPLERS:
         known = " or ".join(SAMPLERS)
         raise UsageError(f"There is no strategy {strategy!r}{nearest(strategy, SAMPLERS)}; give {known}.")
+    workers = 1 if workers is None else workers
     _check(seeds, seed, workers)
     search_budget = parsed_budget(budget)
     if search_budget.kind != "trials":
@@ -102,7 +108,7 @@ def tune_script(
         timeout=_seconds(timeout),
         slots=workers,
     )
-    executor = Threads(workers)
+    watching, executor = Watching(watcher, log_to, live), Threads(workers)
     try:
         executor.prepare(trainer)
         study = Study(
@@ -116,6 +122,7 @@ def tune_script(
             sampler=strategy,
         )
         if not dry_run:
+            watching.join(study)
             return study.conduct(executor, fresh)
         study.watcher.cost(study.cost(workers))
         study.watcher.close()
