@@ -18,14 +18,9 @@ def sentences(tuning: Tuning) -> list[str]:
     """Which hyperparameters are kept, which stay at their defaults, and what lies at the edge of what was searched."""
     said = []
     if tuning.kept:
-        beside = (
-            ""
-            if not tuning.rate_name
-            else ", beside the rate"
-            if tuning.rate_name == RATE
-            else f" and {tuning.rate_name}"
-        )
-        said.append(f"{tuning.optimizer} keeps the searched {listed(tuning.kept)}{beside}.")
+        own = [tuning.rate_name] if tuning.rate_name not in ("", RATE) else []
+        beside = ", beside the rate" if tuning.rate_name == RATE else ""
+        said.append(f"{tuning.optimizer} keeps the searched {listed([*own, *tuning.kept])}{beside}.")
     if tuning.at_default:
         one = len(tuning.at_default) == 1
         said.append(f"{listed(tuning.at_default)} {'stays at its default' if one else 'stay at their defaults'}.")
@@ -33,8 +28,8 @@ def sentences(tuning: Tuning) -> list[str]:
     if tuning.spared:
         trials = f"{tuning.spared} trial{'s' if tuning.spared > 1 else ''}"
         said.append(
-            f"The search of {tuning.optimizer} ended {trials} early: what the model still expected to gain stayed small "
-            "beside the noise of a seed."
+            f"The search of {tuning.optimizer} ended {trials} early: what the model still expected to gain stayed "
+            "small beside the noise of a seed."
         )
     return said
 
