@@ -77,6 +77,7 @@ def test_a_study_of_a_script():
     assert first["steps"] == 5
     row = made.numbers.rows[0]
     untuned = [last_value(0.01, 16, seed) for seed in (1, 2)]
+    assert made.numbers.yardstick is not None
     assert made.numbers.yardstick.median.estimate == pytest.approx(sum(untuned) / 2)
     assert row.values == [last_value(row.rate, row.settings.get("width", 16), seed) for seed in (1, 2)]
     width = row.settings.get("width", 16)
@@ -128,6 +129,7 @@ def test_the_direction_of_the_metric(train):
     train(TRAIN.replace("val_loss {w * w + 1 / width:.6f}", "acc {1 / (1 + w * w):.6f}"))
     made = tune([*LR, *SEED], metric="acc", budget="trials=6")
     assert made.numbers.higher_is_better
+    assert made.numbers.yardstick is not None
     assert made.numbers.rows[0].median.estimate > made.numbers.yardstick.median.estimate
     with pytest.raises(UsageError, match=r"Is a higher or a lower quality better\?"):
         tune(LR, metric="quality")

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.executors.threads import Threads
@@ -51,7 +52,7 @@ def tune_script(
     log_to: str | Sequence[str] = (),
     live: bool = False,
     dry_run: bool = False,
-) -> Comparison | None:
+) -> Comparison:
     """Tune numbers of a script; continue what is in the folder, if it is the same study.
 
     The metric comes back by `steepest.report(step, val_loss=...)` in the script, by a pattern, or, without either, from
@@ -77,7 +78,7 @@ def tune_script(
         watcher: Is told how the study gets on.
         log_to: Where the study is written down too, as for `compare`.
         live: Whether a page on this machine shows the report as it grows.
-        dry_run: Only say how many runs it would be.
+        dry_run: Only say how many runs it would be; then None is returned.
 
     Raises:
         UsageError: An argument cannot be used.
@@ -126,7 +127,8 @@ def tune_script(
             return study.conduct(executor, fresh)
         study.watcher.cost(study.cost(workers))
         study.watcher.close()
-        return None
+        nothing: Any = None
+        return nothing
     finally:
         executor.close()
 
