@@ -273,3 +273,47 @@ def test_a_report_of_an_unfinished_study_gives_no_verdict(run, tmp_path: Path) -
 def test_the_version() -> None:
     found = CliRunner().invoke(cli.app, ["--version"])
     assert (found.exit_code, found.stdout) == (0, f"steepest {steepest.__version__}\n")
+
+
+SCRIPT = """
+import sys
+print("val_loss", abs(float(sys.argv[2]) - 0.1))
+"""
+
+
+def test_a_script_is_tuned_as_it_is(run, without_figures: None, tmp_path: Path):
+    (tmp_path / "train.py").write_text(SCRIPT, encoding="utf-8")
+    words = ["--metric", "val_loss", "--budget", "trials=3", "--seeds", "2", "--", "--lr", "{lr:0.01..0.5:log=0.3}"]
+    code, out, err = run("tune", "train.py", *words)
+    assert code == 0, err
+    assert "python train.py --lr" in out
+    assert "7 runs of the script; the first of them says how long they take." in err
+    code, out, _ = run("tune", "train.py", "--json", *words)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert next(one["event"] for one in events) == "begin"
+    code, _, err = run("tune", "train.py", "--dry-run", "--out", "elsewhere", *words)
+    assert code == 0
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train.py", "--", "{lr:1..2}"], "Which number decides?"),
+        (["train.py", "--metric", "val_loss"], "There is nothing to search"),
+        (
+            ["train.py", "--optimizer", "sgd", "--metric", "m", "--", "{lr:1..2}"],
+            "--optimizer belongs to tasks: a script",
+        ),
+        (["train.py", "--ray", "local", "--metric", "m", "--", "{lr:1..2}"], "scripts are run on this machine"),
+        (["my_task.py:task", "--", "--lr", "{lr:1..2}"], "arguments behind -- belong to scripts"),
+        (["digits-mlp", "--set", "AdamW.lr=1..2"], "settings by --set belong to scripts"),
+        (["digits-mpl"], "digits-mlp"),
+        (["none.py", "--metric", "val_loss", "--", "{lr:1..2}"], "There is no file none.py"),
+    ],
+)
+def test_what_a_script_cannot_have(run, tmp_path: Path, words: list[str], said: str):
+    (tmp_path / "train.py").write_text(SCRIPT, encoding="utf-8")
+    code, _, err = run("tune", *words)
+    assert code == 2
+    assert said in err
