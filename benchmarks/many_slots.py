@@ -1,7 +1,7 @@
 """A study that is larger than any machine of ours: 1000 slots that answer at random times, with curves of 200 points.
 
-`python -m benchmarks.many_slots [--runs 100000] [--slots 1000]` says how many runs a second the one writer takes, how the
-memory of its process grows, after how long such a study goes on again, and how large its report is.
+`python -m benchmarks.many_slots [--runs 100000] [--slots 1000]` says how many runs a second the one writer takes, how
+the memory of its process grows, after how long such a study goes on again, and how large its report is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def outcome_of(job: Job) -> Outcome:
     return Outcome(DIVERGED, f"the loss was not finite at step {job.steps}", trace)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """In the place of the end of the process."""
 
 
@@ -114,7 +115,7 @@ class ManySlots:
             self.answers += 1
             self.at_answer(self.answers)
             if self.answers == self.most:
-                raise Killed
+                raise KilledError
             give(place, now)
 
     def close(self) -> None:
@@ -161,10 +162,8 @@ def measured(folder: Path, runs: int, slots: int, tell: Callable[[str], None]) -
     first = ManySlots(slots, runs * 99 // 100, at_answer)
     study = study_in(folder, runs, Counted())
     making[0] = started = time.process_time()
-    try:
+    with suppress(KilledError):
         study.conduct(first)
-    except Killed:
-        pass
     writing = time.process_time() - started
     again, watcher = ManySlots(slots), Counted()
     study = study_in(folder, runs, watcher)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 DATABASE = "study.db"
 SCHEMA_VERSION = 2
+SYNCED_EVERY = 1.0
+"""Seconds: a power cut loses the runs since the disk was last waited for; a killed process loses none of them.  A disk
+that takes 10 ms would hold a study of 1000 slots to 100 runs a second, which it would wait for one by one."""
 APPLICATION = 0x57EE9E57  # marks the file as ours, so that no other database passes for a study
 COLUMNS = ", ".join(Key._fields)
 IS_KEY = " AND ".join(f"{field} = ?" for field in Key._fields)
@@ -88,6 +92,8 @@ class Record:
 
     def __init__(self, folder: Path, write: bool = False) -> None:
         self.folder = folder
+        self._costs: dict[tuple[str, str], tuple[float, int]] = {}  # of the one writer: a sum over all runs takes 50 ms
+        self._synced = -SYNCED_EVERY
         self.lock = _lock(folder) if write else None
         self.connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
         try:
@@ -157,6 +163,7 @@ class Record:
         with self._transaction() as db:
             for table in ("curve", "metrics", "interrupted", "runs", "study"):
                 db.execute(f"DELETE FROM {table}")
+        self._costs.clear()
 
     def add(self, key: Key, outcome: Outcome, metric: str) -> None:
         """Store a run that has ended."""
@@ -165,11 +172,20 @@ class Record:
         row = (*key, outcome.status, outcome.reason, trace.step, trace.seconds, *ends, outcome.node)
         columns = f"{COLUMNS}, status, reason, steps, seconds, initial, final, node"
         places = ", ".join("?" * len(row))
+        self._wait_for_the_disk_now_and_then()
         with self._transaction() as db:
             run = db.execute(f"INSERT INTO runs ({columns}) VALUES ({places})", row).lastrowid
             db.executemany("INSERT INTO curve VALUES (?, ?, ?, ?)", [(run, *point) for point in trace.curve])
             db.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", [(run, *point) for point in trace.metrics])
             db.execute(f"DELETE FROM interrupted WHERE {IS_KEY}", key)
+        if (spent := self._costs.get(key[:2])) is not None:
+            self._costs[key[:2]] = spent[0] + trace.seconds, spent[1] + trace.step
+
+    def _wait_for_the_disk_now_and_then(self) -> None:
+        is_due = time.monotonic() - self._synced >= SYNCED_EVERY
+        if is_due:
+            self._synced = time.monotonic()
+        self.connection.execute(f"PRAGMA synchronous = {'FULL' if is_due else 'NORMAL'}")
 
     def interrupt(self, key: Key, state: bytes) -> None:
         """Store the state of an interrupted run, to be continued."""
@@ -186,6 +202,14 @@ class Record:
         """The runs that have ended."""
         return {Key(*row) for row in self.connection.execute(f"SELECT {COLUMNS} FROM runs")}
 
+    def has(self, key: Key) -> bool:
+        """Whether this run has ended."""
+        return self.connection.execute(f"SELECT 1 FROM runs WHERE {IS_KEY}", key).fetchone() is not None
+
+    def amount(self) -> tuple[int, int]:
+        """How many runs have ended, and the steps of all of them."""
+        return self.connection.execute("SELECT count(*), coalesce(sum(steps), 0) FROM runs").fetchone()
+
     def holds_work(self) -> bool:
         """Whether any run has ended or was interrupted."""
         tables = ("runs", "interrupted")
@@ -193,8 +217,13 @@ class Record:
 
     def cost(self, phase: str, optimizer: str) -> tuple[float, int]:
         """Seconds of training and steps in a phase."""
+        if (known := self._costs.get((phase, optimizer))) is not None:
+            return known
         query = "SELECT total(seconds), coalesce(sum(steps), 0) FROM runs WHERE phase = ? AND optimizer = ?"
-        return self.connection.execute(query, (phase, optimizer)).fetchone()
+        found = self.connection.execute(query, (phase, optimizer)).fetchone()
+        if self.lock is not None:
+            self._costs[phase, optimizer] = found
+        return found
 
     def ended(self, phase: str, optimizer: str) -> list[tuple[Key, str, float | None]]:
         """Key, status and final metric of an optimizer's runs in a phase, in the order of the keys."""
@@ -206,10 +235,10 @@ class Record:
         """Status and final metric of a run; None where it has not ended."""
         return self.connection.execute(f"SELECT status, final FROM runs WHERE {IS_KEY}", key).fetchone()
 
-    def all_ended(self) -> list[tuple[Key, str, float | None]]:
+    def all_ended(self) -> Iterator[tuple[Key, str, float | None]]:
         """Key, status and final metric of every run, in the order in which they ended."""
         rows = self.connection.execute(f"SELECT {COLUMNS}, status, final FROM runs ORDER BY id")
-        return [(Key(*row[:-2]), row[-2], row[-1]) for row in rows]
+        return ((Key(*row[:-2]), row[-2], row[-1]) for row in rows)
 
     def rising_curves(self, candidate: Candidate, steps: int) -> list[RisingCurve]:
         """The runs with a rising rate."""

@@ -150,35 +150,31 @@ class Study:
 
     def _make_runs(self, record: Record, signals: StopSignals, executor: Executor) -> None:
         if record.get("finished"):
-            self.watcher.begin(self.plan, len(record.done()), len(record.done()))
+            runs, _ = record.amount()
+            self.watcher.begin(self.plan, runs, runs)
             return
         trainer, seed = self.trainer, self.plan.seed
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
         record.set(card=trainer.card(seed))
-        done = record.runs()
-        self.watcher.cost(
-            cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, done.height, int(done["steps"].sum()))
-        )
+        self.watcher.cost(cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, *record.amount()))
         stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler)
         self._tell_what_is_done(record, stages, executor)
         supervisor = StudySupervisor(signals.requested, self.watcher, self.pruner, self.plan.higher_is_better)
         for stage in stages:
             self._store(record, executor.run(self._jobs(record, stages, stage), supervisor))
             if signals.requested():
-                raise self._interrupted(bool(record.done()))
+                raise self._interrupted(any_ended=record.amount()[0] > 0)
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
 
     def _tell_what_is_done(self, record: Record, stages: Stages, executor: Executor) -> None:
-        done = record.all_ended()
-        self.watcher.begin(self.plan, stages.expected(), len(done), executor.count)
-        for key, status, final in done:
+        self.watcher.begin(self.plan, stages.expected(), record.amount()[0], executor.count)
+        for key, status, final in record.all_ended():
             self.watcher.ended(key, status, final, self.plan.higher_is_better)
 
     def _jobs(self, record: Record, stages: Stages, stage: Iterator[Key]) -> Iterator[Job]:
-        done = record.done()
         for key in stage:
-            if key not in done:
+            if not record.has(key):
                 yield Job(key, stages.steps(key), record.interrupted(key), key.phase in self.pruner.phases)
 
     def _store(self, record: Record, made: Iterator[tuple[Job, Outcome]]) -> None:
