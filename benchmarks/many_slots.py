@@ -170,9 +170,7 @@ def measured(folder: Path, runs: int, slots: int, tell: Callable[[str], None]) -
     asked, asked_cpu = time.perf_counter(), time.process_time()
     study.conduct(again)
     resumed = again.began - asked
-    tell(
-        f"resumed {watcher.found} runs after {resumed:.1f} s; {time.process_time() - asked_cpu:.1f} s to the report's end"
-    )
+    tell(f"went on with {watcher.found} runs after {resumed:.1f} s; {time.process_time() - asked_cpu:.1f} s to the end")
     started = time.process_time()
     with Record(folder) as record:
         write_report(record)

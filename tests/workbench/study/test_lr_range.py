@@ -132,7 +132,7 @@ def test_a_name_that_says_no_format_is_refused_before_anything_is_run(steepest: 
     assert "give a file that ends in .png, .svg, .html" in done.err
 
 
-def test_on_machines_it_finds_what_it_finds_here(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_machines_it_finds_what_it_finds_here(tiny: Callable[[int], Task], monkeypatch: pytest.MonkeyPatch) -> None:
     here = lr_range(tiny, ["sgd", "adam"], seeds=2)
     machines = Machines("a", "b")
     made = OnRay(RayCluster("auto"), None, machines.as_connection())

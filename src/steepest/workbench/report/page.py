@@ -53,6 +53,7 @@ def page(results: Results) -> str:
         has_usual_rates=any(row.default_seeds for row in results.rows),
         has_others=data.sensitivity.has_others,
         searched=data.searched,
+        runs=data.sensitivity,
         diagnosed=data.diagnosis.optimizers if data.diagnosis else [],
         charts=_script(figures.for_page(data)),
         library=Markup(_library()),

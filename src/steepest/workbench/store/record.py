@@ -9,7 +9,7 @@ import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.model.key import RANGE, Key
 from steepest.workbench.model.rising import RisingCurve, rising_rates
+from steepest.workbench.store.errors_of_database import DATABASE, explained, lock_of_writer
 
 if TYPE_CHECKING:
     import polars
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from steepest.workbench.model.candidate import Candidate
     from steepest.workbench.model.outcome import Outcome
 
-DATABASE = "study.db"
 SCHEMA_VERSION = 2
 SYNCED_EVERY = 1.0
 """Seconds: a power cut loses the runs since the disk was last waited for; a killed process loses none of them.  A disk
@@ -94,7 +94,7 @@ class Record:
         self.folder = folder
         self._costs: dict[tuple[str, str], tuple[float, int]] = {}  # of the one writer: a sum over all runs takes 50 ms
         self._synced = -SYNCED_EVERY
-        self.lock = _lock(folder) if write else None
+        self.lock = lock_of_writer(folder) if write else None
         self.connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
         try:
             self._open(write)
@@ -103,7 +103,7 @@ class Record:
             raise
 
     def _open(self, write: bool) -> None:
-        with _explained(self.folder):
+        with explained(self.folder):
             if write and _is_empty(self.connection):
                 self._create()
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
@@ -138,7 +138,7 @@ class Record:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.folder):
+        with explained(self.folder):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
@@ -255,19 +255,30 @@ class Record:
         node = "" if self._knows_nodes() else ", '' AS node"
         return self._frame(f"SELECT *{node} FROM runs ORDER BY id")
 
-    def curves(self) -> polars.DataFrame:
-        """Training losses and metrics, one row for each value; the training loss is named `train_loss`."""
+    def curves(self, of: Sequence[int] | None = None) -> polars.DataFrame:
+        """Training losses and metrics, one row for each value; the training loss is named `train_loss`.
+
+        Args:
+            of: The ids of the runs; all if None.
+        """
+        chosen = "" if of is None else " WHERE runs.id IN (SELECT value FROM json_each(:ids))"
         return self._frame(
             f"SELECT run, {COLUMNS}, step, curve.seconds, 'train_loss' AS name, loss AS value"
-            " FROM curve JOIN runs ON runs.id = run"
+            f" FROM runs JOIN curve ON runs.id = run{chosen}"
             f" UNION ALL SELECT run, {COLUMNS}, step, metrics.seconds, name, value"
-            " FROM metrics JOIN runs ON runs.id = run ORDER BY run, name, step"
+            f" FROM runs JOIN metrics ON runs.id = run{chosen} ORDER BY run, name, step",
+            {} if of is None else {"ids": json.dumps(list(of))},
         )
 
-    def _frame(self, query: str) -> polars.DataFrame:
+    def points(self) -> int:
+        """How many rows all curves have."""
+        tables = ("curve", "metrics")
+        return sum(self.connection.execute(f"SELECT coalesce(max(rowid), 0) FROM {t}").fetchone()[0] for t in tables)
+
+    def _frame(self, query: str, values: Mapping[str, Any] | None = None) -> polars.DataFrame:
         import polars
 
-        cursor = self.connection.execute(query)
+        cursor = self.connection.execute(query, values or {})
         columns = [column[0] for column in cursor.description]
         texts = {"phase", "optimizer", "settings", "status", "reason", "finished", "name", "node"}
         whole = {"id", "run", "seed", "steps", "step"}
@@ -276,38 +287,3 @@ class Record:
             for name in columns
         }
         return polars.DataFrame(cursor.fetchall(), schema=types, orient="row")
-
-
-def _lock(folder: Path) -> sqlite3.Connection:
-    """A second database, locked exclusively while there is a writer.
-
-    The system releases the lock however the process ends, on every platform; a file with a process id stays.
-    """
-    with _explained(folder):
-        lock = sqlite3.connect(folder / f"{DATABASE}.lock", timeout=0.2, isolation_level=None)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" not in str(error):
-            raise WorkbenchError(f"{folder} cannot be written ({error}); choose another folder with --out.") from None
-        raise WorkbenchError(
-            f"Another process is writing to {folder}; wait for it to end, or choose another folder with --out."
-        ) from None
-    return lock
-
-
-@contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Turn errors of the database into a WorkbenchError."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise WorkbenchError(
-            f"The record in {folder} could not be written ({error}); the runs before are kept. "
-            "Make room or give permission, and repeat the same command."
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise WorkbenchError(
-            f"{folder / DATABASE} is not a study of this workbench ({error}); choose another folder."
-        ) from error
