@@ -61,7 +61,7 @@ def outcome_of(job: Job) -> Outcome:
     if job.key.phase == RANGE:
         falls = [1.0 - 0.8 * min(1.0, step / (0.7 * job.steps)) for step in range(1, job.steps + 1)]
         return Outcome(TRAINED, "", Trace(job.steps, 0.1, [(k, 0.001 * k, loss) for k, loss in enumerate(falls, 1)]))
-    floor = 0.1 + 0.02 * abs(hash(job.key.optimizer) % 7) + 0.05 * chance.random()
+    floor = 0.1 + 0.02 * len(job.key.optimizer) + 0.05 * chance.random()
     spacing = job.steps / POINTS
     curve = [(round(spacing * k), 0.001 * k, floor + 1.0 / k + 0.01 * chance.random()) for k in range(1, POINTS + 1)]
     each = POINTS // EVALUATIONS

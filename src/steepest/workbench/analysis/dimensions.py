@@ -76,11 +76,13 @@ def dimensions(results: Results) -> list[DimensionData]:
     """One record for each dimension that was searched, in the order in which the optimizers name them."""
     spaces = {name: space.get("also_searched", []) for name, space in results.manifest["search_space"].items()}
     names = dict.fromkeys(one["name"] for row in results.rows for one in spaces.get(row.name, []))
-    found = [_dimension(results, name, spaces) for name in names]
+    found = [_dimension(results, name, spaces, MOST_TRIALS // len(names)) for name in names]
     return [one for one in found if one.points]
 
 
-def _dimension(results: Results, name: str, spaces: Mapping[str, Sequence[Mapping[str, Any]]]) -> DimensionData:
+def _dimension(
+    results: Results, name: str, spaces: Mapping[str, Sequence[Mapping[str, Any]]], most: int
+) -> DimensionData:
     described = {opt: one for opt, space in spaces.items() for one in space if one["name"] == name}
     points = [point for run in results.points if (point := _point(run, name)) is not None]
     first = next(iter(described.values()))
@@ -92,7 +94,7 @@ def _dimension(results: Results, name: str, spaces: Mapping[str, Sequence[Mappin
     values = [point.value for point in points]
     logarithmic = first.get("scale", "log") == "log" and "choices" not in first and all(value > 0 for value in values)
     sign = -1 if results.higher_is_better else 1
-    shown = drawn(points, MOST_TRIALS, lambda one: math.inf if one.result is None else sign * one.result)
+    shown = drawn(points, most, lambda one: math.inf if one.result is None else sign * one.result)
     choices = [str(choice) for choice in first.get("choices", [])]
     return DimensionData(name, results.metric, logarithmic, choices, shown, len(points), rows)
 

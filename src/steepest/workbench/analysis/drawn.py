@@ -8,9 +8,11 @@ from typing import TypeVar
 
 Point = TypeVar("Point")
 
-MOST_RUNS, MOST_TRIALS, MOST_COUNTS = 1500, 600, 200
-"""Points in the figure of all runs, in that of one dimension, and numbers of trials on the curve of the best of k: a
-point takes about 100 bytes of the page, which has room for 10,000."""
+MOST_RUNS, MOST_FAILED, MOST_OF_LINE = 1000, 100, 100
+"""Runs in the figure of all runs, the failed ones along its top, and points of the line of each optimizer."""
+MOST_TRIALS, MOST_COUNTS = 2400, 200
+"""Trials in the figures of all dimensions together, and numbers of trials on the curve of the best of k.  A point takes
+100 to 200 bytes of the page, which has room for 1.1 MB of them beside what draws them."""
 BEST_PART = 4
 """A quarter of them are the best; the others are spread evenly over all that is left."""
 

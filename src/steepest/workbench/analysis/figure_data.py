@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from steepest.workbench.analysis.dimensions import DimensionData, dimensions
-from steepest.workbench.analysis.drawn import MOST_RUNS, drawn, evenly
+from steepest.workbench.analysis.drawn import MOST_FAILED, MOST_OF_LINE, MOST_RUNS, drawn, evenly
 from steepest.workbench.analysis.points import CurvePoint, RatePoint, RunPoint, TuningPoint
 from steepest.workbench.analysis.results import Results
 
@@ -161,7 +161,7 @@ def _sensitivity(results: Results) -> SensitivityData:
     return SensitivityData(
         metric=results.metric,
         trained=drawn(trained, MOST_RUNS, lambda point: sign * (point.value or 0.0)),
-        failed=drawn(failed, MOST_RUNS // 4, lambda point: 0.0),
+        failed=drawn(failed, MOST_FAILED, lambda point: 0.0),
         runs=len(results.points),
         failing=[name for name in results.order if any(point.optimizer == name for point in failed)],
         medians=_medians(results, trained),
@@ -176,7 +176,7 @@ def _medians(results: Results, trained: Sequence[RunPoint]) -> list[RatePoint]:
     smooth = [row for row in results.rows if row.settings or row.name in varied]
     names = {row.name for row in smooth}
     exact = _medians_by_rate([point for point in trained if point.optimizer not in names])
-    return exact + [row.line[k] for row in smooth for k in evenly(len(row.line), MOST_RUNS // len(results.rows))]
+    return exact + [row.line[k] for row in smooth for k in evenly(len(row.line), MOST_OF_LINE)]
 
 
 def _medians_by_rate(trained: Sequence[RunPoint]) -> list[RatePoint]:
