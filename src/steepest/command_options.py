@@ -64,3 +64,12 @@ Json = Annotated[bool, typer.Option("--json", help="Write events to stdout, one 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many runs it would be, how long.")]
+LogTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[:WHERE]",
+        help="Write the study down in tensorboard, mlflow or wandb too; mlflow:http://127.0.0.1:5000 says where."
+        " Repeatable.",
+    ),
+]
+Live = Annotated[bool, typer.Option("--live", help="Show the report as it grows, on a page of this machine.")]

@@ -20,6 +20,7 @@ from steepest.workbench.search import QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import parsed_budget
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.study import Study
+from steepest.workbench.study.watching import Watching
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.trainer import Trainer
@@ -65,6 +66,8 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     fresh: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher | None = None,
+    log_to: str | Sequence[str] = (),
+    live: bool = False,
     dry_run: bool = False,
 ) -> Comparison | None:
     """Compare optimizers on a task; continue what is in the folder, if it is the same study.
@@ -95,6 +98,9 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         fresh: Start over, discarding the study in the folder.
         command: What the user typed, for the manifest and for the line that says how to continue.
         watcher: Is told how the study gets on.
+        log_to: Where the study is written down too: `tensorboard`, `mlflow`, `wandb`, or several; each may say where,
+            as `mlflow:http://127.0.0.1:5000`.
+        live: Whether a page on this machine shows the report as it grows.
         dry_run: Only say what it would cost: the watcher is told, nothing is written, and None is returned.
 
     Raises:
@@ -112,6 +118,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)
     _check(seeds=seeds, steps=steps, seed=seed, workers=workers)
+    watching = Watching(watcher, log_to, live)
     executor = executors.start(workers, ray_cluster(ray, cpus_per_run, gpus_per_run))
     try:
         defaults = comparison_defaults(task)
@@ -138,6 +145,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             sampler=strategy,
         )
         if not dry_run:
+            watching.join(study)
             return study.conduct(executor, fresh)
         study.watcher.cost(study.cost(executor.count))
         study.watcher.close()
