@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -220,7 +221,7 @@ def test_compare_prints_the_address_and_ends_the_page(
         def live(self, address: str) -> None:
             self.port = int(address.rpartition(":")[2])
 
-        def ended(self, *_: object) -> None:
+        def ended(self, *_: Any, **__: Any) -> None:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
             connection.request("GET", "/state")
             answers.append(connection.getresponse().status)

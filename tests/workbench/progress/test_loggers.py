@@ -178,7 +178,7 @@ def test_a_study_that_is_stopped_is_closed_without_a_result_and_goes_on(
     tiny: Make, tmp_path: Path, stand_in: type[StandIn], without_figures: None
 ) -> None:
     class Stop(Watcher):
-        def ended(self, *_: Any) -> None:
+        def ended(self, *_: Any, **__: Any) -> None:
             raise Interrupted("enough")
 
     with pytest.raises(Interrupted):
