@@ -61,7 +61,10 @@ def compare(
     higher: options.Higher = None,
     controls: options.Controls = True,
     seed: options.Seed = 0,
-    workers: options.Workers = 1,
+    workers: options.Workers = None,
+    ray: options.Ray = None,
+    cpus_per_run: options.CpusPerRun = 1,
+    gpus_per_run: options.GpusPerRun = 0.0,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -79,6 +82,7 @@ def compare(
     chosen = None if optimizers is None else _names(optimizers)
     given: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
     given |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
+    given |= {"ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
     given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_comparison, problem, chosen, budget, seeds, search=search, **given), as_json, quiet, dry_run)
 
@@ -96,7 +100,10 @@ def tune(
     metric: options.Metric = None,
     higher: options.Higher = None,
     seed: options.Seed = 0,
-    workers: options.Workers = 1,
+    workers: options.Workers = None,
+    ray: options.Ray = None,
+    cpus_per_run: options.CpusPerRun = 1,
+    gpus_per_run: options.GpusPerRun = 0.0,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -113,6 +120,7 @@ def tune(
 
     given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
     given |= {"metric": metric, "higher_is_better": higher, "fresh": fresh, "search": search, "strategy": strategy}
+    given |= {"ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
     given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds, **given), as_json, quiet, dry_run)
 

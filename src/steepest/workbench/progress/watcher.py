@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.stage_gain import StageGain
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import Results
@@ -49,6 +50,9 @@ class Watcher:
 
     def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
         """A run has ended, or was found in the record."""
+
+    def stage(self, gain: StageGain) -> None:
+        """A stage of the search of an optimizer is over, or was found in the record."""
 
     def result(self, results: Results, folder: Path, verdict: list[str], warnings: list[str]) -> None:
         """All runs have been made, and the report is written."""
@@ -112,6 +116,11 @@ class Watchers(Watcher):
         """Tell each of them."""
         for one in self.watchers:
             one.ended(key, status, value, higher_is_better)
+
+    def stage(self, gain: StageGain) -> None:
+        """Tell each of them."""
+        for one in self.watchers:
+            one.stage(gain)
 
     def result(self, results: Results, folder: Path, verdict: list[str], warnings: list[str]) -> None:
         """Tell each of them."""

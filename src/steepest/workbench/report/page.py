@@ -12,11 +12,12 @@ from markupsafe import Markup
 from steepest.workbench.analysis.figure_data import figure_data
 from steepest.workbench.analysis.verdict import verdict_of
 from steepest.workbench.model.key import written
-from steepest.workbench.report import figures, formatting, sentences, terminal
+from steepest.workbench.report import figures, formatting, sentences, terminal, tuning_sentences
 from steepest.workbench.report.methods import methods
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import Results
+    from steepest.workbench.analysis.tuning import Tuning
 
 
 def page(results: Results) -> str:
@@ -63,8 +64,19 @@ def contents(results: Results) -> dict[str, Any]:
         "has_usual_rates": any(row.default_seeds for row in results.rows),
         "has_others": data.sensitivity.has_others,
         "searched": data.searched,
+        "tuning": [_tuned(one) for one in results.tuning],
         "diagnosed": data.diagnosis.optimizers if data.diagnosis else [],
         "charts": _script({} if results.nothing_trained else figures.for_page(data)),  # which then have no place
+    }
+
+
+def _tuned(tuning: Tuning) -> dict[str, Any]:
+    """The rows of the tables of one optimizer's search."""
+    return {
+        "optimizer": tuning.optimizer,
+        "stages": [tuning_sentences.stage_row(one) for one in tuning.stages],
+        "settings": [tuning_sentences.setting_row(one) for one in tuning.settings],
+        "sentences": tuning_sentences.sentences(tuning),
     }
 
 

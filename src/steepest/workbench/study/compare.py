@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 from steepest.workbench import executors
 from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.machines import ray_cluster
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
 from steepest.workbench.model.plan import parsed_rates
 from steepest.workbench.model.schedules import CONSTANT
@@ -57,7 +58,10 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     controls: bool = True,
     has_reference: bool = True,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | None = None,
+    ray: str | None = None,
+    cpus_per_run: int = 1,
+    gpus_per_run: float = 0.0,
     out: str | Path | None = None,
     fresh: bool = False,
     command: Sequence[str] = (),
@@ -86,7 +90,10 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.
         has_reference: Whether AdamW with linear decay is one of the controls.
         seed: Of the search; the fresh seeds follow it.  The same seed gives the same numbers.
-        workers: Processes that train at the same time.
+        workers: Processes that train at the same time; if None one, or with `ray` as many as there is room for.
+        ray: The address of a Ray cluster on whose machines the runs are made: `auto`, `HOST:6379`, or `local`, which is
+            started on this machine and stopped after the study.
+        cpus_per_run, gpus_per_run: What a run takes of that cluster; 0.25 where four runs share a GPU.
         out: The folder; `runs/` and the task's name if None.
         fresh: Start over, discarding the study in the folder.
         command: What the user typed, for the manifest and for the line that says how to continue.
@@ -112,7 +119,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     search_budget = parsed_budget(BUDGET if budget is None else budget)
     _check(seeds=seeds, steps=steps, seed=seed, workers=workers)
     watching = Watching(watcher, log_to, live)
-    executor = executors.start(workers)
+    executor = executors.start(workers, ray_cluster(ray, cpus_per_run, gpus_per_run))
     try:
         defaults = comparison_defaults(task)
         if rates is None and budget is None:
@@ -147,12 +154,12 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         executor.close()
 
 
-def _check(seeds: int | None, steps: int | None, seed: int, workers: int) -> None:
+def _check(seeds: int | None, steps: int | None, seed: int, workers: int | None) -> None:
     if seeds is not None and seeds < 1:
         raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
     if steps is not None and steps < 1:
         raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
     if seed < 0:
         raise UsageError(f"seed={seed} cannot seed a generator; give 0 or more.")
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise UsageError(f"workers={workers} trains nothing; give at least 1.")
