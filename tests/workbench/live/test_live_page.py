@@ -110,6 +110,8 @@ def test_a_run_under_way_is_shown(growing: Growing) -> None:
         assert worker["run"].startswith(f"{key.phase}: {key.optimizer} at ")
         assert (worker["step"], worker["steps"]) == (20, 40)
         assert worker["value"].endswith("is not finite")
+        growing.tell(page, len(growing.keys) - 1, len(growing.keys))
+        assert state(page)["workers"] == []
 
 
 def test_a_study_that_continues_shows_what_it_has_at_once_at_the_same_address(growing: Growing) -> None:
@@ -276,6 +278,13 @@ def test_without_a_free_port_the_study_goes_on(
     with pytest.warns(UserWarning, match="There is no live page: no sockets here"):
         found = compare(tiny, ["sgd"], "trials=2", 1, controls=False, live=True, out=tmp_path / "study")
     assert found.numbers.finished
+
+
+def test_a_study_that_cannot_begin_leaves_no_page(tiny: Make, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(WorkbenchError, match="holds files that are not a study"):
+        compare(tiny, ["sgd"], live=True, out=tmp_path)
+    assert "steepest-live" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_missing_package_is_said_before_anything_runs(

@@ -56,6 +56,7 @@ class Progress(Watcher):
 
     def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
         """One more."""
+        self.workers = {place: one for place, one in self.workers.items() if one.get("run") != _named(key)}
         self.done += 1
         self.runs = max(self.runs, self.done)
         self.failed += key.phase in OF_OPTIMIZERS and status != TRAINED
@@ -88,3 +89,7 @@ class Progress(Watcher):
         if self.status != RUNNING or made <= 0 or self.runs <= self.done:
             return ""
         return about((time.monotonic() - self.started_at) / made * (self.runs - self.done))
+
+
+def _named(key: Key) -> str:
+    return f"{PHASES.get(key.phase, key.phase)}: {key}"
