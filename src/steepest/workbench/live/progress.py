@@ -37,12 +37,7 @@ class Progress(Watcher):
 
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """A worker has a run."""
-        self.workers[worker] = {
-            "run": f"{PHASES.get(key.phase, key.phase)}: {key}",
-            "step": 0,
-            "steps": steps,
-            "value": "",
-        }
+        self.workers[worker] = {"run": _named(key), "step": 0, "steps": steps, "value": ""}
 
     def at_step(self, step: int, worker: int = 0) -> None:
         """Where its run is."""
