@@ -104,6 +104,12 @@ class Study:
             WorkbenchError: The folder cannot be used, or holds another study.
             Interrupted: Ctrl-C or SIGTERM.  Everything is saved.
         """
+        try:
+            return self._conduct(executor, fresh)
+        finally:
+            self.watcher.close()
+
+    def _conduct(self, executor: Executor, fresh: bool) -> Comparison:
         folders.prepare(self.folder)
         with Record(self.folder, write=True) as record, StopSignals() as signals:
             if fresh:
@@ -118,8 +124,6 @@ class Study:
                 if record.holds_work():
                     self._say_what_is_kept(error)
                 raise
-            finally:
-                self.watcher.close()
 
     def _reported(self, record: Record) -> Comparison:
         from steepest.workbench.report import sentences
