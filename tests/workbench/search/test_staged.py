@@ -151,5 +151,7 @@ def test_tune_and_continue(tiny: Make, tmp_path: Path) -> None:
 
 
 def test_an_unknown_strategy_is_refused(tiny: Make) -> None:
-    with pytest.raises(UsageError, match=r"no strategy 'stagd' \(did you mean staged\?\); give quasi-random or staged"):
+    with pytest.raises(
+        UsageError, match=r"no strategy 'stagd' \(did you mean staged\?\); give one of quasi-random, staged"
+    ):
         tune(tiny, strategy="stagd")
