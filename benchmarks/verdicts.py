@@ -1,6 +1,6 @@
 """How often a named winner is none, and whether the pasted row's interval is right: the whole protocol, simulated.
 
-`python -m benchmarks.verdicts [--studies N] [--seeds 5 10]`: a JSON line for each row, some minutes in full.  A study
+`python -m benchmarks.verdicts [--studies N]`: a JSON line for each row, some minutes in full.  A study
 is a search of five optimizers with one seed, the two best settings of each again with fresh seeds, the choice between
 them, and the verdict, by the functions that the report uses.  Its runs are drawn from worlds whose truth is known:
 `recorded` ones (`recorded_runs.csv`, real runs with their failures and outliers), and made ones in which optimizers are
@@ -251,12 +251,15 @@ def _count_coverage(
         counts["mean"] += around.low <= mean <= around.high
 
 
-def rows(studies: int = STUDIES, numbers: Iterable[int] = SEEDS) -> Iterator[dict[str, Any]]:
-    """Every world at these numbers of seeds; made worlds are made anew for every tenth study."""
+def rows(studies: int = STUDIES, numbers: Iterable[int] = SEEDS, named: str = "") -> Iterator[dict[str, Any]]:
+    """Every world with this in its name, at these numbers of seeds; made ones are made anew for every tenth study."""
     for seeds in numbers:
         for world in recorded_worlds():
-            yield row(world.name, [world], seeds, studies)
+            if named in world.name:
+                yield row(world.name, [world], seeds, studies)
         for name, how in MADE.items():
+            if named not in name:
+                continue
             generator = np.random.default_rng(seeds)
             worlds = [made_world(generator, name, **how) for _ in range(max(1, studies // 10))]
             yield row(name, worlds, seeds, studies)
@@ -267,8 +270,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.verdicts")
     parser.add_argument("--studies", type=int, default=STUDIES)
     parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
+    parser.add_argument("--worlds", default="", help="only those with this in their name")
     given = parser.parse_args()
-    for found in rows(given.studies, given.seeds):
+    for found in rows(given.studies, given.seeds, given.worlds):
         print(json.dumps(found), flush=True)
 
 
