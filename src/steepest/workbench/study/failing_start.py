@@ -16,7 +16,7 @@ def check_start(plan: Plan, record: Record) -> None:
     Raises:
         TaskError: It has.
     """
-    if not plan.is_script or len(failed := record.failures()) < IN_A_ROW or record.has_trained():
+    if not plan.is_script or record.has_trained() or len(failed := record.failures()) < IN_A_ROW:
         return
     reason, _, lines = failed[-1].partition("\n")
     same = "the same way" if len({one.partition("\n")[0] for one in failed}) == 1 else "one after the other"
