@@ -287,7 +287,7 @@ def test_a_script_is_tuned_as_it_is(run, without_figures: None, tmp_path: Path):
     code, out, err = run("tune", "train.py", *words)
     assert code == 0, err
     assert "python train.py --lr" in out
-    assert "7 runs of the script; the first of them says how long they take." in err
+    assert "9 runs of the script; the first of them says how long they take." in err
     code, out, _ = run("tune", "train.py", "--json", *words)
     events = [json.loads(line) for line in out.splitlines()]
     assert next(one["event"] for one in events) == "begin"
