@@ -10,7 +10,9 @@ from steepest.workbench.executors.ray_connection import LOOPBACK_ONLY
 
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", LOOPBACK_ONLY[0]: LOOPBACK_ONLY[1]}
 """In the environment before Ray is imported."""
-os.environ |= QUIET
+PATIENT = {"RAY_agent_register_timeout_ms": "300000", "RAY_raylet_start_wait_time_s": "300"}
+"""A raylet ends itself when its agent takes longer than 15 s to start: it did on a machine with 30 busy processes."""
+os.environ |= QUIET | PATIENT
 MEMORY = 100_000_000
 """Bytes of a node's object store."""
 
