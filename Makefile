@@ -63,7 +63,7 @@ $(FRAMEWORKS)/ready: pyproject.toml constraints.txt constraints-frameworks.txt
 	  torch --editable '.[workbench]' pytest pytest-timeout pytest-xdist
 	@touch $@
 
-test-frameworks: $(FRAMEWORKS)/ready  ## small runs in Lightning, Trainer, accelerate, peft, opacus, timm, skorch; loggers read back
+test-frameworks: $(FRAMEWORKS)/ready  ## small runs in Lightning, Trainer, accelerate, ...; loggers read back; Ray on two nodes
 	$(FRAMEWORKS)/bin/python -m pytest $(ON_EVERY_CORE) tests/frameworks
 
 check: .venv/developer      ## everything that CI looks at beside the tests

@@ -97,26 +97,25 @@ class ManySlots:
     def prepare(self, trainer: Trainer) -> None:
         """Nothing is trained."""
 
-    def run(self, jobs: Iterator[Job], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """As `Executor` says."""
         under_way: list[tuple[float, int, int, Job]] = []
-
-        def give(place: int, now: float) -> None:
-            if (job := next(jobs, None)) is not None:
+        idle, now = list(range(self.count)), 0.0
+        while True:
+            while idle and (job := next(jobs, None)) is not None:
                 self.began = self.began or time.perf_counter()
+                place = idle.pop()
                 supervisor.started(job, place)
                 heapq.heappush(under_way, (now + self._chance.expovariate(1.0), next(self._numbers), place, job))
-
-        for place in range(self.count):
-            give(place, 0.0)
-        while under_way:
+            if not under_way:
+                return
             now, _, place, job = heapq.heappop(under_way)
+            idle.append(place)
             yield job, outcome_of(job)
             self.answers += 1
             self.at_answer(self.answers)
             if self.answers == self.most:
                 raise KilledError
-            give(place, now)
 
     def close(self) -> None:
         """There is no process."""

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 pytest.importorskip("ray")
+
+import psutil
 
 from steepest.workbench import compare
 from steepest.workbench.executors.on_ray import OnRay

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module  # Ray is in another environment than the one that types are checked in
 from typing import Any
 
 from steepest.workbench.executors.ray_connection import LOOPBACK_ONLY
 
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", LOOPBACK_ONLY[0]: LOOPBACK_ONLY[1]}
 """In the environment before Ray is imported."""
-os.environ |= QUIET
+PATIENT = {"RAY_agent_register_timeout_ms": "300000", "RAY_raylet_start_wait_time_s": "300"}
+"""A raylet ends itself when its agent takes longer than 15 s to start: it did on a machine with 30 busy processes."""
+os.environ |= QUIET | PATIENT
 MEMORY = 100_000_000
 """Bytes of a node's object store."""
 
@@ -18,10 +21,8 @@ class Nodes:
     """The nodes of a cluster, by name."""
 
     def __init__(self) -> None:
-        from ray.cluster_utils import Cluster
-
         head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": MEMORY, "node_name": "first"}
-        self.cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.cluster: Any = import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=head)
         self.nodes: dict[str, Any] = {}
 
     @property
@@ -42,13 +43,11 @@ class Nodes:
 @contextmanager
 def nodes(*names: str) -> Iterator[Nodes]:
     """A cluster of the node `first` and these, which is stopped at the end."""
-    import ray
-
     found = Nodes()
     try:
         for name in names:
             found.add(name)
         yield found
     finally:
-        ray.shutdown()
+        import_module("ray").shutdown()
         found.cluster.shutdown()

@@ -75,7 +75,7 @@ class OnRay:
             )
         self._follow_cluster()
 
-    def run(self, jobs: Iterator[Job], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """As `Executor` says."""
         while True:
             self._follow_cluster()
@@ -90,7 +90,7 @@ class OnRay:
         if self.failure is not None:
             raise self.failure
 
-    def _has_more(self, jobs: Iterator[Job], supervisor: Supervisor) -> bool:
+    def _has_more(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> bool:
         """Whether a job waits for a slot that is ready."""
         if not self._goes_on(supervisor):
             return False
@@ -101,7 +101,7 @@ class OnRay:
     def _goes_on(self, supervisor: Supervisor) -> bool:
         return self.failure is None and not supervisor.stop_requested()
 
-    def _give_jobs(self, jobs: Iterator[Job], supervisor: Supervisor) -> None:
+    def _give_jobs(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> None:
         if not self._goes_on(supervisor):
             return
         for slot in self.slots:

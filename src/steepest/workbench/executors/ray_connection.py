@@ -29,7 +29,7 @@ class RayConnection:
         folder: With the user's code, which is sent to the machines.
 
     Raises:
-        UsageError: Ray would listen where it must not.
+        UsageError: Ray would listen where it must not, or the folder is too large.
         WorkbenchError: The cluster cannot be joined.
     """
 
@@ -40,10 +40,11 @@ class RayConnection:
         self.ray: Any = importlib.import_module("ray")
         self.is_ours = not self.ray.is_initialized()
         if self.is_ours:
-            self._join({} if folder is None else _environment(folder))
+            self._join(folder)
         self._places: dict[str, str] = {}
 
-    def _join(self, environment: dict[str, Any]) -> None:
+    def _join(self, folder: Path | None) -> None:
+        environment = {} if folder is None else _environment(folder)
         joins: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": environment}
         if self.cluster.address == LOCAL:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
@@ -54,6 +55,11 @@ class RayConnection:
             self.ray.init(address=self.cluster.address, **joins)
         except (ConnectionError, RuntimeError, ValueError, OSError, self.ray.exceptions.RayError) as error:
             said = " ".join(str(error).split())[:600]
+            if "exceed" in said:
+                raise UsageError(
+                    f"{folder} is sent to the machines and is too large ({said}); name in a file .rayignore what a run "
+                    "does not need, or begin the study in a folder that has the code alone."
+                ) from None
             raise WorkbenchError(
                 f"The Ray cluster {self.cluster.address!r} cannot be joined ({said}); see docs/many-machines.md: "
                 "this machine must be one of the cluster, with the same versions of Python and Ray."
