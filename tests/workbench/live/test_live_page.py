@@ -84,7 +84,7 @@ def test_the_page_grows(growing: Growing) -> None:
     whole = len(growing.keys)
     with growing.page(0) as page:
         assert "The report begins here when the first run has ended." in ask(page, "/")[2]
-        counts = {"runs": whole, "done": 0, "failed": 0, "report": 0}
+        counts = {"runs": whole, "done": 0, "failed": 0, "report": page.progress.changes}
         assert state(page) == counts | {"status": "running", "left": "", "note": "", "workers": []}
         growing.grow(page, 5)
         assert "5 runs are done" in newest(page)

@@ -46,6 +46,8 @@ WATCHED = 5.0
 """A page that has asked within so many seconds is open."""
 LINGER = 10.0
 """Seconds that an open page has at the end to fetch the final report."""
+PATIENCE = 10.0
+"""Seconds that the server has to end after that."""
 
 
 class LivePage(Watcher):
@@ -137,7 +139,7 @@ class LivePage(Watcher):
         while self._is_behind() and time.monotonic() < limit:
             time.sleep(0.1)
         self.server.should_exit = True
-        self.thread.join(LINGER)
+        self.thread.join(PATIENCE)
 
     def _is_behind(self) -> bool:
         """Whether a page is open that does not have the last report."""
