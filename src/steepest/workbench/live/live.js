@@ -221,7 +221,7 @@ async function look() {
     const state = await answer.json();
     say(state);
     if (state.report !== shown && document.body.dataset.drawn === "yes") await renew(state.report);
-    if (state.status === "finished" && state.report === shown) return;  // nothing follows
+    if (state.status === "finished" && state.is_last && state.report === shown) return;  // nothing follows
   } else lost();
   setTimeout(look, 1000);
 }

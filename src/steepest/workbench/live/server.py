@@ -100,7 +100,9 @@ class LivePage(Watcher):
 
     def _state(self, request: Request) -> Response:
         self.asked_at = time.monotonic()
-        return JSONResponse(self.progress.as_data() | {"report": self.report.ask()[0]}, headers=HEADERS)
+        data, number = self.progress.as_data(), self.report.ask()[0]
+        is_last = self.progress.is_over and number == self.progress.changes
+        return JSONResponse(data | {"report": number, "is_last": is_last}, headers=HEADERS)
 
     def _library(self, request: Request) -> Response:
         return Response(_library(), media_type="text/javascript", headers=HEADERS)
