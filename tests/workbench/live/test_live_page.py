@@ -84,8 +84,8 @@ def test_the_page_grows(growing: Growing) -> None:
     whole = len(growing.keys)
     with growing.page(0) as page:
         assert "The report begins here when the first run has ended." in ask(page, "/")[2]
-        counts = {"runs": whole, "done": 0, "failed": 0, "report": 0}
-        assert state(page) == counts | {"status": "running", "left": "", "note": "", "workers": []}
+        counts = {"runs": whole, "done": 0, "failed": 0, "report": page.progress.changes}
+        assert state(page) == counts | {"is_last": False, "status": "running", "left": "", "note": "", "workers": []}
         growing.grow(page, 5)
         assert "5 runs are done" in newest(page)
         growing.grow(page, whole - 1)
@@ -98,6 +98,7 @@ def test_the_page_grows(growing: Growing) -> None:
         page.progress.end("finished")
         assert growing_report.RUNNING not in newest(page)
         assert state(page)["status"] == "finished"
+        assert state(page)["is_last"]
 
 
 def test_a_run_under_way_is_shown(growing: Growing) -> None:

@@ -35,7 +35,7 @@ class GrowingReport:
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.folder, self.progress = folder, progress
         self.lock = threading.Lock()  # held while it is drawn
-        self.current = 0, self._waiting(0)
+        self.current = progress.changes, self._waiting(progress.changes)
         """The number of the report, and its page."""
         self.pause, self.drawn_at = 0.0, -math.inf
 

@@ -5,7 +5,7 @@ const live = document.getElementById("live");
 const main = document.querySelector("main");
 let plainMain = main.cloneNode(true);  // as it was sent, before anything is drawn: what a new one is compared with
 let shown = Number(live.dataset.report);
-const waiting = new Set();  // figures whose turn comes when the pointer leaves them
+const waiting = new Set();  // figures that are drawn when the pointer leaves them
 
 const sentences = {
   preparing: "Preparing", running: "Running", finished: "Finished", stopped: "Stopped", gone: "Not connected",
@@ -120,16 +120,18 @@ function pressAgain(chosen) {
   }
 }
 
+/* A figure that is being read is drawn when the pointer leaves it, as it is then. */
+async function drawLater(name) {
+  const place = document.getElementById(name);
+  waiting.add(name);
+  await new Promise((done) => place.addEventListener("pointerleave", done, { once: true }));
+  waiting.delete(name);
+  if (place.isConnected && name in charts) await drawAgain(name);
+}
+
 /* Draws a figure unseen, and puts it in the place of the old one when it is complete. */
 async function drawAgain(name) {
   const place = document.getElementById(name);
-  if (place.matches(":hover") && views[name]) {
-    if (waiting.has(name)) return;  // it will draw what is newest then
-    waiting.add(name);
-    await new Promise((done) => place.addEventListener("pointerleave", done, { once: true }));
-    waiting.delete(name);
-    if (!place.isConnected) return;
-  }
   const stage = document.createElement("div");
   stage.className = "plot staged";
   place.after(stage);
@@ -192,7 +194,7 @@ async function renew(number) {
   if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = JSON.parse(page.getElementById("charts").textContent);
-  const restore = [anchor(), sidewards(), focused()], chosen = pressed();
+  const restore = [anchor(), sidewards(), focused()], chosen = pressed(), read = hovered();
   merge(page.querySelector("main"));
   pressAgain(chosen);
   title = page.title;
@@ -200,13 +202,16 @@ async function renew(number) {
   for (const name of Object.keys(charts)) if (!(name in fresh)) { views[name]?.finalize(); delete charts[name]; delete views[name]; }
   Object.assign(charts, fresh);
   for (const each of restore) each();
-  await Promise.all(changed.map((name) => (waiting.has(name) ? null : hovered(name) ? void drawAgain(name) : drawAgain(name))));
+  const now = changed.filter((name) => !waiting.has(name));  // what waits draws what is newest then
+  for (const name of now) if (read.has(name)) drawLater(name);
+  await Promise.all(now.filter((name) => !read.has(name)).map(drawAgain));
   shown = number;
   live.dataset.report = number;
 }
 
-function hovered(name) {
-  return document.getElementById(name)?.matches(":hover");
+/* The figures under the pointer.  A part that is moved in the page is not known to be there until the next frame. */
+function hovered() {
+  return new Set([...main.querySelectorAll(".plot:hover")].map((plot) => plot.id));
 }
 
 let title = document.title;
@@ -216,7 +221,7 @@ async function look() {
     const state = await answer.json();
     say(state);
     if (state.report !== shown && document.body.dataset.drawn === "yes") await renew(state.report);
-    if (state.status === "finished" && state.report === shown) return;  // nothing follows
+    if (state.status === "finished" && state.is_last && state.report === shown) return;  // nothing follows
   } else lost();
   setTimeout(look, 1000);
 }

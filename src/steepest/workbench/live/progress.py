@@ -23,8 +23,8 @@ class Progress(Watcher):
     def __init__(self, task: str) -> None:
         self.status, self.task, self.metric = PREPARING, task, ""
         self.runs = self.done = self.found = self.failed = 0
-        self.changes = 0
-        """Rises whenever the report would be another one."""
+        self.changes = time.time_ns() // 1_000_000
+        """Rises whenever the report would be another one; it begins above all that an earlier process had."""
         self.note = ""
         """What a reader should know of the page."""
         self.workers: dict[int, dict[str, Any]] = {}

@@ -46,6 +46,8 @@ WATCHED = 5.0
 """A page that has asked within so many seconds is open."""
 LINGER = 10.0
 """Seconds that an open page has at the end to fetch the final report."""
+PATIENCE = 10.0
+"""Seconds that the server has to end after that."""
 
 
 class LivePage(Watcher):
@@ -98,7 +100,9 @@ class LivePage(Watcher):
 
     def _state(self, request: Request) -> Response:
         self.asked_at = time.monotonic()
-        return JSONResponse(self.progress.as_data() | {"report": self.report.ask()[0]}, headers=HEADERS)
+        data, number = self.progress.as_data(), self.report.ask()[0]
+        is_last = self.progress.is_over and number == self.progress.changes
+        return JSONResponse(data | {"report": number, "is_last": is_last}, headers=HEADERS)
 
     def _library(self, request: Request) -> Response:
         return Response(_library(), media_type="text/javascript", headers=HEADERS)
@@ -137,7 +141,7 @@ class LivePage(Watcher):
         while self._is_behind() and time.monotonic() < limit:
             time.sleep(0.1)
         self.server.should_exit = True
-        self.thread.join(LINGER)
+        self.thread.join(PATIENCE)
 
     def _is_behind(self) -> bool:
         """Whether a page is open that does not have the last report."""
