@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from steepest.workbench.model.cost import Cost
@@ -23,8 +24,9 @@ SCHEMA = 1
 
 
 class JsonEvents(Watcher):
-    """Writes `cost`, `begin`, `run`, `ended`, `stage` and `result`, each flushed at once.
+    """Writes `live`, `cost`, `begin`, `run`, `ended`, `stage` and `result`, each flushed at once.
 
+    live: address, where the report can be seen as it grows; only if that was asked for.
     cost: runs, steps, all_steps, seconds, workers, cheaper (a smaller budget and its seconds, or null).
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
     seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
@@ -35,6 +37,10 @@ class JsonEvents(Watcher):
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+
+    def live(self, address: str) -> None:
+        """Where the report can be seen."""
+        self._write("live", address=address)
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """The study begins, or continues."""
@@ -57,8 +63,8 @@ class JsonEvents(Watcher):
         edges = [one._asdict() for one in gain.edges]
         self._write("stage", **gain.stored() | {"edges": edges, "kept": gain.is_kept})
 
-    def result(self, results: Results, folder: str, verdict: list[str], warnings: list[str]) -> None:
-        """The study is over."""
+    def result(self, results: Results, folder: Path, verdict: list[str], warnings: list[str]) -> None:
+        """All runs have been made, and the report is written."""
         rows = [
             {
                 "optimizer": row.name,
@@ -73,7 +79,7 @@ class JsonEvents(Watcher):
             for row in results.rows
         ]
         more = {"tuning": [_tuned(one) for one in results.tuning]} if results.tuning else {}
-        self._write("result", folder=folder, verdict=verdict, rows=rows, warnings=warnings, **more)
+        self._write("result", folder=str(folder), verdict=verdict, rows=rows, warnings=warnings, **more)
 
     def _write(self, event: str, **fields: Any) -> None:
         print(json.dumps({"event": event, **fields}), file=self._stream, flush=True)

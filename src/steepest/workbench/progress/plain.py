@@ -13,7 +13,7 @@ from steepest.workbench.model.plan import Plan
 from steepest.workbench.model.stage_gain import StageGain
 from steepest.workbench.progress import stage_words
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.progress.words import about, sentence
+from steepest.workbench.progress.words import LIVE, about, sentence
 
 EVERY = 60.0
 """Seconds between two lines."""
@@ -32,6 +32,10 @@ class PlainLines(Watcher):
         self._started = self._last = clock()
         self._task, self._metric, self._runs, self._done, self._found, self._failed = "", "", 0, 0, 0, 0
         self._beginning = True
+
+    def live(self, address: str) -> None:
+        """Where the report can be seen."""
+        self._print(LIVE.format(address))
 
     def cost(self, cost: Cost) -> None:
         """What is left."""

@@ -13,7 +13,7 @@ from steepest.workbench.model.plan import Plan
 from steepest.workbench.model.stage_gain import StageGain
 from steepest.workbench.progress import stage_words
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.progress.words import sentence
+from steepest.workbench.progress.words import LIVE, sentence
 
 
 class ProgressLine(Watcher):
@@ -35,6 +35,10 @@ class ProgressLine(Watcher):
         self.steps = self.runs = self.ended_runs = self.failed = 0
         self.best: tuple[float, str] | None = None
         self.metric = ""
+
+    def live(self, address: str) -> None:
+        """Say it above the line."""
+        self.progress.console.print(LIVE.format(address), style="bold", highlight=False, soft_wrap=True)
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """Show the line, and one for each worker where there are several."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -21,6 +23,7 @@ from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.store import folder as folders
 from steepest.workbench.store.manifest import manifest
+from steepest.workbench.store.past_runs import past_runs
 from steepest.workbench.store.record import Record
 from steepest.workbench.study.candidate_search import ahead_of
 from steepest.workbench.study.comparison import Comparison
@@ -107,7 +110,9 @@ class Study:
                 record.clear()
             self._check_same_study(record)
             try:
+                self._tell_of_the_past(record)
                 self._make_runs(record, signals, executor)
+                return self._reported(record)
             except TaskError as error:
                 record.set(task_failed=True)  # the repaired task may go on with these runs
                 if record.holds_work():
@@ -115,7 +120,13 @@ class Study:
                 raise
             finally:
                 self.watcher.close()
-            return Comparison(self.folder, self.trainer.candidates, write_report(record))
+
+    def _reported(self, record: Record) -> Comparison:
+        from steepest.workbench.report import sentences
+
+        results = write_report(record)
+        self.watcher.result(results, self.folder, sentences.verdict(results), sentences.warnings(results))
+        return Comparison(self.folder, self.trainer.candidates, results)
 
     def cost(self, workers: int) -> Cost:
         """What the whole study would cost; nothing is written.
@@ -132,7 +143,8 @@ class Study:
         if stored is None:
             check_ends(self.trainer)
             described = manifest(self.plan, self.trainer.candidates, self.command)
-            record.set(plan=asdict(self.plan), manifest=described, digests=[], finished=False)
+            identity = secrets.token_hex(8)
+            record.set(plan=asdict(self.plan), manifest=described, digests=[], finished=False, identity=identity)
         elif difference := self.plan.difference(stored):
             raise WorkbenchError(
                 f"{self.folder} holds a comparison with {difference}; repeat it as it was to continue it, "
@@ -180,6 +192,13 @@ class Study:
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
 
+    def _tell_of_the_past(self, record: Record) -> None:
+        started = record.get("manifest")["started"]  # stands for the identity in a record of an older release
+        self.watcher.opened(self.plan, self.folder, record.get("identity") or started)
+        if self.watcher.needs_past:
+            for key, outcome, when in past_runs(record):
+                self.watcher.measured(key, outcome, when)
+
     def _tell_what_is_done(self, record: Record, stages: Stages, executor: Executor) -> None:
         done = record.all_ended()
         self.watcher.begin(self.plan, stages.expected(), len(done), executor.count)
@@ -217,6 +236,7 @@ class Study:
             if job.saved is not None and DIFFERS in outcome.reason:
                 warnings.warn(f"{job.key}: {outcome.reason}", stacklevel=2)
             final = outcome.final(self.plan.metric)
+            self.watcher.measured(job.key, outcome, time.time())
             self.watcher.ended(job.key, outcome.status, final, self.plan.higher_is_better)
             yield
 
