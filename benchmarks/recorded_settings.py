@@ -34,7 +34,7 @@ from steepest.workbench.training.rising_run import rising_run
 from steepest.workbench.training.run import Run
 
 STEPS = 300
-AMOUNT = {"text": (208, (1, 2, 3)), "spirals": (192, (1, 2))}
+AMOUNT = {"text": (208, (1, 2, 3)), "spirals": (96, (1, 2))}
 """Settings, and the seeds of each."""
 OF_ADAMW = (
     Dimension("weight_decay", 1e-3, 10.0, scale=LOG),

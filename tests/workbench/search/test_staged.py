@@ -22,7 +22,7 @@ from steepest.workbench.progress.watcher import Watcher, Watchers
 from steepest.workbench.report.page import page
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.search.staged import ALL, DEFAULT, OTHERS, RATE, SECOND, Staged, stages
-from steepest.workbench.search.surrogate import Surrogate, levelled
+from steepest.workbench.search.surrogate import Surrogate, levelled, modelled
 from steepest.workbench.store.record import Record
 
 Make = Callable[[int], Task]
@@ -123,6 +123,16 @@ def test_the_model_follows_a_function() -> None:
     model = Surrogate(points.tolist(), ((points - 0.4) ** 2).sum(1))
     assert np.abs(model.means([[0.4, 0.4], [0.9, 0.9]]) - [0, 0.5]).max() < 0.03
     assert np.abs(model.most_promising(np.random.default_rng(1))[0] - 0.4).max() < 0.15
+
+
+def test_of_very_many_results_the_model_takes_the_better_and_some_of_each_rank() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.random((1000, 2))
+    values = 1 + ((points - 0.4) ** 2).sum(1) + 0.01 * rng.normal(size=1000)
+    values[::50] = math.inf
+    model = modelled(points, values.tolist())
+    tried = np.exp(model.means([[0.4, 0.4], [0.9, 0.4], [0.9, 0.9]]))
+    assert np.abs(tried - [1, 1.25, 1.5]).max() < 0.05
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from steepest.workbench import tune
 from steepest.workbench.model.key import SEARCH, Key, values_of
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.model.outcome import DIVERGED, TRAINED, Outcome, Trace
@@ -13,6 +14,7 @@ from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.search.staged import Staged
 from steepest.workbench.store.record import Record
 from steepest.workbench.study.candidate_search import CandidateSearch, ahead_of
+from support.study import FAST, results, write_task
 
 ADAMW = KNOWN["adamw"]
 PLAN = Plan("hand", [ADAMW.described()], "trials=14", 1, 10, "val_loss", False)
@@ -90,3 +92,23 @@ def test_how_many_results_a_trial_does_without(tmp_path: Path) -> None:
         record.add(key, ended(key), "val_loss")
         assert ahead_of(record, 2, 1) == [(0, 2)]
         assert ahead_of(record, 1, 1) == [(0, 2), (3, 0)]
+
+
+def test_two_workers_ask_for_the_same_points_each_time(tmp_path: Path, without_figures: None) -> None:
+    task = f"{write_task(tmp_path, FAST)}:task"
+    found = []
+    for name in ("one", "two"):
+        tune(task, "adam", "trials=9", 1, controls=False, workers=2, out=tmp_path / name)
+        found.append(results(tmp_path / name))
+        with Record(tmp_path / name) as record:
+            assert record.get("ahead") == [[0, 2]]
+    assert found[0].equals(found[1])
+
+
+def test_several_optimizers_get_the_same_budget_in_turn(tmp_path: Path, without_figures: None) -> None:
+    task = f"{write_task(tmp_path, FAST)}:task"
+    result = tune(task, ["adam", "sgd"], "trials=7", 1, controls=False, out=tmp_path / "study")
+    with Record(tmp_path / "study") as record:
+        searched = [key.optimizer for key, _, _ in record.all_ended() if key.phase == SEARCH]
+    assert searched == ["adam", "sgd"] * 7
+    assert sorted(one.optimizer for one in result.numbers.tuning) == ["adam", "sgd"]

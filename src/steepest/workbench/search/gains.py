@@ -12,7 +12,7 @@ from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import Setting, values_of
 from steepest.workbench.model.stage_gain import Edge
 from steepest.workbench.search.space import SearchSpace
-from steepest.workbench.search.surrogate import Surrogate, is_logarithmic, levelled
+from steepest.workbench.search.surrogate import is_logarithmic, modelled
 
 SURE = 1.96
 """Standard deviations on either side of a 95 % interval."""
@@ -35,7 +35,7 @@ def gained(points: Sequence[np.ndarray], values: Sequence[float], before: int) -
     first = [place for place in trained if place < before]
     if len(trained) < 2 or not first:
         return math.nan, math.nan, math.nan
-    model = Surrogate(points, levelled(values))
+    model = modelled(points, values)
     means = model.means(points)
     old, new = (min(places, key=lambda place: (means[place], place)) for places in (first, trained))
     if old == new:

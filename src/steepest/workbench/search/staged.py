@@ -18,7 +18,7 @@ from steepest.workbench.search.gains import edges_of, gained
 from steepest.workbench.search.sampler import by_result
 from steepest.workbench.search.simpler import simpler
 from steepest.workbench.search.space import SearchSpace
-from steepest.workbench.search.surrogate import Surrogate, levelled
+from steepest.workbench.search.surrogate import MOST, Surrogate, modelled
 
 DEFAULT, RATE, SECOND, OTHERS, ALL = "default", "rate", "rate and first dimension", "others", "all"
 """The stages."""
@@ -30,6 +30,9 @@ _TRIES = 30
 WORTH, PATIENCE = 0.1, 6
 """The search ends when so many trials in a row were expected to improve the best by less than this part of the noise
 of a seed (its standard deviation)."""
+
+OFTEN = 32
+"""Lengths and noise of the model are found again when a 32nd more results have come: at first after each."""
 
 
 class Staged:
@@ -50,6 +53,7 @@ class Staged:
         self._points: dict[Setting, np.ndarray] = {}
         self._results: dict[Setting, float] = {}
         self._worth: dict[int, float] = {}
+        self._fitted: tuple[int, np.ndarray | None] = 0, None
         self._known = [(np.clip(self.space.point_of(one), 0, 1), value) for one, value in self.space.known]
 
     def ask(self) -> Setting | None:
@@ -90,7 +94,7 @@ class Staged:
         if len(trained) < LEAST:
             return by_result(results)
         points = {one: self.space.point_of(one) for one in results}
-        model = Surrogate(list(points.values()), levelled(list(results.values())))
+        model = modelled(list(points.values()), list(results.values()))
         means = dict(zip(points, model.means(list(points.values())), strict=True))
         best, *others = sorted(trained, key=lambda one: (means[one], one))
         plain = simpler(self.space, model, best)
@@ -166,11 +170,14 @@ class Staged:
         if not pairs:
             return Surrogate([self.space.defaults()], [0.0])
         points, values = zip(*pairs, strict=True)
-        model = Surrogate(points, levelled(values))
+        first, known = self._fitted
+        model = modelled(points, values, known if len(pairs) - first < len(pairs) // OFTEN else None)
+        if model.parameters is not known:
+            self._fitted = len(pairs), model.parameters
         waiting = [point for one, point in self._points.items() if one not in self._results]
         if not waiting:
             return model
-        everything = [*points, *waiting]
+        everything = [*points[-MOST:], *waiting]
         return Surrogate(everything, model.means(everything), model.parameters)
 
 

@@ -15,6 +15,8 @@ import numpy as np
 
 from steepest.workbench.search.gaussian_process import GaussianProcess, on_one_thread
 
+MOST = 128
+"""Results that a model is made of: its cost grows with the cube of their number."""
 _LEAST_SPREAD = 1e-9
 
 
@@ -28,7 +30,7 @@ class Surrogate:
     """
 
     def __init__(
-        self, points: Sequence[Any], heights: Sequence[float] | np.ndarray, known: np.ndarray | None = None
+        self, points: Sequence[Any] | np.ndarray, heights: Sequence[float] | np.ndarray, known: np.ndarray | None = None
     ) -> None:
         self._points, found = np.asarray(points, float), np.asarray(heights, float)
         self._middle, self._unit = found.mean(), max(float(found.std()), _LEAST_SPREAD)
@@ -104,3 +106,17 @@ def is_logarithmic(values: Sequence[float]) -> bool:
     """Whether these results are modelled by their logarithms: all that trained are positive."""
     successes = [value for value in values if math.isfinite(value)]
     return bool(successes) and min(successes) > 0
+
+
+def modelled(points: Sequence[Any] | np.ndarray, values: Sequence[float], known: np.ndarray | None = None) -> Surrogate:
+    """The model of results as they come, infinite where a run failed.
+
+    Of more than MOST it takes the better half of MOST, and of the others as many, evenly by rank.
+    """
+    heights = levelled(values)
+    if len(heights) > MOST:
+        best, others = np.split(np.argsort(heights, kind="stable"), [MOST // 2])
+        evenly = others[np.linspace(0, len(others) - 1, MOST - MOST // 2).astype(int)]
+        chosen = np.sort(np.concatenate([best, evenly]))
+        points, heights = np.asarray(points, float)[chosen], heights[chosen]
+    return Surrogate(points, heights, known)
