@@ -29,7 +29,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 
 
 def section(results: Results) -> str:
-    """The verdict of a comparison, its table, and what a careful reader should know; no times, which no page can tell."""
+    """The verdict of a comparison, its table, and what a careful reader should know; no times."""
     sure = formatting.percent(results.confidence)
     head, *evidence, _ = sentences.verdict(results)
     cost = f"It cost {results.runs} runs of at most {results.steps} steps."
