@@ -234,6 +234,11 @@ def _of_study(results: Results) -> list[str]:
     if results.has_few_seeds:
         seeds = f"{results.seeds} seed{'s' if results.seeds > 1 else ''} for each estimate"
         texts.append(f"{seeds}: {_STRENGTHS[strength(results.seeds)]}.")
+    if results.runs_with_curves < results.runs:
+        texts.append(
+            f"curves.parquet has the curves of {results.runs_with_curves} of {results.runs} runs: those with fresh "
+            "seeds and the best trials of each optimizer; study.db has all."
+        )
     if results.task_was_edited:
         texts.append(
             "The file that defines the task was changed during the study, so the runs may not be of one problem."
