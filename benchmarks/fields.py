@@ -29,11 +29,13 @@ PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 
 
 def section(results: Results) -> str:
-    """The verdict of a comparison, its table, and what a careful reader should know."""
+    """The verdict of a comparison, its table, and what a careful reader should know; no times."""
     sure = formatting.percent(results.confidence)
-    head, *evidence = sentences.verdict(results)
+    head, *evidence, _ = sentences.verdict(results)
+    cost = f"It cost {results.runs} runs of at most {results.steps} steps."
+    failed = f" Of the {results.counted} that try an optimizer, {results.failed} failed." if results.failed else ""
     lines = [
-        f"**{head}** {' '.join(evidence)}",
+        f"**{head}** {' '.join(evidence)} {cost}{failed}",
         "",
         f"| | setting | {results.metric} | {sure} interval | untuned | trained | good rates |",
         "|---|---|---|---|---|---|---|",

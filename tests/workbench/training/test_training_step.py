@@ -208,7 +208,7 @@ def two(seed: int, **parts: Any) -> Task:
 def two_by_hand(**of_the_generator: Any) -> nn.Module:
     task = two(3)
     model: Any = task.model
-    usual = {"lr": RATE, "weight_decay": 0.1}
+    usual: dict[str, Any] = {"lr": RATE, "weight_decay": 0.1}
     critic = torch.optim.Adam(model.critic.parameters(), **usual)
     generator = torch.optim.Adam(model.generator.parameters(), **(usual | of_the_generator))
     for batch in islice(task.train, STEPS):
@@ -227,7 +227,7 @@ def test_a_loss_and_an_optimizer_for_each_part() -> None:
     assert list(run.training.optimizers) == ["critic", "generator"]
 
 
-OF_THE_GENERATOR = {"betas": (0.5, 0.99), "weight_decay": 0.01}
+OF_THE_GENERATOR: dict[str, Any] = {"betas": (0.5, 0.99), "weight_decay": 0.01}
 
 
 def with_own_values(seed: int) -> Task:
