@@ -62,6 +62,7 @@ def compare(
     controls: options.Controls = True,
     seed: options.Seed = 0,
     workers: options.Workers = 1,
+    stacked: options.Stacked = None,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -77,6 +78,7 @@ def compare(
     chosen = None if optimizers is None else _names(optimizers)
     given: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
     given |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
+    given |= {"stacked": stacked}
     _conduct(partial(run_comparison, problem, chosen, budget, seeds, search=search, **given), as_json, quiet, dry_run)
 
 
@@ -94,6 +96,7 @@ def tune(
     higher: options.Higher = None,
     seed: options.Seed = 0,
     workers: options.Workers = 1,
+    stacked: options.Stacked = None,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -108,6 +111,7 @@ def tune(
 
     given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
     given |= {"metric": metric, "higher_is_better": higher, "fresh": fresh, "search": search, "strategy": strategy}
+    given |= {"stacked": stacked}
     _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds, **given), as_json, quiet, dry_run)
 
 

@@ -50,6 +50,13 @@ Controls = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the search; the fresh seeds follow it.")]
 Workers = Annotated[int, typer.Option(help="Processes that train at the same time.")]
+Stacked = Annotated[
+    bool | None,
+    typer.Option(
+        "--stacked/--serial",
+        help="Train runs of a small model at once where possible, or never; if not given, where a trial is faster.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")]
 Json = Annotated[bool, typer.Option("--json", help="Write events to stdout, one JSON object a line.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")]

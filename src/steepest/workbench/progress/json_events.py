@@ -21,8 +21,9 @@ SCHEMA = 1
 
 
 class JsonEvents(Watcher):
-    """Writes `cost`, `begin`, `run`, `ended` and `result`, each flushed at once.
+    """Writes `note`, `cost`, `begin`, `run`, `ended` and `result`, each flushed at once.
 
+    note: text, a sentence on how the runs will be made.
     cost: runs, steps, all_steps, seconds, workers, cheaper (a smaller budget and its seconds, or null).
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
     seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
@@ -39,6 +40,10 @@ class JsonEvents(Watcher):
     def cost(self, cost: Cost) -> None:
         """About what is left."""
         self._write("cost", **asdict(cost))
+
+    def note(self, sentence: str) -> None:
+        """How the runs will be made."""
+        self._write("note", text=sentence)
 
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """A run starts, or continues."""

@@ -57,6 +57,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     has_reference: bool = True,
     seed: int = 0,
     workers: int = 1,
+    stacked: bool | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     command: Sequence[str] = (),
@@ -84,6 +85,9 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         has_reference: Whether AdamW with linear decay is one of the controls.
         seed: Of the search; the fresh seeds follow it.  The same seed gives the same numbers.
         workers: Processes that train at the same time.
+        stacked: Whether runs of a small model that do not wait for each other's results are trained at once in a
+            process: True where possible, False never; if None, where a trial says that it is faster and gives the same
+            numbers, in a study of half a minute or more.
         out: The folder; `runs/` and the task's name if None.
         fresh: Start over, discarding the study in the folder.
         command: What the user typed, for the manifest and for the line that says how to continue.
@@ -129,6 +133,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             command=command,
             out=out,
             sampler=strategy,
+            stacked=stacked,
         )
         if not dry_run:
             return study.conduct(executor, fresh)

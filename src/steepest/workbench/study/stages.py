@@ -22,6 +22,7 @@ from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, RANGE, SEARCH, USUAL_RATE, Key
 from steepest.workbench.model.optimizers import YARDSTICK, is_yardstick
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.search import QUASI_RANDOM
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.search.sampler import GivenRates, MakeSampler, Sampler
 from steepest.workbench.search.space import SearchSpace
@@ -46,13 +47,21 @@ class Stages:
     ) -> None:
         self.plan, self.budget, self.candidates, self.record = plan, budget, candidates, record
         self.make_sampler = make_sampler
+        self._is_searching = False
 
     def __iter__(self) -> Iterator[Iterator[Key]]:
         """One stage after the other.  A stage is asked for its runs when those of the stage before have ended."""
         yield self.ranges()
+        self._is_searching = True
         yield self.search()
+        self._is_searching = False
         yield self.fresh_seeds()
         yield self.diagnoses()
+
+    def knows_next(self) -> bool:
+        """Whether the next run of the stage depends on no results of the runs of this stage."""
+        independent = self.plan.strategy == QUASI_RANDOM and self.budget.kind != "time"
+        return not self._is_searching or bool(self.plan.rates) or independent
 
     def steps(self, key: Key) -> int:
         """The length of a run."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from steepest.workbench.errors import Interrupted, TaskError, WorkbenchError
-from steepest.workbench.executors.executor import Executor
+from steepest.workbench.executors.executor import Executor, GroupExecutor
 from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
@@ -27,6 +27,7 @@ from steepest.workbench.study.reports import write_report
 from steepest.workbench.study.stages import Stages
 from steepest.workbench.study.stop_signals import StopSignals
 from steepest.workbench.study.supervisor import StudySupervisor
+from steepest.workbench.study.together import Together
 from steepest.workbench.training.trainer import Trainer
 
 
@@ -43,6 +44,7 @@ class Study:
         out: The folder; `runs/` and the task's name if None.
         sampler: A name in `search.SAMPLERS`.
         pruner: A name in `search.PRUNERS`.
+        stacked: Whether runs are trained at once: where possible, never, or if None where that is faster.
 
     Raises:
         TaskError: The task function raised, or returned something else.
@@ -61,11 +63,13 @@ class Study:
         out: str | Path | None,
         sampler: str = QUASI_RANDOM,
         pruner: str = "none",
+        stacked: bool | None = None,
     ) -> None:
         self.trainer, self.budget = trainer, budget
         self.command, self.watcher = list(command), watcher
         self.stopped: list[str] = []  # runs that were under way
         self.make_sampler, self.pruner = SAMPLERS[sampler], PRUNERS[pruner]()
+        self.stacked = stacked
         task, candidates = trainer.first_task, trainer.candidates
         self.folder = Path(out) if out is not None else Path("runs") / trainer.source.folder
         self.plan = Plan(
@@ -155,19 +159,32 @@ class Study:
         trainer, seed = self.trainer, self.plan.seed
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
         record.set(card=trainer.card(seed))
-        done = record.runs()
-        self.watcher.cost(
-            cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, done.height, int(done["steps"].sum()))
-        )
+        together = self._cost_and_groups(record, executor)
         stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler)
         self._tell_what_is_done(record, stages, executor)
         supervisor = StudySupervisor(signals.requested, self.watcher, self.pruner, self.plan.higher_is_better)
         for stage in stages:
-            self._store(record, executor.run(self._jobs(record, stages, stage), supervisor))
+            jobs = self._jobs(record, stages, stage)
+            if together.is_on and isinstance(executor, GroupExecutor):
+                made = executor.run_together(together.groups(jobs, stages.knows_next), supervisor)
+            else:
+                made = executor.run(jobs, supervisor)
+            self._store(record, made)
             if signals.requested():
                 raise self._interrupted(bool(record.done()))
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
+
+    def _cost_and_groups(self, record: Record, executor: Executor) -> Together:
+        """What makes groups of runs that are trained at once; the watcher is told what is left to do."""
+        done, pace = record.runs(), self.trainer.pace(self.plan.seed)
+        left = (executor.count, done.height, int(done["steps"].sum()))
+        cost = cost_of(self.plan, self.budget, pace, *left)
+        together = Together(self.trainer, executor, self.stacked, self.watcher.note)
+        if found := together.begin(cost.seconds * executor.count, self.plan.steps):
+            cost = cost_of(self.plan, self.budget, replace(pace, step=pace.step / max(1.0, found.times)), *left)
+        self.watcher.cost(cost)
+        return together
 
     def _tell_what_is_done(self, record: Record, stages: Stages, executor: Executor) -> None:
         done = record.all_ended()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import count
@@ -199,10 +200,8 @@ class Trainer:
         make = TasksOfSeeds(partial(self.task, **self._numbers(jobs[0])))
         *told, ended = told
         with ReportsTaskErrors(self.source.name, f"with {jobs[0].key} and {len(jobs) - 1} more runs"):
-            try:
+            with suppress(NotAtOnce):  # then they are made one by one
                 RunsAtOnce([self._run(job, make) for job in jobs], ended).train(stop, *told)
-            except NotAtOnce:
-                pass
 
     def tried_at_once(self, job: Job, measured: bool = True) -> AtOnce:
         """Whether runs like this one can be trained at once, by a few steps.
