@@ -189,6 +189,21 @@ class Failures:
 
 
 @dataclass(frozen=True)
+class AtOnceRuns:
+    """Runs that were trained together with others.
+
+    Args:
+        runs: How many of all runs.
+        most: How many at once, at most.
+        phases: Of which phases of the study.
+    """
+
+    runs: int = 0
+    most: int = 0
+    phases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything that a report says.
 
@@ -206,6 +221,7 @@ class Results:
         digests: Of the task's file, more than one where it was edited.
         manifest: What a reader needs to know to repeat the study.
         card: What was trained, each line by its title; empty for a record of an older release.
+        at_once: Runs that were trained together.
     """
 
     task: str
@@ -232,6 +248,7 @@ class Results:
     digests: list[str]
     manifest: dict[str, Any]
     card: dict[str, str]
+    at_once: AtOnceRuns = AtOnceRuns()
 
     @property
     def confidence(self) -> float:
