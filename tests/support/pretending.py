@@ -26,11 +26,11 @@ def pretend(module: ModuleType, missing: set[str]) -> None:
 
 
 def pretend_when_imported(module: str, missing: set[str]) -> None:
-    """The same for a module that this process has not imported yet; modules among the names are not found at all."""
+    """The same for a module or folder that was not imported yet; modules among the names are not found at all."""
     exec_module, find_spec = importlib.machinery.SourceFileLoader.exec_module, importlib.util.find_spec
 
     def exec_missing(self: importlib.machinery.SourceFileLoader, imported: ModuleType) -> None:
-        if imported.__name__ == module:
+        if imported.__name__ == module or imported.__name__.startswith(f"{module}."):
             pretend(imported, missing)
         exec_module(self, imported)
 

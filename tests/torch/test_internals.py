@@ -22,15 +22,24 @@ from steepest.torch import fallbacks, internals
 from support.pretending import found_here, found_without, pretend
 
 SRC = Path(steepest.__file__).parent
+FOLDER = Path(internals.__file__).parent
 
 
 def without(*names: str) -> Any:
-    """A second copy of internals.py, made as if torch had not these names."""
+    """A second copy of what is in the folder internals, made as if torch had not these names."""
     spec = importlib.machinery.ModuleSpec("internals_again", None)
     copy = importlib.util.module_from_spec(spec)
     pretend(copy, {*names})
-    exec(compile(Path(internals.__file__).read_text(), internals.__file__, "exec"), vars(copy))
+    for file in ("finding", "compiling", *sorted(path.stem for path in FOLDER.glob("[!_]*.py"))):
+        exec(compile(_without_imports_of_each_other(FOLDER / f"{file}.py"), file, "exec"), vars(copy))
     return copy
+
+
+def _without_imports_of_each_other(path: Path) -> ast.Module:
+    tree = ast.parse(path.read_text())
+    theirs = (isinstance(one, ast.ImportFrom) and str(one.module).startswith(internals.__name__) for one in tree.body)
+    tree.body = [one for one, is_theirs in zip(tree.body, theirs, strict=True) if not is_theirs]
+    return tree
 
 
 def differs(copy: ModuleType, name: str) -> bool:
@@ -371,7 +380,7 @@ adam = steepest.functional(steepest.rules.adam)
 tree = {"w": torch.ones(2), "rest": [torch.zeros(1)]}
 new, state = adam.update(tree, {"w": torch.ones(2), "rest": [None]}, adam.init(tree))
 found["functional"] = [new["w"].tolist(), new["rest"][0].tolist(), state["w"]["exp_avg"].tolist()]
-found["pretends"] = internals._trees is None and internals.keys_of is None
+found["pretends"] = internals.trees._trees is None and internals.keys_of is None
 """
 
 NAMES = [
@@ -443,7 +452,7 @@ def test_private_names_of_other_libraries_stand_in_one_file_each() -> None:
     files = {path: ast.parse(path.read_text()) for path in sorted(SRC.rglob("*.py"))}
     theirs, ours = private_names_of_torch() - {*ALSO_OURS}, own_names([*files.values()])
     for path, tree in files.items():
-        if path.parts[-2:] in {("torch", "internals.py"), ("keras", "internals.py")}:
+        if path.parts[-3:-1] == ("torch", "internals") or path.parts[-2:] == ("keras", "internals.py"):
             continue
         uses_torch = path.parent.name in ("torch", "lr_scheduler") or path.name in ("swa_utils.py", "on_torch.py")
         for line, name, is_said in uses(tree):
@@ -452,6 +461,6 @@ def test_private_names_of_other_libraries_stand_in_one_file_each() -> None:
             if is_foreign or is_of_a_private_module or (uses_torch and name in theirs):
                 pytest.fail(
                     f"{path.relative_to(SRC)}:{line} uses {name}, a private name of another library, which its next "
-                    "release may not have. Look it up in steepest/torch/internals.py or steepest/keras/internals.py, "
+                    "release may not have. Look it up in steepest/torch/internals/ or steepest/keras/internals.py, "
                     "put there what does without it, and take it away in the test_internals.py of that library."
                 )

@@ -23,6 +23,7 @@ class Kept:
         self.bases: dict[int, float] = {}  # of groups whose rate it follows from another one than the initial
         self.norms: dict[int, float] = {}  # what the values of these groups are multiples of
         self.products: dict[int, tuple[int, float]] = {}
+        self.restarted: tuple[float, float] | None = None  # of a cycle that somebody began anew: its epoch and length
         self.given: Any = None  # arguments that torch does not keep
 
 
@@ -148,20 +149,19 @@ class PureScheduler(Scheduler):
             return
         goes_on = self.last_epoch >= 0
         self.go_to(self.last_epoch + 1)
-        if goes_on:
+        if self.sets_rates:
+            rates_of(self.optimizer).forget_hand()
+        if goes_on and not self.sets_rates:
             self.go_on()
             return
-        rates = rates_of(self.optimizer)
-        if self.sets_rates:
-            rates.forget_hand()
-        elif not self._kept.is_owned:
-            rates.begin(self.optimizer)
-        if not self._kept.is_owned:
+        if not goes_on and not self._kept.is_owned:
             self._begin_phase()
         self.write()
 
     def _begin_phase(self) -> None:
         rates = rates_of(self.optimizer)
+        if not self.sets_rates:
+            rates.begin(self.optimizer)
         if self.is_alone:
             rates.leave_out_the_dead()
         if rates.were_stepped():
@@ -172,9 +172,7 @@ class PureScheduler(Scheduler):
 
     def go_on(self) -> None:
         """Continue a run that was stopped."""
-        if self.sets_rates:
-            rates_of(self.optimizer).forget_hand()
-        elif not self._kept.is_owned:
+        if not self._kept.is_owned:
             rates_of(self.optimizer).go_on(self.optimizer, self, self.parts(self.present()))
         self.write()
 

@@ -26,16 +26,34 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
     is_alone = True
 
     def value(self, epoch: Any, place: int) -> float:
-        return self._curve(float(self.base_lrs[place]))(epoch)
+        return self._curve(float(self.base_lrs[place]))(epoch - self._began())
 
     def _curve(self, base: float) -> schedules.warm_restarts:
-        return _warm_restarts(base, self.T_0, self.T_mult, self.eta_min)
+        return _warm_restarts(base, self._restarted()[1], self.T_mult, self.eta_min)
+
+    def _restarted(self) -> tuple[float, Any]:
+        """The epoch at which the curve began, and the length of its first cosine."""
+        return self._kept.restarted or (0, self.T_0)
+
+    def _began(self) -> float:
+        return self._restarted()[0]
 
     def go_to(self, epoch: float) -> None:
         """Make this the present epoch; it may be a fraction."""
-        begin, steps = self._curve(1.0)._cycle(max(epoch, 0), Python)
-        self.T_cur, self.T_i = epoch - begin, steps
+        self._follow_its_cycle()
+        self.T_cur, self.T_i = self._cycle(epoch)
         super().go_to(epoch)
+
+    def _cycle(self, epoch: float) -> tuple[float, float]:
+        since = epoch - self._began()
+        begin, steps = self._curve(1.0)._cycle(max(since, 0), Python)
+        return since - begin, steps
+
+    def _follow_its_cycle(self) -> None:
+        """Begin the curve anew where T_cur or T_i were written, or loaded: torch knows no other place."""
+        now = self.present()
+        if not all(map(_are_close, self._cycle(now), (self.T_cur, self.T_i))):
+            self._kept.restarted = (now - self.T_cur, self.T_i)
 
     def present(self) -> float:
         """The present epoch; between steps torch keeps its fraction in T_cur alone."""
@@ -63,10 +81,19 @@ class CosineAnnealingWarmRestarts(PureScheduler, torchs.CosineAnnealingWarmResta
         if epoch is not None and not self.says_its_rates():
             self.move_as_torch(epoch)
         elif epoch is not None:
+            self._kept.restarted = None
+            self.T_cur, self.T_i = self._cycle(self.present())
             self.move_with_others(epoch)
-            self.last_epoch = int(epoch)
         else:
             super().step()
+
+    def move_with_others(self, epoch: Any = None) -> None:
+        super().move_with_others(self.present() + 1 if epoch is None else epoch)
+        self.last_epoch = int(self.last_epoch)
+
+
+def _are_close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
 
 
 class _Cycling(PureScheduler):

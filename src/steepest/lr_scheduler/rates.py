@@ -2,6 +2,8 @@
 
 rate = initial rate * changes by hand * (value / initial rate) of every scheduler
 
+A scheduler whose rates come from the epoch alone, such as LambdaLR, ends what a hand did, as in torch.
+
 Schedulers that are made together multiply.  One that is made when another was stepped already begins a new phase, as in
 torch: it goes on from the present rate, or sets its own, and the others have no part any more until they are stepped.
 """
@@ -52,6 +54,7 @@ class Rates:
         self._others_were_stepped = any(factor != 1 for factor in self._by_hand)  # those that are gone, or not ours
         self._written = present_rates(optimizer)
         self._loaded: list[float] | None = self._written  # until a step: what the optimizer had before any scheduler
+        self.has_plateau = False  # a ReduceLROnPlateau of ours takes part: what it does to the rates is not a hand's
 
     # --- who takes part -----------------------------------------------------------------------------------------------
 
@@ -141,6 +144,8 @@ class Rates:
         if is_alone and share.was_stepped:
             for other in self._shares:
                 other.is_left_out = not other.was_stepped
+        if is_alone and not self.has_plateau:
+            self.start_over()
         share.was_stepped, share.is_left_out = True, False
 
     def go_on(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:

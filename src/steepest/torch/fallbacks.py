@@ -1,4 +1,4 @@
-"""What the private names of `internals.py` do, in plain Python and public names of torch: slower, the same results."""
+"""What the private names in `internals/` do, in plain Python and public names of torch: slower, the same results."""
 
 import functools
 import sys

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import Band
 from steepest.workbench.analysis.points import CurvePoint, Diagnosis, RatePoint, RunPoint, Spike, Tried, TuningPoint
 from steepest.workbench.analysis.statistics import Interval
 from steepest.workbench.model.outcome import TRAINED
+
+if TYPE_CHECKING:
+    from steepest.workbench.analysis.tuning import Tuning
 
 MANY_FAILED = 1 / 3
 """Of the trials of a search: with more failures, most of the budget was spent outside the useful range."""
@@ -221,6 +224,7 @@ class Results:
         digests: Of the task's file, more than one where it was edited.
         manifest: What a reader needs to know to repeat the study.
         card: What was trained, each line by its title; empty for a record of an older release.
+        tuning: What each search in stages has found; empty where there was none.
         at_once: Runs that were trained together.
     """
 
@@ -248,6 +252,7 @@ class Results:
     digests: list[str]
     manifest: dict[str, Any]
     card: dict[str, str]
+    tuning: list[Tuning]
     at_once: AtOnceRuns = AtOnceRuns()
 
     @property

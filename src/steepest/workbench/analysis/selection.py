@@ -46,18 +46,17 @@ class Estimate:
     others: dict[Setting, list[float]] = field(default_factory=dict)
 
 
-def finalists(record: Record, optimizer: str, ranks: Ranks) -> list[Key]:
-    """The best settings of an optimizer's search, the best first; fewer where fewer trained.
+def finalists(record: Record, optimizer: str, ranks: Ranks) -> list[Setting]:
+    """The settings of an optimizer that are tried with fresh seeds, the best first; fewer where fewer trained.
 
     ranks: says which are the best.
     """
     sign = -1 if record.get("plan")["higher_is_better"] else 1
-    ended = {key.setting: (key, status, final) for key, status, final in record.ended(SEARCH, optimizer)}
     results = {
-        setting: sign * final if status == TRAINED and final is not None else math.inf
-        for setting, (_, status, final) in ended.items()
+        key.setting: sign * final if status == TRAINED and final is not None else math.inf
+        for key, status, final in record.ended(SEARCH, optimizer)
     }
-    return [ended[setting][0] for setting in ranks.ranked(results)[:FINALISTS_PER_OPTIMIZER]]
+    return ranks.ranked(results)[:FINALISTS_PER_OPTIMIZER]
 
 
 def recommended(record: Record, optimizer: str) -> Key | None:

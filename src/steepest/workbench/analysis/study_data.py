@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ class StudyData:
     manifest: dict[str, Any]
     finished: bool
     card: dict[str, str]
+    gains: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def data_of(record: Record) -> StudyData:
@@ -57,6 +58,7 @@ def data_of(record: Record) -> StudyData:
         record.get("manifest"),
         bool(record.get("finished")),
         record.get("card") or {},
+        record.get("gains") or {},
     )
 
 
@@ -94,6 +96,7 @@ def _joined_two(first: StudyData, second: StudyData) -> StudyData:
             "command": [*first.manifest["command"], "·", *second.manifest["command"]],
         },
         finished=first.finished and second.finished,
+        gains=first.gains | second.gains,
     )
 
 
@@ -133,5 +136,10 @@ def _without_twins(first: StudyData, second: StudyData) -> StudyData:
         runs=renamed(second.runs),
         curves=renamed(second.curves),
         memory={names[name]: weighed for name, weighed in second.memory.items() if name in names},
+        gains={names[name]: _renamed_gains(kept, names[name]) for name, kept in second.gains.items() if name in names},
         manifest=second.manifest | {"search_space": {new: space[old] for old, new in names.items()}},
     )
+
+
+def _renamed_gains(kept: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [one | {"optimizer": name} for one in kept]

@@ -15,6 +15,7 @@ from steepest.workbench.analysis.results import AtOnceRuns, Control, OptimizerRe
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.study_data import StudyData
 from steepest.workbench.analysis.tables import Tables
+from steepest.workbench.analysis.tuning import tunings_of
 from steepest.workbench.analysis.yardstick import yardstick_of
 from steepest.workbench.model.diagnostics import RUNS_AT_ONCE
 from steepest.workbench.model.key import CONTROL, OF_OPTIMIZERS, Setting
@@ -54,6 +55,7 @@ def summarize(study: StudyData) -> Results:
         digests=study.digests,
         manifest=study.manifest,
         card=study.card,
+        tuning=tunings_of(tables, study.gains),
         at_once=_at_once(tables),
     )
 

@@ -46,8 +46,10 @@ class Executor(Protocol):
         """
         ...
 
-    def run(self, jobs: Iterator[Job], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """The outcome of each job.  The next job is taken when the outcomes before have been taken.
+
+        Where `jobs` gives None there is no job until another outcome has been taken; it is asked again then.
 
         Raises:
             TaskError: The task raised, or broke its contract.
@@ -63,12 +65,20 @@ class Executor(Protocol):
 class GroupExecutor(Executor, Protocol):
     """An executor that can also make several runs at once at each of its places."""
 
-    def run_together(self, groups: Iterator[Sequence[Job]], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run_together(
+        self, groups: Iterator[Sequence[Job] | None], supervisor: Supervisor
+    ) -> Iterator[tuple[Job, Outcome]]:
         """The outcome of each job, as `run` gives them; the jobs of a group are trained at once.
 
-        The supervisor is told of each run, and of the steps of a group once.
+        Where `groups` gives None there is none until another outcome has been taken, as for `run`.  The supervisor is
+        told of each run, and of the steps of a group once.
 
         Raises:
             TaskError: The task raised, or broke its contract.
         """
         ...
+
+
+def one_by_one(jobs: Iterator[Job | None]) -> Iterator[Sequence[Job] | None]:
+    """Each job as a group of its own."""
+    return (None if job is None else (job,) for job in jobs)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from steepest.workbench.errors import WorkbenchError
-from steepest.workbench.executors.executor import Supervisor
+from steepest.workbench.executors.executor import Supervisor, one_by_one
 from steepest.workbench.model.job import Job
 from steepest.workbench.training.trainer import Trainer
 
@@ -26,13 +26,16 @@ class InProcess:
         """Take the trainer."""
         self.trainer = trainer
 
-    def run(self, jobs: Iterator[Job], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """As `Executor` says."""
-        return self.run_together(((job,) for job in jobs), supervisor)
+        return self.run_together(one_by_one(jobs), supervisor)
 
-    def run_together(self, groups: Iterator[Sequence[Job]], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run_together(
+        self, groups: Iterator[Sequence[Job] | None], supervisor: Supervisor
+    ) -> Iterator[tuple[Job, Outcome]]:
         """As `GroupExecutor` says."""
         for jobs in groups:
+            assert jobs is not None, "no other run is under way, so none is waited for"
             if supervisor.stop_requested():
                 return
             for job in jobs:

@@ -10,7 +10,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
-from steepest.workbench.executors.executor import Supervisor
+from steepest.workbench.executors.executor import Supervisor, one_by_one
 from steepest.workbench.executors.worker import AT_STEP, DONE, ERROR, EVALUATED, FREE, READY, STOP
 from steepest.workbench.executors.worker_handle import GONE, WorkerHandle
 from steepest.workbench.model.job import Job
@@ -61,11 +61,13 @@ class WorkerProcesses:
         for worker in self.workers:
             worker.prepare(recipe)
 
-    def run(self, jobs: Iterator[Job], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """As `Executor` says."""
-        return self.run_together(((job,) for job in jobs), supervisor)
+        return self.run_together(one_by_one(jobs), supervisor)
 
-    def run_together(self, groups: Iterator[Sequence[Job]], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run_together(
+        self, groups: Iterator[Sequence[Job] | None], supervisor: Supervisor
+    ) -> Iterator[tuple[Job, Outcome]]:
         """As `GroupExecutor` says."""
         while True:
             self._give_jobs(groups, supervisor)
@@ -77,7 +79,7 @@ class WorkerProcesses:
         if self.failure is not None:
             raise self.failure
 
-    def _give_jobs(self, groups: Iterator[Sequence[Job]], supervisor: Supervisor) -> None:
+    def _give_jobs(self, groups: Iterator[Sequence[Job] | None], supervisor: Supervisor) -> None:
         if supervisor.stop_requested() or self.failure is not None:
             self._send_stop()
             return
@@ -87,7 +89,7 @@ class WorkerProcesses:
                     supervisor.started(job, worker.place)
                 worker.give(jobs)
 
-    def _next(self, groups: Iterator[Sequence[Job]]) -> Sequence[Job]:
+    def _next(self, groups: Iterator[Sequence[Job] | None]) -> Sequence[Job] | None:
         """Runs of a group whose worker was killed, one by one; then the next group."""
         return (self.again.pop(0),) if self.again else next(groups, ())
 

@@ -10,8 +10,10 @@ from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.key import OF_OPTIMIZERS, Key
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.stage_gain import StageGain
+from steepest.workbench.progress import stage_words
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.progress.words import sentence
+from steepest.workbench.progress.words import LIVE, sentence
 
 
 class ProgressLine(Watcher):
@@ -33,10 +35,15 @@ class ProgressLine(Watcher):
         self.workers: dict[Key, int] = {}  # of the runs under way; one may train several at once
         self.steps = self.runs = self.ended_runs = self.failed = 0
         self.best: tuple[float, str] | None = None
+        self.metric = ""
+
+    def live(self, address: str) -> None:
+        """Say it above the line."""
+        self.progress.console.print(LIVE.format(address), style="bold", highlight=False, soft_wrap=True)
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """Show the line, and one for each worker where there are several."""
-        self.steps, self.runs = plan.steps, runs
+        self.steps, self.runs, self.metric = plan.steps, runs, plan.metric
         if done:
             self.progress.console.print(f"Going on with {done} of about {runs} runs done.", style="dim")
         self.bar = self.progress.add_task(escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", note="")
@@ -48,7 +55,7 @@ class ProgressLine(Watcher):
         """Say it above the line."""
         self.progress.console.print(f"{sentence(cost)}.", style="dim", highlight=False)
 
-    def note(self, sentence: str) -> None:
+    def remark(self, sentence: str) -> None:
         """Say it above the line."""
         self.progress.console.print(sentence, style="dim", highlight=False)
 
@@ -97,6 +104,11 @@ class ProgressLine(Watcher):
         best = f"best {self.best[0]:.3g} ({self.best[1]})" if self.best else ""
         failed = f"{self.failed} failed" if self.failed else ""
         return escape("  ".join(part for part in (best, failed, now) if part))
+
+    def stage(self, gain: StageGain) -> None:
+        """Say above the line what was gained."""
+        for line in (stage_words.sentence(gain, self.metric), *stage_words.edges(gain)):
+            self.progress.console.print(f"{line}.", markup=False, highlight=False)
 
     def close(self) -> None:
         """Remove the line."""

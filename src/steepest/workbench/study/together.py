@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from steepest.workbench.executors.executor import Executor, GroupExecutor
+from steepest.workbench.executors.executor import Executor, GroupExecutor, Supervisor
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import RANGE, SEARCH, Key
 from steepest.workbench.training.trainer import Trainer
 
 if TYPE_CHECKING:
+    from steepest.workbench.model.outcome import Outcome
     from steepest.workbench.training.at_once.possible import AtOnce
 
 WORTH = 30.0
@@ -54,16 +55,29 @@ class Together:
             self.say(f"Runs are trained one by one: {found.why}.")
         return found
 
-    def groups(self, jobs: Iterator[Job], knows_next: Callable[[], bool]) -> Iterator[Sequence[Job]]:
-        """The jobs in groups that are trained at once, or alone.
+    def made(
+        self, jobs: Iterator[Job | None], may_be_asked_ahead: Callable[[], bool], supervisor: Supervisor
+    ) -> Iterator[tuple[Job, Outcome]]:
+        """The outcomes of a stage, as an executor gives them.
 
         Args:
-            jobs: Of a stage.
-            knows_next: Whether the next job does not depend on results that are not there yet.
+            jobs: Of the stage; None where the next one waits for results.
+            may_be_asked_ahead: Whether the next one may be taken before the results of those before it have come.
+            supervisor: For the executor.
         """
+        if self.is_on and isinstance(self.executor, GroupExecutor):
+            return self.executor.run_together(self._groups(jobs, may_be_asked_ahead), supervisor)
+        return self.executor.run(jobs, supervisor)
+
+    def _groups(
+        self, jobs: Iterator[Job | None], may_be_asked_ahead: Callable[[], bool]
+    ) -> Iterator[Sequence[Job] | None]:
         for first in jobs:
+            if first is None:
+                yield None
+                continue
             taken = [first]
-            while len(taken) < self._enough and knows_next() and (job := next(jobs, None)):
+            while len(taken) < self._enough and may_be_asked_ahead() and (job := next(jobs, None)):
                 taken.append(job)
             yield from self._parted(taken)
 
