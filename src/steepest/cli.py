@@ -66,6 +66,7 @@ def compare(
     ray: options.Ray = None,
     cpus_per_run: options.CpusPerRun = 1,
     gpus_per_run: options.GpusPerRun = 0.0,
+    stacked: options.Stacked = None,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -83,7 +84,7 @@ def compare(
     chosen = None if optimizers is None else _names(optimizers)
     given: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
     given |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
-    given |= {"ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
+    given |= {"stacked": stacked, "ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
     given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_comparison, problem, chosen, budget, seeds, search=search, **given), as_json, quiet, dry_run)
 
@@ -109,6 +110,7 @@ def tune(
     ray: options.Ray = None,
     cpus_per_run: options.CpusPerRun = 1,
     gpus_per_run: options.GpusPerRun = 0.0,
+    stacked: options.Stacked = None,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -137,7 +139,7 @@ def tune(
         return
     given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
     given |= {"metric": metric, "higher_is_better": higher, "fresh": fresh, "search": search, "strategy": strategy}
-    given |= {"ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
+    given |= {"stacked": stacked, "ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
     given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds, **given), as_json, quiet, dry_run)
 

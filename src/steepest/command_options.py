@@ -84,6 +84,13 @@ Controls = Annotated[
     bool, typer.Option(help="Also run AdamW with linear decay, usual rates, and an optimizer that does nothing.")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the search; the fresh seeds follow it.")]
+Stacked = Annotated[
+    bool | None,
+    typer.Option(
+        "--stacked/--serial",
+        help="Train runs of a small model at once where possible, or never; if not given, where a trial is faster.",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(help="Processes that train at the same time: 1, or with --ray as many as there is room for."),

@@ -202,6 +202,21 @@ class Failures:
 
 
 @dataclass(frozen=True)
+class AtOnceRuns:
+    """Runs that were trained together with others.
+
+    Args:
+        runs: How many of all runs.
+        most: How many at once, at most.
+        phases: Of which phases of the study.
+    """
+
+    runs: int = 0
+    most: int = 0
+    phases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything that a report says.
 
@@ -221,6 +236,7 @@ class Results:
         manifest: What a reader needs to know to repeat the study.
         card: What was trained, each line by its title; empty for a record of an older release.
         tuning: What each search in stages has found; empty where there was none.
+        at_once: Runs that were trained together.
     """
 
     task: str
@@ -249,6 +265,7 @@ class Results:
     manifest: dict[str, Any]
     card: dict[str, str]
     tuning: list[Tuning]
+    at_once: AtOnceRuns = AtOnceRuns()
 
     @property
     def script(self) -> dict[str, Any] | None:

@@ -11,12 +11,13 @@ from steepest.workbench.analysis.failures import failures_of
 from steepest.workbench.analysis.optimizer_results import optimizer_result
 from steepest.workbench.analysis.pairs import pairs_of
 from steepest.workbench.analysis.points import CurvePoint, RunPoint
-from steepest.workbench.analysis.results import Control, OptimizerResult, Results
+from steepest.workbench.analysis.results import AtOnceRuns, Control, OptimizerResult, Results
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.study_data import StudyData
 from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.analysis.tuning import tunings_of
 from steepest.workbench.analysis.yardstick import yardstick_of
+from steepest.workbench.model.diagnostics import RUNS_AT_ONCE
 from steepest.workbench.model.key import CONTROL, OF_OPTIMIZERS, Setting
 from steepest.workbench.model.outcome import TRAINED
 
@@ -56,6 +57,7 @@ def summarize(study: StudyData) -> Results:
         manifest=study.manifest,
         card=study.card,
         tuning=tunings_of(tables, study.gains),
+        at_once=_at_once(tables),
     )
 
 
@@ -86,6 +88,12 @@ def _curves(tables: Tables, row: OptimizerResult) -> list[CurvePoint]:
         pl.col("value").max().alias("high"),
     )
     return [CurvePoint(row.name, **point) for point in grouped.sort("name", "step").iter_rows(named=True)]
+
+
+def _at_once(tables: Tables) -> AtOnceRuns:
+    found = tables.curves.filter(pl.col("name") == RUNS_AT_ONCE)
+    most = int(found["value"].max() or 0)  # type: ignore[arg-type]
+    return AtOnceRuns(found.height, most, tuple(found["phase"].unique(maintain_order=True)))
 
 
 def _control(tables: Tables) -> Control | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from steepest.workbench.model.job import Job
 from steepest.workbench.training.trainer import Trainer
@@ -59,3 +59,26 @@ class Executor(Protocol):
     def close(self) -> None:
         """End every process that was started; a second call does nothing."""
         ...
+
+
+@runtime_checkable
+class GroupExecutor(Executor, Protocol):
+    """An executor that can also make several runs at once at each of its places."""
+
+    def run_together(
+        self, groups: Iterator[Sequence[Job] | None], supervisor: Supervisor
+    ) -> Iterator[tuple[Job, Outcome]]:
+        """The outcome of each job, as `run` gives them; the jobs of a group are trained at once.
+
+        Where `groups` gives None there is none until another outcome has been taken, as for `run`.  The supervisor is
+        told of each run, and of the steps of a group once.
+
+        Raises:
+            TaskError: The task raised, or broke its contract.
+        """
+        ...
+
+
+def one_by_one(jobs: Iterator[Job | None]) -> Iterator[Sequence[Job] | None]:
+    """Each job as a group of its own."""
+    return (None if job is None else (job,) for job in jobs)

@@ -10,16 +10,20 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import TaskError, WorkbenchError
 from steepest.workbench.model.job import Job
 from steepest.workbench.training.trainer import Trainer
 
-READY, AT_STEP, EVALUATED, DONE, ERROR = "ready", "at step", "evaluated", "done", "error"
-"""What a worker sends first in a message.  READY: it can begin.  AT_STEP, EVALUATED: how its run gets on.  DONE, ERROR:
-how its run ended."""
+if TYPE_CHECKING:
+    from steepest.workbench.model.outcome import Outcome
+
+READY, AT_STEP, EVALUATED, DONE, FREE, ERROR = "ready", "at step", "evaluated", "done", "free", "error"
+"""What a worker sends first in a message.  READY: it can begin.  AT_STEP, EVALUATED: how its runs get on.  DONE: how
+one of them ended.  FREE: all have ended, or were left out because it was stopped.  ERROR: what the task raised."""
 STOP = "stop"
 """What it is sent beside runs and answers: interrupt the run."""
 STEPS_EVERY = 0.1
@@ -44,8 +48,8 @@ def work(connection: Connection) -> None:
     connection.send((READY,))
     warm: set[str] = set()
     while True:
-        job = inbox.messages.get()
-        connection.send(_made(trainer, job, inbox, connection, warm))
+        jobs = inbox.messages.get()
+        connection.send(_made(trainer, jobs, inbox, connection, warm))
 
 
 def _share_threads(workers: int) -> None:
@@ -54,14 +58,19 @@ def _share_threads(workers: int) -> None:
     torch.set_num_threads(max(1, torch.get_num_threads() // workers))
 
 
-def _made(trainer: Trainer, job: Job, inbox: _Inbox, connection: Connection, warm: set[str]) -> tuple[Any, ...]:
-    candidate = trainer.candidate(job.key.optimizer)
-    progress = _Progress(job, inbox, connection)
+def _made(
+    trainer: Trainer, jobs: Sequence[Job], inbox: _Inbox, connection: Connection, warm: set[str]
+) -> tuple[Any, ...]:
+    """Make runs, at once where there are several; the last message of them."""
+    progress = _Progress(jobs, inbox, connection)
     try:
-        if candidate.name not in warm:
-            trainer.warm_up(candidate, job.key.seed)
-            warm.add(candidate.name)
-        return DONE, trainer.train(job, inbox.stop.is_set, progress.at_step, progress.evaluated)
+        for job in jobs:
+            candidate = trainer.candidate(job.key.optimizer)
+            if candidate.name not in warm:
+                trainer.warm_up(candidate, job.key.seed)
+                warm.add(candidate.name)
+        trainer.train_together(jobs, inbox.stop.is_set, progress.at_step, progress.evaluated, progress.ended)
+        return (FREE,)
     except WorkbenchError as error:
         return message_of(error)
 
@@ -72,10 +81,10 @@ def message_of(error: WorkbenchError) -> tuple[Any, ...]:
 
 
 class _Progress:
-    """Sends how a run gets on."""
+    """Sends how runs get on."""
 
-    def __init__(self, job: Job, inbox: _Inbox, connection: Connection) -> None:
-        self.job, self.inbox, self.connection = job, inbox, connection
+    def __init__(self, jobs: Sequence[Job], inbox: _Inbox, connection: Connection) -> None:
+        self.jobs, self.inbox, self.connection = jobs, inbox, connection
         self.sent = 0.0
 
     def at_step(self, step: int) -> None:
@@ -84,10 +93,14 @@ class _Progress:
             self.sent = now
             self.connection.send((AT_STEP, step))
 
-    def evaluated(self, step: int, value: float) -> bool:
+    def evaluated(self, place: int, step: int, value: float) -> bool:
         """Send the metric; wait for the answer only where the run may be pruned."""
-        self.connection.send((EVALUATED, step, value))
-        return self.inbox.messages.get() if self.job.may_be_pruned else False
+        self.connection.send((EVALUATED, place, step, value))
+        return self.inbox.messages.get() if self.jobs[place].may_be_pruned else False
+
+    def ended(self, place: int, outcome: Outcome) -> None:
+        """Send how a run ended."""
+        self.connection.send((DONE, place, outcome))
 
 
 class _Inbox(threading.Thread):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -15,7 +16,7 @@ GONE = "gone"
 
 
 class WorkerHandle:
-    """One worker process, and the run that it makes.
+    """One worker process, and the runs that it makes, one or a group.
 
     Args:
         context: Of multiprocessing.
@@ -36,7 +37,9 @@ class WorkerHandle:
         self.process: BaseProcess = self.context.Process(target=work, args=(workers_end,))
         self.process.start()
         workers_end.close()
-        self.job: Job | None = None
+        self.jobs: Sequence[Job] = ()
+        self.left: set[int] = set()
+        """The places of those in `jobs` that have not ended."""
         if self.recipe:
             self.send(self.recipe)
 
@@ -45,10 +48,14 @@ class WorkerHandle:
         self.recipe = recipe
         self.send(recipe)
 
-    def give(self, job: Job) -> None:
-        """Send a run."""
-        self.job = job
-        self.send(job)
+    def give(self, jobs: Sequence[Job]) -> None:
+        """Send a run, or several that are trained at once."""
+        self.jobs, self.left = jobs, set(range(len(jobs)))
+        self.send(jobs)
+
+    def is_free(self) -> None:
+        """Its runs are over."""
+        self.jobs, self.left = (), set()
 
     def send(self, message: Any) -> None:
         """Send a message.  That the process is gone shows where its messages are received."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
-from steepest.workbench.executors.executor import Supervisor
-from steepest.workbench.executors.worker import AT_STEP, DONE, ERROR, EVALUATED, READY, STOP
+from steepest.workbench.executors.executor import Supervisor, one_by_one
+from steepest.workbench.executors.worker import AT_STEP, DONE, ERROR, EVALUATED, FREE, READY, STOP
 from steepest.workbench.executors.worker_handle import GONE, WorkerHandle
 from steepest.workbench.model.job import Job
 from steepest.workbench.training.trainer import Trainer
@@ -41,6 +41,7 @@ class WorkerProcesses:
         context = multiprocessing.get_context("spawn")
         self.workers = [WorkerHandle(context, place) for place in range(count)]
         self.killed: dict[Job, int] = {}
+        self.again: list[Job] = []  # of groups whose worker was killed
         self.failure: WorkbenchError | None = None
         self.stop_sent = False
 
@@ -62,9 +63,15 @@ class WorkerProcesses:
 
     def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """As `Executor` says."""
+        return self.run_together(one_by_one(jobs), supervisor)
+
+    def run_together(
+        self, groups: Iterator[Sequence[Job] | None], supervisor: Supervisor
+    ) -> Iterator[tuple[Job, Outcome]]:
+        """As `GroupExecutor` says."""
         while True:
-            self._give_jobs(jobs, supervisor)
-            busy = {worker.connection: worker for worker in self.workers if worker.job is not None}
+            self._give_jobs(groups, supervisor)
+            busy = {worker.connection: worker for worker in self.workers if worker.jobs}
             if not busy:
                 break
             for connection in wait(list(busy), timeout=0.2):
@@ -72,14 +79,19 @@ class WorkerProcesses:
         if self.failure is not None:
             raise self.failure
 
-    def _give_jobs(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> None:
+    def _give_jobs(self, groups: Iterator[Sequence[Job] | None], supervisor: Supervisor) -> None:
         if supervisor.stop_requested() or self.failure is not None:
             self._send_stop()
             return
         for worker in self.workers:
-            if worker.job is None and (job := next(jobs, None)) is not None:
-                supervisor.started(job, worker.place)
-                worker.give(job)
+            if not worker.jobs and (jobs := self._next(groups)):
+                for job in jobs:
+                    supervisor.started(job, worker.place)
+                worker.give(jobs)
+
+    def _next(self, groups: Iterator[Sequence[Job] | None]) -> Sequence[Job] | None:
+        """Runs of a group whose worker was killed, one by one; then the next group."""
+        return (self.again.pop(0),) if self.again else next(groups, ())
 
     def _send_stop(self) -> None:
         if not self.stop_sent:
@@ -88,31 +100,39 @@ class WorkerProcesses:
                 worker.send(STOP)
 
     def _receive(self, worker: WorkerHandle, supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
-        job = worker.job
-        assert job is not None
         kind, *content = worker.receive()
         if kind == GONE:
-            self._replace(worker, job, supervisor)
+            self._replace(worker, supervisor)
         elif kind == READY:
             worker.ready = True
         elif kind == AT_STEP:
-            supervisor.at_step(job, content[0], worker.place)
+            supervisor.at_step(worker.jobs[0], content[0], worker.place)
         elif kind == EVALUATED:
-            ends = supervisor.evaluated(job, content[0], content[1], worker.place)
-            if job.may_be_pruned:
+            place, step, value = content
+            ends = supervisor.evaluated(worker.jobs[place], step, value, worker.place)
+            if worker.jobs[place].may_be_pruned:
                 worker.send(ends)
-        elif kind == ERROR:
-            worker.job = None
-            self.failure = self.failure or TaskError(*content)
         elif kind == DONE:
-            worker.job = None
-            yield job, content[0]
+            place, outcome = content
+            worker.left.discard(place)
+            yield worker.jobs[place], outcome
+        elif kind == FREE:
+            worker.is_free()
+        elif kind == ERROR:
+            worker.is_free()
+            self.failure = self.failure or TaskError(*content)
 
-    def _replace(self, worker: WorkerHandle, job: Job, supervisor: Supervisor) -> None:
-        """Start another process in the place of one that is gone; it makes the run from the start."""
+    def _replace(self, worker: WorkerHandle, supervisor: Supervisor) -> None:
+        """Start another process in the place of one that is gone; it makes a run from the start.
+
+        Runs that were made at once are made one by one then: together they may have been too much for the memory.
+        """
         worker.end()
-        if supervisor.stop_requested():  # Ctrl-C reaches a process that does not ignore it yet
-            worker.job = None
+        left = [worker.jobs[place] for place in sorted(worker.left)]
+        if supervisor.stop_requested() or not left:  # Ctrl-C reaches a process that does not ignore it yet
+            worker.is_free()
+            if not left:
+                worker.begin()
             return
         if not worker.ready:
             raise WorkbenchError(
@@ -120,14 +140,19 @@ class WorkerProcesses:
                 "process.  In a script, call compare() under `if __name__ == '__main__':`; in a notebook, write them "
                 "into a file and give FILE.py:NAME."
             )
+        for job in left:
+            self._count_killed(job)
+        worker.begin()
+        worker.give(left[:1])
+        self.again += left[1:]
+
+    def _count_killed(self, job: Job) -> None:
         self.killed[job] = self.killed.get(job, 0) + 1
         if self.killed[job] >= ATTEMPTS:
             raise WorkbenchError(
                 f"{ATTEMPTS} workers were killed while they trained {job.key}, perhaps for memory; the runs before are "
                 "kept. Use fewer workers, or a smaller batch."
             )
-        worker.begin()
-        worker.give(job)
 
     def close(self) -> None:
         """End every process, also in the middle of a run; a second call does nothing."""

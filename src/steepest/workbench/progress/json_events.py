@@ -24,9 +24,10 @@ SCHEMA = 1
 
 
 class JsonEvents(Watcher):
-    """Writes `live`, `cost`, `begin`, `run`, `ended`, `stage` and `result`, each flushed at once.
+    """Writes `live`, `remark`, `cost`, `begin`, `run`, `ended`, `stage` and `result`, each flushed at once.
 
     live: address, where the report can be seen as it grows; only if that was asked for.
+    remark: text, a sentence on how the runs will be made.
     cost: runs, steps, all_steps, seconds (null where only the first run can tell), workers,
     cheaper (a smaller budget and its seconds, or null).
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
@@ -53,6 +54,10 @@ class JsonEvents(Watcher):
         if cost.cheaper is not None:
             written["cheaper"] = [cost.cheaper[0], _finite(cost.cheaper[1])]
         self._write("cost", **written)
+
+    def remark(self, sentence: str) -> None:
+        """How the runs will be made."""
+        self._write("remark", text=sentence)
 
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """A run starts, or continues."""

@@ -41,6 +41,10 @@ class PlainLines(Watcher):
         """What is left."""
         self._print(f"{sentence(cost)}.")
 
+    def remark(self, sentence: str) -> None:
+        """How the runs will be made."""
+        self._print(sentence)
+
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """Say what begins, or goes on."""
         self._task, self._metric, self._runs, self._found = plan.task, plan.metric, runs, done

@@ -35,6 +35,7 @@ class ProgressLine(Watcher):
         self.bar = TaskID(0)
         self.bars: list[TaskID] = []
         self.reached: dict[int, int] = {}
+        self.workers: dict[Key, int] = {}  # of the runs under way; one may train several at once
         self.steps = self.runs = self.ended_runs = self.failed = 0
         self.best: tuple[float, str] | None = None
         self.metric = ""
@@ -58,10 +59,15 @@ class ProgressLine(Watcher):
         """Say it above the line."""
         self.progress.console.print(f"{sentence(cost)}.", style="dim", highlight=False)
 
+    def remark(self, sentence: str) -> None:
+        """Say it above the line."""
+        self.progress.console.print(sentence, style="dim", highlight=False)
+
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
-        """Name the run."""
-        self.reached[worker] = 0
-        note = f"{key.phase}: {key.optimizer} {key.rate:g}"
+        """Name the run, or say how many there are."""
+        self.reached[worker], self.workers[key] = 0, worker
+        several = self._at_once(worker)
+        note = f"{key.phase}: " + (f"{several} runs at once" if several > 1 else f"{key.optimizer} {key.rate:g}")
         if worker < len(self.bars):  # a machine may have joined since
             self.progress.update(self.bars[worker], total=steps, completed=0, note=escape(note))
         self._show("" if self.bars else note)
@@ -71,18 +77,26 @@ class ProgressLine(Watcher):
         self.reached[worker] = step
         if worker < len(self.bars):
             self.progress.update(self.bars[worker], completed=step)
-        done = self.ended_runs * self.steps + sum(self.reached.values())
-        self.progress.update(self.bar, completed=done)
+        self.progress.update(self.bar, completed=self._done())
 
     def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
         """Count the run.  One that stopped early moves the bar to its end."""
         self.ended_runs += 1
+        self.workers.pop(key, None)
         self.runs = max(self.runs, self.ended_runs)
         self.failed += key.phase in OF_OPTIMIZERS and status != TRAINED
         if status == TRAINED and value is not None and self._is_best(value, higher_is_better):
             self.best = value, key.optimizer
-        self.progress.update(self.bar, completed=self.ended_runs * self.steps, total=self.runs * self.steps)
+        self.progress.update(self.bar, completed=self._done(), total=self.runs * self.steps)
         self._show("")
+
+    def _at_once(self, worker: int) -> int:
+        return sum(place == worker for place in self.workers.values())
+
+    def _done(self) -> int:
+        """Steps of runs that have ended, and of those under way."""
+        under_way = sum(step * self._at_once(worker) for worker, step in self.reached.items())
+        return self.ended_runs * self.steps + under_way
 
     def _show(self, now: str) -> None:
         self.progress.update(self.bar, run=f"{self.ended_runs}/{self.runs}", note=self._note(now))

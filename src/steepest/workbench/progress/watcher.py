@@ -36,8 +36,11 @@ class Watcher:
     def cost(self, cost: Cost) -> None:
         """What is left to do, before it begins."""
 
+    def remark(self, sentence: str) -> None:
+        """How the runs will be made, in a sentence."""
+
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
-        """A run of so many steps starts, or continues."""
+        """A run of so many steps starts, or continues; a worker may train several at once."""
 
     def at_step(self, step: int, worker: int = 0) -> None:
         """The run of a worker has reached this step."""
@@ -91,6 +94,11 @@ class Watchers(Watcher):
         """Tell each of them."""
         for one in self.watchers:
             one.cost(cost)
+
+    def remark(self, sentence: str) -> None:
+        """Tell each of them."""
+        for one in self.watchers:
+            one.remark(sentence)
 
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """Tell each of them."""

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 from steepest.workbench.analysis.tuning_curve import CONFIDENCE
 from steepest.workbench.model.candidate import DECADES
+from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, SEARCH, USUAL_RATE
 from steepest.workbench.report import script_sentences
 from steepest.workbench.report.formatting import listed
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import Results
+
+PHASES = {
+    CONTROL: "the control",
+    SEARCH: "the search",
+    FINALISTS: "the fresh seeds",
+    USUAL_RATE: "the fresh seeds",
+    DIAGNOSIS: "the measured steps",
+}
 
 
 def methods(results: Results) -> str:
@@ -19,7 +28,9 @@ def methods(results: Results) -> str:
         said = script_sentences.methods(results, _budget(results)), _statistics(results), _versions(results)
         return " ".join(said)
     return " ".join(
-        part for part in (_search(results), _estimate(results), _statistics(results), _versions(results)) if part
+        part
+        for part in (_search(results), _estimate(results), _at_once(results), _statistics(results), _versions(results))
+        if part
     )
 
 
@@ -67,6 +78,20 @@ def _estimate(results: Results) -> str:
         "that the other fresh seeds prefer, so that no seed enters both a choice and what is compared. A run failed if "
         "its loss or a parameter was not finite, or if its final metric was no better than before training or than a "
         "constant prediction; failed runs are counted, and rank as worst."
+    )
+
+
+def _at_once(results: Results) -> str:
+    """Which runs were trained together."""
+    found = results.at_once
+    if not found.runs:
+        return ""
+    phases = dict.fromkeys(PHASES[phase] for phase in PHASES if phase in found.phases)
+    return (
+        f"Of {results.runs} runs, {found.runs} (of {listed(list(phases))}) were trained together, up to {found.most} "
+        "at once: their gradients were computed by one vectorized pass (torch.func.vmap), and all else for each by "
+        "itself; a trial had shown that the losses agree with those of single runs up to rounding. The training time "
+        "of such a run is its share."
     )
 
 

@@ -65,6 +65,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     ray: str | None = None,
     cpus_per_run: int = 1,
     gpus_per_run: float = 0.0,
+    stacked: bool | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     command: Sequence[str] = (),
@@ -98,6 +99,9 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         ray: The address of a Ray cluster on whose machines the runs are made: `auto`, `HOST:6379`, or `local`, which is
             started on this machine and stopped after the study.
         cpus_per_run, gpus_per_run: What a run takes of that cluster; 0.25 where four runs share a GPU.
+        stacked: Whether runs of a small model that do not wait for each other's results are trained at once in a
+            process: True where possible, False never; if None, where a trial says that it is faster and gives the same
+            numbers, in a study of half a minute or more.
         out: The folder; `runs/` and the task's name if None.
         fresh: Start over, discarding the study in the folder.
         command: What the user typed, for the manifest and for the line that says how to continue.
@@ -155,6 +159,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             out=out,
             sampler=strategy,
             known=() if study is None else _known(study, trainer),
+            stacked=stacked,
         )
         if not dry_run:
             watching.join(conducted)

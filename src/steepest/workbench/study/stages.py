@@ -55,13 +55,20 @@ class Stages:
         self.plan, self.budget, self.candidates, self.record = plan, budget, candidates, record
         self.make_sampler, self.ahead = make_sampler, ahead
         self.searches: dict[str, CandidateSearch] = {}
+        self._is_searching = False
 
     def __iter__(self) -> Iterator[Iterator[Key | None]]:
         """One stage after the other.  A stage is asked for its runs when those of the stage before have ended."""
         yield self.ranges()
+        self._is_searching = True
         yield self.search()
+        self._is_searching = False
         yield self.fresh_seeds()
         yield self.diagnoses()
+
+    def may_be_asked_ahead(self) -> bool:
+        """Whether the next run of the stage does not depend on how much time those before it take."""
+        return not (self._is_searching and self._is_timed)
 
     def steps(self, key: Key) -> int:
         """The length of a run."""

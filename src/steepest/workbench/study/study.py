@@ -7,7 +7,7 @@ import shlex
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from steepest.workbench.errors import Interrupted, TaskError, WorkbenchError
@@ -35,6 +35,7 @@ from steepest.workbench.study.reports import write_report
 from steepest.workbench.study.stages import Stages
 from steepest.workbench.study.stop_signals import StopSignals
 from steepest.workbench.study.supervisor import StudySupervisor
+from steepest.workbench.study.together import Together
 from steepest.workbench.training.trainer import Trainer
 
 NAMED = 8
@@ -55,6 +56,7 @@ class Study:
         sampler: A name in `search.SAMPLERS`.
         pruner: A name in `search.PRUNERS`.
         known: Results from before, which the search learns from.
+        stacked: Whether runs are trained at once: where possible, never, or if None where that is faster.
 
     Raises:
         TaskError: The task function raised, or returned something else.
@@ -74,11 +76,13 @@ class Study:
         sampler: str = QUASI_RANDOM,
         pruner: str = "none",
         known: Known = (),
+        stacked: bool | None = None,
     ) -> None:
         self.trainer, self.budget = trainer, budget
         self.command, self.watcher = list(command), watcher
         self.stopped: list[str] = []  # runs that were under way
         self.make_sampler, self.pruner = SAMPLERS[sampler], PRUNERS[pruner]()
+        self.stacked = stacked
         task, candidates = trainer.first_task, trainer.candidates
         self.folder = Path(out) if out is not None else Path("runs") / trainer.source.folder
         self.plan = Plan(
@@ -187,20 +191,31 @@ class Study:
         trainer, seed = self.trainer, self.plan.seed
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
         record.set(card=trainer.card(seed))
-        self.watcher.cost(cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, *record.amount()))
+        together = self._cost_and_groups(record, executor)
         ahead = ahead_of(record, executor.count, len(trainer.candidates))
         record.set(ahead=ahead)
         stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler, ahead)
         self._tell_what_is_done(record, stages, executor)
         supervisor = StudySupervisor(signals.requested, self.watcher, self.pruner, self.plan.higher_is_better)
         for stage in stages:
-            for _ in self._stored(record, executor.run(self._jobs(record, stages, stage), supervisor)):
+            jobs = self._jobs(record, stages, stage)
+            for _ in self._stored(record, together.made(jobs, stages.may_be_asked_ahead, supervisor)):
                 self._tell_gains(record, stages)
             if signals.requested():
                 raise self._interrupted(any_ended=record.amount()[0] > 0)
             self._tell_gains(record, stages, over=True)
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
+
+    def _cost_and_groups(self, record: Record, executor: Executor) -> Together:
+        """What makes groups of runs that are trained at once; the watcher is told what is left to do."""
+        pace, left = self.trainer.pace(self.plan.seed), (executor.count, *record.amount())
+        cost = cost_of(self.plan, self.budget, pace, *left)
+        together = Together(self.trainer, executor, False if self.plan.is_script else self.stacked, self.watcher.remark)
+        if found := together.begin(cost.seconds * executor.count, self.plan.steps):
+            cost = cost_of(self.plan, self.budget, replace(pace, step=pace.step / max(1.0, found.times)), *left)
+        self.watcher.cost(cost)
+        return together
 
     def _tell_of_the_past(self, record: Record) -> None:
         started = record.get("manifest")["started"]  # stands for the identity in a record of an older release

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import count
@@ -30,6 +31,8 @@ TIMED_STEPS = 20
 StopRequested = Callable[[], bool]
 AtStep = Callable[[int], None]
 Evaluated = Callable[[int, float], bool]
+EvaluatedOne = Callable[[int, int, float], bool]
+EndedOne = Callable[[int, "Outcome"], None]
 
 
 class Trainer:
@@ -172,8 +175,8 @@ class Trainer:
         jobs: Sequence[Job],
         stop: StopRequested,
         at_step: AtStep,
-        evaluated: Callable[[int, int, float], bool],
-        ended: Callable[[int, Outcome], None],
+        evaluated: EvaluatedOne,
+        ended: EndedOne,
     ) -> None:
         """Train runs of one length and one kind of task at once; one by one where that turns out not to work.
 
@@ -200,17 +203,16 @@ class Trainer:
                 return
             tell(place, self.train(job, stop, at_step, partial(evaluated, place)))
 
-    def _train_at_once(self, jobs: Sequence[Job], stop: StopRequested, *told: Any) -> None:
+    def _train_at_once(
+        self, jobs: Sequence[Job], stop: StopRequested, at_step: AtStep, evaluated: EvaluatedOne, ended: EndedOne
+    ) -> None:
         from steepest.workbench.training.at_once.runs import NotAtOnce, RunsAtOnce
         from steepest.workbench.training.at_once.shared import TasksOfSeeds
 
         make = TasksOfSeeds(partial(self.task, **self._numbers(jobs[0])))
-        *told, ended = told
-        with ReportsTaskErrors(self.source.name, f"with {jobs[0].key} and {len(jobs) - 1} more runs"):
-            try:
-                RunsAtOnce([self._run(job, make) for job in jobs], ended).train(stop, *told)
-            except NotAtOnce:
-                pass
+        when = f"with {jobs[0].key} and {len(jobs) - 1} more runs"
+        with ReportsTaskErrors(self.source.name, when), suppress(NotAtOnce):
+            RunsAtOnce([self._run(job, make) for job in jobs], ended).train(stop, at_step, evaluated)
 
     def tried_at_once(self, job: Job, measured: bool = True) -> AtOnce:
         """Whether runs like this one can be trained at once, by a few steps.

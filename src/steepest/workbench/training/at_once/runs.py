@@ -178,12 +178,13 @@ class RunsAtOnce:
             set_random_states(self.members[0].random)
 
     def _ends(self, member: Member, evaluated: Callable[[int, float], bool]) -> bool:
-        if not self.draws:  # an evaluation may draw
+        run = member.run
+        if not self.draws and run.trace.step in run.evaluation_steps:  # an evaluation may draw
             set_random_states(member.random)
         try:
-            outcome = member.run.at_point(_nobody, evaluated)
+            outcome = run.at_point(_nobody, evaluated)
         except Exception as error:
-            outcome = member.run.diverged_by(error)
+            outcome = run.diverged_by(error)
         if outcome is not None:
             self.ended(member.place, outcome)
         return outcome is not None
