@@ -42,6 +42,13 @@ Search = Annotated[
 Strategy = Annotated[
     str, typer.Option(help="staged, or quasi-random, where no trial depends on the results of those before.")
 ]
+Prune = Annotated[
+    str,
+    typer.Option(
+        help="Which runs of the search end early: none, or median: where more than half of the optimizer's runs "
+        "before were better at the same step."
+    ),
+]
 Steps = Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")]
 Metric = Annotated[str | None, typer.Option(help="The metric that decides; the problem's own if not given.")]
 Higher = Annotated[bool | None, typer.Option("--higher-is-better/--lower-is-better", help="The direction of --metric.")]

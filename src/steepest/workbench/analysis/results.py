@@ -47,6 +47,7 @@ class OptimizerResult:
         share: The same as a proportion, with Wilson's interval.
         searched: The number of trials.
         searched_trained: The number of trials that trained.
+        searched_pruned: The number of trials that a pruner ended.
         band: The rates that are nearly as good as the best.
         spikes: Late jumps of the metric in the runs at the recommended setting, one a run at most.
         edge: `lowest` or `highest` where the best rate is the outermost that was tried.
@@ -75,6 +76,7 @@ class OptimizerResult:
     share: Interval
     searched: int
     searched_trained: int
+    searched_pruned: int
     band: Band
     spikes: list[Spike]
     edge: str
@@ -108,7 +110,12 @@ class OptimizerResult:
     @property
     def many_trials_failed(self) -> bool:
         """Whether most of its budget was spent outside its useful range."""
-        return self.searched - self.searched_trained > MANY_FAILED * self.searched
+        return self.searched_failed > MANY_FAILED * self.searched
+
+    @property
+    def searched_failed(self) -> int:
+        """The number of trials that failed."""
+        return self.searched - self.searched_trained - self.searched_pruned
 
     @property
     def seeds_failed(self) -> int:

@@ -17,7 +17,7 @@ from steepest.workbench.analysis.study_data import StudyData
 from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.analysis.yardstick import yardstick_of
 from steepest.workbench.model.key import CONTROL, OF_OPTIMIZERS, Setting
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.outcome import NOT_FAILED, TRAINED
 
 
 def summarize(study: StudyData) -> Results:
@@ -46,7 +46,7 @@ def summarize(study: StudyData) -> Results:
         failures=failures_of(_counted(tables)),
         runs=len(study.runs),
         counted=_counted(tables).height,
-        failed=_counted(tables).filter(pl.col("status") != TRAINED).height,
+        failed=_counted(tables).filter(~pl.col("status").is_in(NOT_FAILED)).height,
         all_steps=int(study.runs["steps"].sum()),
         seconds=float(study.runs["seconds"].sum()),
         finished=study.finished,

@@ -11,7 +11,8 @@ from typing import Any
 
 from steepest.workbench.errors import UsageError
 
-FIRST = {"strategy": "quasi-random"}
+NO_PRUNING = "none"
+FIRST = {"strategy": "quasi-random", "prune": NO_PRUNING}
 """What studies had of which the record says nothing, since there was nothing else."""
 
 
@@ -30,6 +31,7 @@ class Plan:
         rates: The rates to try with every optimizer, in place of a search; none if empty.
         controls: Whether the optimizer that does nothing and the reference run too.
         strategy: Of the search: the name of a sampler.
+        prune: Which runs of the search end early: the name of a pruner.
     """
 
     task: str
@@ -43,6 +45,7 @@ class Plan:
     rates: tuple[float, ...] = ()
     controls: bool = True
     strategy: str = "quasi-random"
+    prune: str = NO_PRUNING
 
     def difference(self, stored: dict[str, Any]) -> str:
         """The first difference from a stored plan, in words; empty if there is none."""

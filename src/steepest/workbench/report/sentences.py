@@ -170,7 +170,7 @@ def _of_optimizer(row: OptimizerResult, results: Results) -> list[str]:
         )
     if row.many_trials_failed:
         texts.append(
-            f"{row.searched - row.searched_trained} of {row.searched} trials failed, so its part of the budget was "
+            f"{row.searched_failed} of {row.searched} trials failed, so its part of the budget was "
             "mostly spent outside its useful range."
         )
     texts += _failed_seeds(row) + _unsteady(row, results)

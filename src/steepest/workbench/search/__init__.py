@@ -3,13 +3,13 @@
 A new sampler or a new pruner is a file in this folder, and a line in the table here.
 """
 
-from collections.abc import Callable
-
-from steepest.workbench.search.pruner import NoPruning, Pruner
+from steepest.workbench.model.plan import NO_PRUNING
+from steepest.workbench.search.median_rule import of_plan
+from steepest.workbench.search.pruner import MakePruner, NoPruning
 from steepest.workbench.search.quasi_random import QuasiRandom
 from steepest.workbench.search.sampler import MakeSampler
 from steepest.workbench.search.staged import Staged
 
 QUASI_RANDOM, STAGED = "quasi-random", "staged"
 SAMPLERS: dict[str, MakeSampler] = {QUASI_RANDOM: QuasiRandom, STAGED: Staged}
-PRUNERS: dict[str, Callable[[], Pruner]] = {"none": NoPruning}
+PRUNERS: dict[str, MakePruner] = {NO_PRUNING: NoPruning, "median": of_plan}

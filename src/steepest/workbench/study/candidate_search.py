@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from steepest.workbench.model.key import SEARCH, Key
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.outcome import PRUNED, TRAINED
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.search.pruner import PossibleResults
 from steepest.workbench.search.sampler import Sampler
 from steepest.workbench.store.record import Record
 
@@ -19,10 +20,11 @@ class CandidateSearch:
         sampler: Decides which setting is tried next.
         plan: Of the study.
         record: Holds the results.
+        pruner: Says what a run that it ended could have come to.
     """
 
-    def __init__(self, optimizer: str, sampler: Sampler, plan: Plan, record: Record) -> None:
-        self.optimizer, self.sampler, self.record = optimizer, sampler, record
+    def __init__(self, optimizer: str, sampler: Sampler, plan: Plan, record: Record, pruner: PossibleResults) -> None:
+        self.optimizer, self.sampler, self.record, self.pruner = optimizer, sampler, record, pruner
         self.seed, self.sign = plan.seed, -1.0 if plan.higher_is_better else 1.0
         self.asked: list[Key] = []
 
@@ -41,5 +43,5 @@ class CandidateSearch:
             if (result := self.record.result(key)) is not None:
                 self.asked.remove(key)
                 status, final = result
-                value = final if status == TRAINED else None
-                self.sampler.tell(key.setting, math.inf if value is None else self.sign * value)
+                value = math.inf if status != TRAINED or final is None else self.sign * final
+                self.sampler.tell(key.setting, self.pruner.result(key) if status == PRUNED else value)

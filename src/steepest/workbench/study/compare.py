@@ -10,12 +10,12 @@ from steepest.workbench import executors
 from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
-from steepest.workbench.model.plan import parsed_rates
+from steepest.workbench.model.plan import NO_PRUNING, parsed_rates
 from steepest.workbench.model.schedules import CONSTANT
 from steepest.workbench.model.search_space import SearchNames, parsed_search
 from steepest.workbench.problems import comparison_defaults
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.search import QUASI_RANDOM, SAMPLERS
+from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import parsed_budget
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.study import Study
@@ -53,6 +53,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     higher_is_better: bool | None = None,
     search: SearchNames = (),
     strategy: str = QUASI_RANDOM,
+    prune: str = NO_PRUNING,
     controls: bool = True,
     has_reference: bool = True,
     seed: int = 0,
@@ -80,6 +81,8 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             `weight_decay,dropout=0..0.5,width=32|64|128`; arguments of the optimizers, or of the task function.
         strategy: Of the search: quasi-random, where every optimizer has the same points, each in its own ranges; or
             staged, for which see `tune`.
+        prune: Which runs of the search end early: none; or median, which ends a run where more than half of the
+            optimizer's runs before were better at the same step.
         controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.
         has_reference: Whether AdamW with linear decay is one of the controls.
         seed: Of the search; the fresh seeds follow it.  The same seed gives the same numbers.
@@ -101,6 +104,9 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     if strategy not in SAMPLERS:
         near, known = nearest(strategy, SAMPLERS), " or ".join(SAMPLERS)
         raise UsageError(f"There is no strategy {strategy!r}{near}; give {known}.")
+    if prune not in PRUNERS:
+        known = " or ".join(PRUNERS)
+        raise UsageError(f"No rule {prune!r} ends runs early{nearest(prune, PRUNERS)}; give prune={known}.")
     if metric is None and higher_is_better is not None:
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)
@@ -129,6 +135,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             command=command,
             out=out,
             sampler=strategy,
+            pruner=prune,
         )
         if not dry_run:
             return study.conduct(executor, fresh)

@@ -23,6 +23,7 @@ from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, RANGE, S
 from steepest.workbench.model.optimizers import YARDSTICK, is_yardstick
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.search.budget import Budget
+from steepest.workbench.search.pruner import NoPruning, PossibleResults
 from steepest.workbench.search.sampler import GivenRates, MakeSampler, Sampler
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.store.record import Record
@@ -39,13 +40,20 @@ class Stages:
         candidates: The optimizers, the reference among them.
         record: Holds what has been run.
         make_sampler: Makes the sampler of each optimizer's search.
+        pruner: Says what a run that it ended could have come to.
     """
 
     def __init__(
-        self, plan: Plan, budget: Budget, candidates: Sequence[Candidate], record: Record, make_sampler: MakeSampler
+        self,
+        plan: Plan,
+        budget: Budget,
+        candidates: Sequence[Candidate],
+        record: Record,
+        make_sampler: MakeSampler,
+        pruner: PossibleResults | None = None,
     ) -> None:
         self.plan, self.budget, self.candidates, self.record = plan, budget, candidates, record
-        self.make_sampler = make_sampler
+        self.make_sampler, self.pruner = make_sampler, pruner or NoPruning()
 
     def __iter__(self) -> Iterator[Iterator[Key]]:
         """One stage after the other.  A stage is asked for its runs when those of the stage before have ended."""
@@ -109,7 +117,7 @@ class Stages:
         return trial < trials if self.plan.rates else self.budget.allows(trial, trials, spent)
 
     def _search(self, candidate: Candidate) -> CandidateSearch:
-        return CandidateSearch(candidate.name, self._sampler(candidate), self.plan, self.record)
+        return CandidateSearch(candidate.name, self._sampler(candidate), self.plan, self.record, self.pruner)
 
     def _sampler(self, candidate: Candidate) -> Sampler:
         if self.plan.rates:
@@ -119,7 +127,10 @@ class Stages:
 
     def fresh_seeds(self) -> Iterator[Key]:
         """The best two settings of each optimizer, and its usual rate, with seeds that the search did not have."""
-        best = {one.name: selection.finalists(self.record, one.name, self._sampler(one)) for one in self.candidates}
+        best = {
+            one.name: selection.finalists(self.record, one.name, self._sampler(one), self.pruner)
+            for one in self.candidates
+        }
         for seed in range(self.plan.seed + 1, self.plan.seed + 1 + self.plan.seeds):
             for candidate in self.candidates:
                 for found in best[candidate.name]:

@@ -14,7 +14,7 @@ from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
-from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.plan import NO_PRUNING, Plan
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import Budget
@@ -23,6 +23,7 @@ from steepest.workbench.store.manifest import manifest
 from steepest.workbench.store.record import Record
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.cost import cost_of
+from steepest.workbench.study.pruning import RecordedPruner, warn_of_exempt
 from steepest.workbench.study.reports import write_report
 from steepest.workbench.study.stages import Stages
 from steepest.workbench.study.stop_signals import StopSignals
@@ -60,12 +61,12 @@ class Study:
         command: Sequence[str],
         out: str | Path | None,
         sampler: str = QUASI_RANDOM,
-        pruner: str = "none",
+        pruner: str = NO_PRUNING,
     ) -> None:
         self.trainer, self.budget = trainer, budget
         self.command, self.watcher = list(command), watcher
         self.stopped: list[str] = []  # runs that were under way
-        self.make_sampler, self.pruner = SAMPLERS[sampler], PRUNERS[pruner]()
+        self.make_sampler = SAMPLERS[sampler]
         task, candidates = trainer.first_task, trainer.candidates
         self.folder = Path(out) if out is not None else Path("runs") / trainer.source.folder
         self.plan = Plan(
@@ -80,7 +81,9 @@ class Study:
             rates,
             trainer.recipe.controls,
             sampler,
+            pruner,
         )
+        self.pruner = PRUNERS[pruner](self.plan)
         budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
 
     def conduct(self, executor: Executor, fresh: bool = False) -> Comparison:
@@ -159,11 +162,13 @@ class Study:
         self.watcher.cost(
             cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, done.height, int(done["steps"].sum()))
         )
-        stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler)
+        warn_of_exempt(self.plan)
+        pruner = RecordedPruner(self.pruner, record, self.plan)
+        stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler, pruner)
         self._tell_what_is_done(record, stages, executor)
-        supervisor = StudySupervisor(signals.requested, self.watcher, self.pruner, self.plan.higher_is_better)
+        supervisor = StudySupervisor(signals.requested, self.watcher, pruner, self.plan.higher_is_better)
         for stage in stages:
-            self._store(record, executor.run(self._jobs(record, stages, stage), supervisor))
+            self._store(record, pruner, executor.run(self._jobs(record, stages, stage), supervisor))
             if signals.requested():
                 raise self._interrupted(bool(record.done()))
         executor.close()  # before the report, which can use the cores
@@ -181,14 +186,16 @@ class Study:
             if key not in done:
                 yield Job(key, stages.steps(key), record.interrupted(key), key.phase in self.pruner.phases)
 
-    def _store(self, record: Record, made: Iterator[tuple[Job, Outcome]]) -> None:
+    def _store(self, record: Record, pruner: RecordedPruner, made: Iterator[tuple[Job, Outcome]]) -> None:
         for job, outcome in made:
             if outcome.status == INTERRUPTED:
                 if outcome.saved is not None:
                     record.interrupt(job.key, outcome.saved)
+                    pruner.remember()
                     self.stopped.append(f"{job.key} ({job.key.phase}) at step {outcome.trace.step} of {job.steps}")
                 continue
             record.add(job.key, outcome, self.plan.metric)
+            pruner.tell(job, outcome)
             if job.saved is not None and DIFFERS in outcome.reason:
                 warnings.warn(f"{job.key}: {outcome.reason}", stacklevel=2)
             final = outcome.final(self.plan.metric)
