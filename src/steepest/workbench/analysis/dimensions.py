@@ -56,6 +56,7 @@ class DimensionData:
         name: Of the dimension.
         metric: The deciding one.
         logarithmic: Whether its axis is.
+        from_one: Whether it is so of 1 - value, as for the decay of an average.
         choices: Its values, where it is a choice.
         points: The trials.
         rows: One for each optimizer that searched it.
@@ -64,6 +65,7 @@ class DimensionData:
     name: str
     metric: str
     logarithmic: bool
+    from_one: bool
     choices: list[str]
     points: list[ValuePoint]
     rows: list[DimensionRow]
@@ -87,8 +89,11 @@ def _dimension(results: Results, name: str, spaces: Mapping[str, Sequence[Mappin
         if row.name in described and any(point.optimizer == row.name for point in points)
     ]
     values = [point.value for point in points]
-    logarithmic = first.get("scale", "log") == "log" and "choices" not in first and all(value > 0 for value in values)
-    return DimensionData(name, results.metric, logarithmic, [str(c) for c in first.get("choices", [])], points, rows)
+    from_one = first.get("of") == "1 - value"
+    places = [1 - value if from_one else value for value in values] if "choices" not in first else []
+    logarithmic = first.get("scale", "log") == "log" and bool(places) and all(place > 0 for place in places)
+    choices = [str(choice) for choice in first.get("choices", [])]
+    return DimensionData(name, results.metric, logarithmic, from_one and logarithmic, choices, points, rows)
 
 
 def _point(run: RunPoint, name: str) -> ValuePoint | None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.importance import Importance
 from steepest.workbench.analysis.near_optimal import Band
 from steepest.workbench.analysis.points import CurvePoint, Diagnosis, RatePoint, RunPoint, Spike, Tried, TuningPoint
+from steepest.workbench.analysis.pruning import Pruning
 from steepest.workbench.analysis.statistics import Interval
 from steepest.workbench.model.outcome import TRAINED
 
@@ -213,6 +215,9 @@ class Results:
         digests: Of the task's file, more than one where it was edited.
         manifest: What a reader needs to know to repeat the study.
         card: What was trained, each line by its title; empty for a record of an older release.
+        pruning: What ending runs early saved and cost.
+        importances: Which hyperparameters matter, of each optimizer whose search says it.
+        judged_by_best: Whether a run is judged by the best value of its metric, not by the last.
     """
 
     task: str
@@ -239,6 +244,9 @@ class Results:
     digests: list[str]
     manifest: dict[str, Any]
     card: dict[str, str]
+    pruning: Pruning
+    importances: list[Importance]
+    judged_by_best: bool
 
     @property
     def confidence(self) -> float:

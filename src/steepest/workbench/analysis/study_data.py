@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from steepest.workbench.errors import WorkbenchError
+from steepest.workbench.model.outcome import LAST
 
 if TYPE_CHECKING:
     from steepest.workbench.store.record import Record
@@ -33,6 +34,8 @@ class StudyData:
     manifest: dict[str, Any]
     finished: bool
     card: dict[str, str]
+    pruning: dict[str, Any] | None = None
+    judged_by: str = LAST
 
 
 def data_of(record: Record) -> StudyData:
@@ -57,6 +60,8 @@ def data_of(record: Record) -> StudyData:
         record.get("manifest"),
         bool(record.get("finished")),
         record.get("card") or {},
+        record.get("pruning"),
+        record.get("judged_by") or LAST,
     )
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from steepest.workbench.analysis.figure_data import figure_data
+from steepest.workbench.analysis.figure_data import FigureData, figure_data
 from steepest.workbench.analysis.verdict import verdict_of
 from steepest.workbench.model.key import written
-from steepest.workbench.report import figures, formatting, sentences, terminal
+from steepest.workbench.report import figures, formatting, search_sentences, sentences, terminal
 from steepest.workbench.report.methods import methods
 
 if TYPE_CHECKING:
@@ -53,10 +53,24 @@ def page(results: Results) -> str:
         has_usual_rates=any(row.default_seeds for row in results.rows),
         has_others=data.sensitivity.has_others,
         searched=data.searched,
+        history=data.history,
+        parallel=data.parallel,
+        of_history=_of_history(data),
+        of_importance=[search_sentences.importance(one) for one in results.importances],
+        of_dimensions=[search_sentences.dimension(one) for one in data.searched],
+        of_pruning=search_sentences.pruning(results),
         diagnosed=data.diagnosis.optimizers if data.diagnosis else [],
         charts=_script(figures.for_page(data)),
         library=Markup(_library()),
     )
+
+
+def _of_history(data: FigureData) -> dict[str, str]:
+    """What the history of each optimizer's search says."""
+    if data.history is None:
+        return {}
+    names = dict.fromkeys(trial.optimizer for trial in data.history.trials)
+    return {name: search_sentences.history(data.history, name) for name in names}
 
 
 def _script(data: Any) -> Markup:

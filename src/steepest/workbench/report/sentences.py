@@ -24,6 +24,7 @@ from steepest.workbench.analysis.verdict import (
 )
 from steepest.workbench.model.outcome import DIVERGED
 from steepest.workbench.report.formatting import duration, interval, listed, number, percent, setting
+from steepest.workbench.report.search_sentences import pruning_warnings
 
 _CONTINUE = "The same command continues it."
 _STRENGTHS = {
@@ -70,7 +71,8 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
     estimate, bounds = interval(best.median)
     sure = percent(statistics.median_confidence(len(best.values)))
     within = f" ({sure} interval {bounds})" if math.isfinite(best.median.low) else ""
-    sentences = [f"There its runs end at a {results.metric} of {estimate}{within}, the median over the fresh seeds."]
+    verb = "reach" if results.judged_by_best else "end at"
+    sentences = [f"There its runs {verb} a {results.metric} of {estimate}{within}, the median over the fresh seeds."]
     sentences += _against_adam(results, found)
     if found.kind == WINNER:
         chance = min(pair.superiority.estimate for pair in found.beaten)
@@ -102,7 +104,8 @@ def _against_adam(results: Results, found: Verdict) -> list[str]:
     if not yardstick.trained:
         return [f"Adam untuned, at {yardstick.rate:g}, fails."]
     middle, against = number(yardstick.median.estimate), yardstick.against
-    where = f"Adam untuned, at {yardstick.rate:g}, ends at {middle}"
+    verb = "reaches" if results.judged_by_best else "ends at"
+    where = f"Adam untuned, at {yardstick.rate:g}, {verb} {middle}"
     chance = against.superiority.estimate if against is not None else math.nan
     if math.isnan(chance):
         return [f"{where}."]
@@ -220,7 +223,7 @@ def _unsteady(row: OptimizerResult, results: Results) -> list[str]:
 
 
 def _of_study(results: Results) -> list[str]:
-    texts = []
+    texts = pruning_warnings(results.pruning)
     if results.control_trained:
         texts.append(_control(results))
     if results.searches_are_unequal:

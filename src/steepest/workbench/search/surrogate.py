@@ -8,7 +8,7 @@ run.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,13 +37,27 @@ class Surrogate:
         self._model: Any = GaussianProcessRegressor(kernel, n_restarts_optimizer=1, random_state=0)
         found = np.asarray(heights, float)
         self._middle, self._unit = found.mean(), max(float(found.std()), _LEAST_SPREAD)
+        self._heights = (found - self._middle) / self._unit
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its bound is as it should be
-            self._model.fit(self._points, (found - self._middle) / self._unit)
+            self._model.fit(self._points, self._heights)
 
     def means(self, points: Any) -> np.ndarray:
         """What the model expects there."""
         return self._middle + self._unit * self._model.predict(np.atleast_2d(points))
+
+    def means_of_parts(self, points: Any, parts: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+        """What models of some of the results alone would expect there, with the lengths and the noise of this one.
+
+        Each part has the places of the results that it knows.
+        """
+        kernel = self._model.kernel_
+        covariances = kernel(self._points)
+        across = kernel.k1(np.atleast_2d(points), self._points)
+        for part in parts:
+            known = self._heights[part]
+            weights = np.linalg.solve(covariances[np.ix_(part, part)], known - known.mean())
+            yield self._middle + self._unit * (known.mean() + across[:, part] @ weights)
 
     def best(self) -> np.ndarray:
         """The point among those tried with the best mean."""

@@ -29,6 +29,7 @@ from steepest.workbench.study.stages import Stages
 from steepest.workbench.study.stop_signals import StopSignals
 from steepest.workbench.study.supervisor import StudySupervisor
 from steepest.workbench.training.trainer import Trainer
+from steepest.workbench.training.verdict import judged_by
 
 
 class Study:
@@ -143,7 +144,7 @@ class Study:
                 "over with --fresh, or keep both by giving another folder with --out."
             )
         record.set(task_failed=False)
-        record.set(digests=list(digests), baseline=task.baseline, target=task.target)
+        record.set(digests=list(digests), baseline=task.baseline, target=task.target, judged_by=judged_by(task))
 
     def _say_what_is_kept(self, error: TaskError) -> None:
         error.args = (
