@@ -81,7 +81,7 @@ def axis(browser: Chrome) -> list[str]:
     return browser.execute_script(script, group)
 
 
-@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "rates", "updates"])
+@pytest.mark.parametrize("figure", ["sensitivity", "history", "curves", "finalists", "trials", "rates", "updates"])
 def test_every_figure_draws(page: Chrome, figure: str) -> None:
     assert page.execute_script(f"return !!document.querySelector('#{figure} svg')")
     assert marks(page, figure) > 3
@@ -98,7 +98,7 @@ def test_each_step_can_be_looked_at_for_each_optimizer(page: Chrome) -> None:
     assert drawn() == first
 
 
-@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "updates"])
+@pytest.mark.parametrize("figure", ["sensitivity", "history", "curves", "finalists", "trials", "updates"])
 def test_every_figure_can_be_downloaded(page: Chrome, figure: str, tmp_path: Path) -> None:
     page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     for kind in ("csv", "svg"):
@@ -130,7 +130,7 @@ def test_the_legend_hides_an_optimizer_in_every_figure_and_shows_it_again(page: 
     pressed = (
         "return [...document.querySelectorAll('.legend [data-optimizer]')].map(b => b.getAttribute('aria-pressed'))"
     )
-    assert page.execute_script(pressed).count("false") == 3  # the same optimizer in each legend
+    assert page.execute_script(pressed).count("false") == 4  # the same optimizer in each legend
     click(page, ".legend button", 1)
     assert [marks(page, name) for name in names] == before
 

@@ -17,7 +17,7 @@ def importance(data: ImportanceData, names: list[str], legend: bool = False) -> 
     several = len(data.optimizers) > 1
     y = alt.Y("name:N", sort=data.names, axis=alt.Axis(title=None, ticks=False, domain=False, labelFontSize=13))
     offset = alt.YOffset("optimizer:N", sort=data.optimizers) if several else alt.Undefined
-    axis = alt.Axis(title="share of the spread of results", format="%", tickCount=5)
+    axis = alt.Axis(title="share of the spread of results", format="%", values=[0, 0.25, 0.5, 0.75, 1])
     scale = alt.Scale(domain=[0, 1], nice=False)
     colour = style.colour(names, legend)
     tip = ["optimizer:N", "name:N", *(alt.Tooltip(f"{one}:Q", format=".0%") for one in ("share", "low", "high"))]

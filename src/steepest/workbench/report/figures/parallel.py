@@ -52,7 +52,7 @@ def parallel(data: ParallelData) -> style.Figure:
     small = {"fontSize": 11.5, "color": "currentColor", "clip": False}
     names = (
         alt.Chart(alt.NamedData("heads"))
-        .mark_text(**small, align="center", baseline="bottom", y=-6, fontWeight="bold", limit=92)
+        .mark_text(**small, align="center", baseline="bottom", y=-6, fontWeight="bold", limit=98)
         .encode(x=x, text="name:N")
     )
     labels = (
