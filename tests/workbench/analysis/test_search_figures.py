@@ -1,4 +1,4 @@
-"""What the figures of a search draw, by hand: the best so far, lines through all settings, runs without a result apart."""
+"""What the figures of a search draw, by hand: the best so far, lines through all settings, runs without a result."""
 
 from pathlib import Path
 
