@@ -62,12 +62,17 @@ def compare(
     higher: options.Higher = None,
     controls: options.Controls = True,
     seed: options.Seed = 0,
-    workers: options.Workers = 1,
+    workers: options.Workers = None,
+    ray: options.Ray = None,
+    cpus_per_run: options.CpusPerRun = 1,
+    gpus_per_run: options.GpusPerRun = 0.0,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     fresh: options.Fresh = False,
     dry_run: options.DryRun = False,
+    log_to: options.LogTo = None,
+    live: options.Live = False,
 ) -> None:
     """Search each optimizer's settings at equal cost, run the best again with fresh seeds, and write a report.
 
@@ -79,6 +84,8 @@ def compare(
     given: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
     given |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
     given["prune"] = prune
+    given |= {"ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
+    given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_comparison, problem, chosen, budget, seeds, search=search, **given), as_json, quiet, dry_run)
 
 
@@ -96,12 +103,17 @@ def tune(
     metric: options.Metric = None,
     higher: options.Higher = None,
     seed: options.Seed = 0,
-    workers: options.Workers = 1,
+    workers: options.Workers = None,
+    ray: options.Ray = None,
+    cpus_per_run: options.CpusPerRun = 1,
+    gpus_per_run: options.GpusPerRun = 0.0,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     fresh: options.Fresh = False,
     dry_run: options.DryRun = False,
+    log_to: options.LogTo = None,
+    live: options.Live = False,
 ) -> None:
     """Tune an optimizer and numbers of the task: the rate, then weight decay, then all by a model of the results.
 
@@ -112,6 +124,8 @@ def tune(
     given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
     given |= {"metric": metric, "higher_is_better": higher, "fresh": fresh, "search": search, "strategy": strategy}
     given["prune"] = prune
+    given |= {"ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
+    given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds, **given), as_json, quiet, dry_run)
 
 
@@ -126,7 +140,6 @@ def _conduct(run: Callable[..., Any], as_json: bool, quiet: bool, dry_run: bool)
 
     from steepest.workbench.progress import watcher_of_command
     from steepest.workbench.progress.json_events import JsonEvents
-    from steepest.workbench.report import sentences
     from steepest.workbench.report.terminal import announce
     from steepest.workbench.store.manifest import command_line
 
@@ -142,10 +155,7 @@ def _conduct(run: Callable[..., Any], as_json: bool, quiet: bool, dry_run: bool)
         raise Interrupted(
             "Stopped at once. Runs that had ended are kept; the same command, without --fresh, continues from there."
         ) from None
-    if events is not None:
-        results = result.numbers
-        events.result(results, str(result.folder), sentences.verdict(results), sentences.warnings(results))
-    elif not quiet:
+    if events is None and not quiet:
         announce(result.numbers, result.folder)
     if result.numbers.nothing_trained:
         raise typer.Exit(1)  # the report says why; a script must not go on with it

@@ -56,9 +56,27 @@ Controls = Annotated[
     bool, typer.Option(help="Also run AdamW with linear decay, usual rates, and an optimizer that does nothing.")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the search; the fresh seeds follow it.")]
-Workers = Annotated[int, typer.Option(help="Processes that train at the same time.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Processes that train at the same time: 1, or with --ray as many as there is room for."),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(help="Train on the machines of this Ray cluster: auto, HOST:6379, or local to start one here."),
+]
+CpusPerRun = Annotated[int, typer.Option(help="Processors, and threads, of a run on a Ray cluster.")]
+GpusPerRun = Annotated[float, typer.Option(help="GPUs of a run on a Ray cluster; 0.25 where four runs share one.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/PROBLEM if not given.")]
 Json = Annotated[bool, typer.Option("--json", help="Write events to stdout, one JSON object a line.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over, discarding the study in the folder.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many runs it would be, how long.")]
+LogTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[:WHERE]",
+        help="Write the study down in tensorboard, mlflow or wandb too; mlflow:http://127.0.0.1:5000 says where."
+        " Repeatable.",
+    ),
+]
+Live = Annotated[bool, typer.Option("--live", help="Show the report as it grows, on a page of this machine.")]

@@ -8,7 +8,8 @@ import torch
 
 import steepest
 from steepest import schedules
-from support.framework import LIBRARIES, assert_near, assert_same, needs, values
+from support.framework import LIBRARIES, alike, as_if_started_by_torchrun, assert_near, assert_same, needs, values
+from support.ranks import Group
 
 transformers = needs("transformers")
 
@@ -155,3 +156,42 @@ class Idle(torch.optim.lr_scheduler.LRScheduler):
 
     def get_last_lr(self) -> list[Any]:
         return self.get_lr()
+
+
+# Two ranks
+
+
+def on_a_rank(library: str, name: str, folder: Path) -> tuple[list[float], list[Any]]:
+    as_if_started_by_torchrun(folder)
+    trainer = by_class(LIBRARIES[library], folder, lr_scheduler_type=name, **SCHEDULERS[name])
+    assert trainer.args.world_size == 2
+    trainer.train()
+    return [*map(float, rates(trainer))], values(trainer.model)
+
+
+@pytest.mark.parametrize("name", ["cosine", "reduce_lr_on_plateau"])
+def test_two_ranks_are_equal_to_torch(name: str, ranks: Group, tmp_path: Path) -> None:
+    found = {}
+    for library in LIBRARIES:  # the first rank alone writes the log
+        (logged, weights), (_, others) = ranks(2).run(on_a_rank, library, name, tmp_path)
+        assert_same(others, weights)
+        found[library] = logged, weights
+    assert len(found["steepest"][0]) == STEPS
+    assert found["steepest"][0] == pytest.approx(found["torch"][0], rel=1e-6)
+    assert_near(found["steepest"][1], found["torch"][1])
+
+
+def resumed_on_a_rank(name: str, folder: Path) -> list[Any]:
+    as_if_started_by_torchrun(folder)
+    more = {"lr_scheduler_type": name, "save_strategy": "steps", "save_steps": STEPS // 2, **SCHEDULERS[name]}
+    through = by_class(steepest, folder, **more)
+    through.train()
+    resumed = by_class(steepest, folder, **more)
+    resumed.train(resume_from_checkpoint=str(folder / f"checkpoint-{STEPS // 2}"))
+    assert_same(values(resumed.model), values(through.model))
+    return values(resumed.model)
+
+
+@pytest.mark.parametrize("name", ["cosine", "reduce_lr_on_plateau"])
+def test_two_ranks_are_resumed_bit_for_bit(name: str, ranks: Group, tmp_path: Path) -> None:
+    alike(ranks(2).run(resumed_on_a_rank, name, tmp_path))

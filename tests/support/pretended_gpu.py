@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from steepest.kernels.triton import driver, functions, loading
+from steepest.kernels.triton.gpu import GPU
 from steepest.kernels.triton.interpreted import Interpreter
 from steepest.kernels.triton.loading import Code
-from steepest.kernels.triton.step import GPU
 from steepest.kernels.triton.target import Target
 
 RELAXED, GLOBAL = 2, 0
@@ -63,6 +63,7 @@ class PretendedCuda:
 
     def __init__(self, devices: int = 1) -> None:
         self.asked: list[str] = []
+        self.allocations = 0
         self.blocks: dict[int, np.ndarray] = {}
         self.graph: Graph | None = None
         self.devices = devices
@@ -134,6 +135,7 @@ class PretendedCuda:
 
     def cuMemAlloc_v2(self, found: Any, size: Any) -> None:  # noqa: N802
         self._may_be_unsafe()
+        self.allocations += 1
         assert size.value
         made = np.full(size.value + 16, 0xA5, np.uint8)
         address = -(-made.ctypes.data // 16) * 16

@@ -144,6 +144,29 @@ def test_a_member_that_diverges_reaches_no_other():
     assert losses[:, 0].equal(losses[:, 2])
 
 
+@pytest.mark.parametrize("optimizer", [steepest.AdamW, torch.optim.AdamW])
+def test_those_that_are_kept_go_on_as_they_would_have(optimizer):
+    model, given = made(MODELS["convolutions"]), [*batches(6)]
+    many = steepest.population(model, optimizer, MEMBERS)
+    for batch in given[:3]:
+        many.step(loss, batch)
+    many.keep([2, 0])
+    losses = torch.stack([many.step(loss, batch) for batch in given[3:]])
+    assert len(many) == len(many.optimizer.param_groups) == 2
+    for place, member in enumerate((2, 0)):
+        expected, theirs = alone(model, MEMBERS[member], given, optimizer)
+        torch.testing.assert_close(losses[:, place], expected[3:], rtol=1e-4, atol=1e-5)
+        for name, value in many[place].state_dict().items():
+            torch.testing.assert_close(value, theirs.state_dict()[name], rtol=1e-4, atol=2e-5)
+
+
+def test_a_model_that_draws_is_refused_where_it_must_not():
+    (batch,) = batches(1)
+    many = steepest.population(nn.Sequential(nn.Linear(12, 5), nn.Dropout(0.5)), steepest.SGD, [{}], randomness="error")
+    with pytest.raises(RuntimeError, match="random"):
+        many.step(loss, batch)
+
+
 def test_schedulers_and_hands_set_the_rate_of_each():
     model, given = made(MODELS["linear"]), [*batches(4)]
     many = steepest.population(model, steepest.SGD, [{"lr": 0.1}, {"lr": 0.2}])

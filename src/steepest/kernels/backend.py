@@ -109,13 +109,11 @@ class Backend(ABC):
     storages: the ways of keeping an array that it reads and writes.
     most_rows: how many rows one prepared step may have.
     is_device: whether its steps are queued on a device, take the `scaling` of a GradScaler, and may go into a graph.
-    takes_slices: whether it is quick to prepare, as for a sparse gradient at every step.
     """
 
     storages: Collection[str]
     most_rows: int
     is_device: bool = False
-    takes_slices: bool = True
 
     @abstractmethod
     def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:

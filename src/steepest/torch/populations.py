@@ -32,7 +32,7 @@ class population:  # noqa: N801 - called like a function, as torch.func's are
         optimizer: A class of ours or of `torch.optim`, called with one parameter group for each member.
         members: For each member the hyperparameters in which it differs from the optimizer's defaults.
         randomness: "same": members draw the same numbers, such as the masks of dropout, as runs of one seed do;
-            "different": each its own.
+            "different": each its own; "error": a model that draws numbers is refused.
 
     Raises:
         ValueError: The models are not of one architecture, or not as many as members.
@@ -91,6 +91,22 @@ class population:  # noqa: N801 - called like a function, as torch.func's are
     def eval(self) -> "population":
         """Have all members evaluate."""
         return self.train(False)
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Go on with these members alone, in this order: one that has diverged need not be computed any longer."""
+        for of in (self.parameters, self.buffers):
+            for name, value in of.items():
+                of[name] = value.detach()[[*members]].requires_grad_(value.requires_grad)
+        groups = self.optimizer.param_groups
+        for gone in set(range(len(self))) - {*members}:
+            for p in self._own[gone]:
+                self.optimizer.state.pop(p, None)
+        groups[:] = [groups[member] for member in members]
+        self._own = [self._own[member] for member in members]
+        for place, own in enumerate(self._own):
+            for p, value in zip(own, self.parameters.values(), strict=True):
+                p.data = value.detach()[place]
+        self._find_gradients()
 
     def call(self, function: Loss, batch: Any, *, own: bool = False) -> Tensor:
         """What a function of a model and a batch returns for each member, stacked.

@@ -16,7 +16,9 @@ def _plain(tensor: Tensor) -> Tensor:
 
 
 def _wrapped(w: World, tensor: Tensor, how: int) -> Any:
-    return choose((w.wrapper, _plain), how)(tensor)
+    """Not around a view shown negated or conjugated: torch's operations on what a wrapper holds do not see that."""
+    as_it_is_shown = tensor if tensor.is_sparse else tensor.resolve_neg().resolve_conj()
+    return choose((w.wrapper, _plain), how)(as_it_is_shown)
 
 
 def wrap_a_parameter(w: World, p: Tensor, how: int) -> None:

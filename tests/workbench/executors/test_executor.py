@@ -46,7 +46,7 @@ def test_another_executor_gives_the_same_results(tiny: Make, tmp_path: Path, mon
     arguments: dict = {"budget": "trials=3", "seeds": 2, "controls": False}
     compare(tiny, ["sgd", "adam"], out=tmp_path / "one", **arguments)
     executor = TwoInReverse()
-    monkeypatch.setattr(executors, "start", lambda workers: executor)
+    monkeypatch.setattr(executors, "start", lambda workers, cluster: executor)
     compare(tiny, ["sgd", "adam"], out=tmp_path / "two", **arguments)
     assert results(tmp_path / "two").equals(results(tmp_path / "one"))
     assert len(executor.made) == 6 + 6 + 8 + 2

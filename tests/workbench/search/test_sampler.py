@@ -24,6 +24,8 @@ pytestmark = pytest.mark.usefixtures("without_figures")
 class Halving:
     """An adaptive sampler: a tenth of the rate after a failure, half of it after a success."""
 
+    depends_on_results = True
+
     def __init__(self, space: SearchSpace, seed: int, trials: int) -> None:
         self.rate = 1e30
         self.told: list[tuple[float, float]] = []

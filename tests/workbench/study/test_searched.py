@@ -1,6 +1,7 @@
 """A study that searches numbers of the task and of the optimizers together: every run has what its setting says."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,48 @@ def test_the_same_study_goes_on_and_another_space_is_another_study(tmp_path: Pat
         compare(net, ["sgd"], "trials=2", search="width=4|16", **arguments)
 
 
-def test_a_number_that_the_task_cannot_use_names_the_run(tmp_path: Path, without_figures: None) -> None:
-    with pytest.raises(TaskError, match=r"of 64 rows; give 1 to that many. with sgd at .*, batch 100[01], seed 0"):
-        compare(net, ["sgd"], "trials=3", 1, search="batch=1000|1001", controls=False, out=tmp_path / "study")
+def test_a_number_that_the_task_cannot_use_is_refused_before_anything_is_trained(
+    tmp_path: Path, without_figures: None
+) -> None:
+    MADE.clear()
+    with pytest.raises(TaskError, match=r"of 64 rows; give 1 to that many. when it was made with batch=1000, an end of"):
+        compare(net, ["sgd"], "trials=3", 1, search="batch=8|1000", controls=False, out=tmp_path / "study")
+    assert len(MADE) < 5, "the task was made, and trained with no optimizer"
+
+
+def brittle(seed: int, width: int = 8) -> Task:
+    """A task that can be made with every width, and trained with few of them."""
+    made = net(seed, width)
+    allowed = 20 if seed == 0 else 100
+
+    def loss(model: nn.Module, batch: tuple[torch.Tensor]) -> torch.Tensor:
+        assert width < allowed, f"{width} is too wide"
+        return ((model(batch[0]) - batch[0].sin()) ** 2).mean()
+
+    return replace(made, loss=loss)
+
+
+def test_a_number_with_which_the_task_cannot_be_trained_names_the_run(tmp_path: Path, without_figures: None) -> None:
+    with pytest.raises(TaskError, match=r"3[0-9] is too wide.* with sgd at .*, width 3[01], seed 0"):
+        compare(brittle, ["sgd"], "trials=3", 1, search="width=30|31", controls=False, out=tmp_path / "study")
+
+
+@pytest.mark.parametrize(
+    ("search", "sentence"),
+    [
+        ("beta1=0.5..1.5", "beta1 cannot be searched with 1.5: adam raised .*Invalid beta parameter at index 0: 1.5"),
+        ("weight_decay=-1..0.1", "weight_decay cannot be searched with -1.0: adam raised .*weight_decay"),
+        ("width=8..0", "width cannot be searched: 8 to 0 is the wrong way round; give the lower bound first"),
+        ("width=8..8", "width cannot be searched: 8 to 8 is one value; leave it out, or give a range"),
+        ("eps=0.1", "'eps=0.1' does not say what to search"),
+        ("dropuot=0..0.5", "Neither the task function nor adam has an argument 'dropuot'"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused_before_anything_is_trained(
+    search: str, sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        compare(net, ["adam"], "trials=3", 1, search=search, controls=False, out=tmp_path / "study")
 
 
 def test_given_rates_leave_nothing_to_search(tmp_path: Path) -> None:

@@ -205,11 +205,12 @@ def two(seed: int, **parts: Any) -> Task:
     )
 
 
-def two_by_hand() -> nn.Module:
+def two_by_hand(**of_the_generator: Any) -> nn.Module:
     task = two(3)
     model: Any = task.model
-    critic = torch.optim.Adam(model.critic.parameters(), lr=RATE, weight_decay=0.1)
-    generator = torch.optim.Adam(model.generator.parameters(), lr=RATE, weight_decay=0.1)
+    usual = {"lr": RATE, "weight_decay": 0.1}
+    critic = torch.optim.Adam(model.critic.parameters(), **usual)
+    generator = torch.optim.Adam(model.generator.parameters(), **(usual | of_the_generator))
     for batch in islice(task.train, STEPS):
         critic.zero_grad()
         of_critic(model, batch).backward()
@@ -224,6 +225,32 @@ def test_a_loss_and_an_optimizer_for_each_part() -> None:
     run = trained(two)
     assert same(run.model, two_by_hand())
     assert list(run.training.optimizers) == ["critic", "generator"]
+
+
+OF_THE_GENERATOR = {"betas": (0.5, 0.99), "weight_decay": 0.01}
+
+
+def with_own_values(seed: int) -> Task:
+    """A quarter of the rate, and averages and decay of its own, for one of the two."""
+    task = two(seed)
+    part: Any = task.model
+    own = {"lr_factor": 0.25} | OF_THE_GENERATOR
+    groups = lambda module: [{"params": module.parameters(), **(own if module is part.generator else {})}]  # noqa: E731
+    return replace(task, groups=groups)
+
+
+@pytest.mark.parametrize("cls", ["Adam", torch.optim.Adam])
+def test_each_part_has_betas_decay_and_rate_of_its_own(cls: Any) -> None:
+    found = trained(with_own_values, replace(ADAM, cls=cls)).model
+    expected = two_by_hand(lr=RATE * 0.25, **OF_THE_GENERATOR)
+    for ours, theirs in zip(found.state_dict().values(), expected.state_dict().values(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert not same(found, two_by_hand(lr=RATE * 0.25))
+
+
+def test_a_value_that_an_optimizer_does_not_have_is_no_hindrance() -> None:
+    """A comparison tries optimizers with betas and without."""
+    assert trained(with_own_values, KNOWN["sgd"]).outcome.trace.step == STEPS  # type: ignore[attr-defined]
 
 
 def own_step(model: Any, batch: Any, optimizer: Any) -> Tensor:

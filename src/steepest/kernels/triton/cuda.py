@@ -5,12 +5,7 @@ import ctypes
 import importlib.util
 
 from steepest.kernels.triton import driver
-from steepest.kernels.triton.step import GPU
-
-
-class _CUDA(GPU):
-    takes_slices = False
-    """A table of its own takes a copy of it to the device, about as long as torch's operations on slices."""
+from steepest.kernels.triton.gpu import GPU
 
 
 def made() -> GPU | None:
@@ -18,7 +13,7 @@ def made() -> GPU | None:
     with contextlib.suppress(OSError):
         ctypes.CDLL(driver.LIBRARY)
         if importlib.util.find_spec("triton") is not None:
-            return _CUDA(driver.driver)
+            return GPU(driver.driver)
     return None
 
 

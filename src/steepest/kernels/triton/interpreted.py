@@ -16,7 +16,7 @@ import numpy as np
 
 from steepest.kernels.triton import functions
 from steepest.kernels.triton.driver import Kernel, Packed
-from steepest.kernels.triton.step import GPU
+from steepest.kernels.triton.gpu import GPU
 
 _ONE_AT_A_TIME = threading.Lock()
 """The interpreter puts its own functions in the place of Triton's while it runs."""

@@ -62,6 +62,10 @@ class NumbersOnDevice:
         variant.kernel(-(-self._count // columns.LANES), variant.packed, stream)
         return self.table
 
+    def tell(self, row: Row, stream: int) -> None:
+        """Have the kernel of elements walk another row."""
+        self._using.upload(self.table, rows.table([row]).tobytes(), stream)
+
     def counted(self) -> None:
         """The kernel has counted."""
 

@@ -1,38 +1,22 @@
 """A step on a GPU: two launches, of the numbers and of the elements, over tables that lie in its memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from steepest.compiler.program import Program
-from steepest.kernels.backend import TAKEN, NoKernelError, PreparedStep, Row
+from steepest.kernels.backend import TAKEN, Row
 from steepest.kernels.triton import driver, rows
 from steepest.kernels.triton.buffers import Buffers
 from steepest.kernels.triton.driver import Packed
 from steepest.kernels.triton.numbers_of_host import NumbersOfHost
 from steepest.kernels.triton.numbers_on_device import NumbersOnDevice
-from steepest.kernels.triton.over_tables import OverTables, StepOverTables
+from steepest.kernels.triton.over_tables import StepOverTables
 from steepest.kernels.triton.text import KERNEL, arithmetic, text
 
 _TABLE, _GRADIENTS = 0, 1
 """Arguments of the kernel that change from step to step."""
-
-
-class GPU(OverTables):
-    """The backend of GPUs.
-
-    using: gives the driver, when it is first needed.
-    """
-
-    def __init__(self, using: Callable[[], Any]) -> None:
-        self._using = using
-
-    def prepare(self, program: Program, storages: tuple[str, ...], rows: Sequence[Row]) -> PreparedStep:
-        try:
-            return GPUStep(program, storages, rows, self._using())
-        except Exception as error:  # whatever a compiler, its versions, a full disk or a driver may raise
-            raise NoKernelError(f"{type(error).__name__}: {error}") from error
 
 
 class GPUStep(StepOverTables):

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from steepest.compiler.program import Program
-from steepest.kernels.backend import NO_MEMORY, OVERLAP
+from steepest.kernels.backend import NO_MEMORY, OVERLAP, NoKernelError
+from steepest.torch import gpu
 from steepest.torch.gpu import kernels_of
 from steepest.torch.internals import increment_version, indices_of, values_of
 from steepest.torch.layout import cells, has_kernel, laid_out_as
@@ -26,11 +27,14 @@ def step(program: Program, stepped: SteppedParameter, gradient: Tensor, group: M
     slices, values = _slice_numbers(gradient), gradient.values()
     arrays = stepped.arrays(program)
     in_order = all(has_kernel(t) and t.is_contiguous() for t in (*arrays, values))
-    backend = kernels_of(stepped.p.device)
-    if in_order and backend is not None and backend.takes_slices and not group.get("differentiable", False):
-        _step_in_kernel(program, stepped, slices, values, group)
-    else:
-        _step_on_tensors(program, stepped, slices, values, group)
+    kernel = (program, stepped.storages(program, values), stepped.p.device) if in_order else None
+    if kernel is not None and not gpu.has_failed(kernel) and not group.get("differentiable", False):
+        try:
+            _step_in_kernel(program, stepped, slices, values, group)
+            return
+        except NoKernelError as error:
+            gpu.gave_up(kernel, program.rule.name, error)
+    _step_on_tensors(program, stepped, slices, values, group)
 
 
 def checked(gradient: Tensor) -> Tensor:
@@ -67,7 +71,8 @@ def _step_in_kernel(
     backend = kernels_of(stepped.p.device)
     assert backend is not None, "has_kernel asks for it"
     numbers = stepped.scalars(program)
-    on_host = HostNumbers(numbers)
+    there = not gpu.is_on_host(stepped.p) and not stepped.keeps_numbers_on_host(program)
+    on_host = HostNumbers(numbers, there=there)
     row = stepped.row(program, on_host.read(numbers))
     row = row.of_slices(slices.data_ptr(), len(slices) if values.numel() else 0, size=max(1, cells(values[:1])))
     prepared = backend.prepare(program, stepped.storages(program, values), [row])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.importance import Importance
@@ -13,6 +13,9 @@ from steepest.workbench.analysis.points import CurvePoint, Diagnosis, RatePoint,
 from steepest.workbench.analysis.pruning import Pruning
 from steepest.workbench.analysis.statistics import Interval
 from steepest.workbench.model.outcome import TRAINED
+
+if TYPE_CHECKING:
+    from steepest.workbench.analysis.tuning import Tuning
 
 MANY_FAILED = 1 / 3
 """Of the trials of a search: with more failures, most of the budget was spent outside the useful range."""
@@ -218,6 +221,7 @@ class Results:
         pruning: What ending runs early saved and cost.
         importances: Which hyperparameters matter, of each optimizer whose search says it.
         judged_by_best: Whether a run is judged by the best value of its metric, not by the last.
+        tuning: What each search in stages has found; empty where there was none.
     """
 
     task: str
@@ -247,6 +251,7 @@ class Results:
     pruning: Pruning
     importances: list[Importance]
     judged_by_best: bool
+    tuning: list[Tuning]
 
     @property
     def confidence(self) -> float:

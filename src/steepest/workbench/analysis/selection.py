@@ -12,7 +12,7 @@ import polars as pl
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.model.key import FINALISTS, SEARCH, Key, Setting
-from steepest.workbench.model.outcome import TRAINED, has_failed
+from steepest.workbench.model.outcome import PRUNED, TRAINED, has_failed
 from steepest.workbench.search.pruner import PossibleResults
 from steepest.workbench.store.record import Record
 
@@ -47,20 +47,20 @@ class Estimate:
     others: dict[Setting, list[float]] = field(default_factory=dict)
 
 
-def finalists(record: Record, optimizer: str, ranks: Ranks, pruner: PossibleResults) -> list[Key]:
-    """The best settings of an optimizer's search, the best first; fewer where fewer trained.
+def finalists(record: Record, optimizer: str, ranks: Ranks, pruner: PossibleResults) -> list[Setting]:
+    """The settings of an optimizer that are tried with fresh seeds, the best first; fewer where fewer trained.
 
     ranks: says which are the best.
     pruner: says what runs that it ended could have come to; they are no finalists.
     """
     sign = -1 if record.get("plan")["higher_is_better"] else 1
-    ended = {key.setting: (key, status, final) for key, status, final in record.ended(SEARCH, optimizer)}
+    ended = record.ended(SEARCH, optimizer)
     results = {
-        setting: sign * final if status == TRAINED and final is not None else pruner.result(key)
-        for setting, (key, status, final) in ended.items()
+        key.setting: sign * final if status == TRAINED and final is not None else pruner.result(key)
+        for key, status, final in ended
     }
-    whole = [setting for setting in ranks.ranked(results) if ended[setting][1] == TRAINED]
-    return [ended[setting][0] for setting in whole[:FINALISTS_PER_OPTIMIZER]]
+    cut = {key.setting for key, status, _ in ended if status == PRUNED}
+    return [setting for setting in ranks.ranked(results) if setting not in cut][:FINALISTS_PER_OPTIMIZER]
 
 
 def recommended(record: Record, optimizer: str) -> Key | None:

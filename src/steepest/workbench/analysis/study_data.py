@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ class StudyData:
     card: dict[str, str]
     pruning: dict[str, Any] | None = None
     judged_by: str = LAST
+    gains: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def data_of(record: Record) -> StudyData:
@@ -62,6 +63,7 @@ def data_of(record: Record) -> StudyData:
         record.get("card") or {},
         record.get("pruning"),
         record.get("judged_by") or LAST,
+        record.get("gains") or {},
     )
 
 
@@ -99,6 +101,7 @@ def _joined_two(first: StudyData, second: StudyData) -> StudyData:
             "command": [*first.manifest["command"], "·", *second.manifest["command"]],
         },
         finished=first.finished and second.finished,
+        gains=first.gains | second.gains,
     )
 
 
@@ -138,5 +141,10 @@ def _without_twins(first: StudyData, second: StudyData) -> StudyData:
         runs=renamed(second.runs),
         curves=renamed(second.curves),
         memory={names[name]: weighed for name, weighed in second.memory.items() if name in names},
+        gains={names[name]: _renamed_gains(kept, names[name]) for name, kept in second.gains.items() if name in names},
         manifest=second.manifest | {"search_space": {new: space[old] for old, new in names.items()}},
     )
+
+
+def _renamed_gains(kept: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [one | {"optimizer": name} for one in kept]

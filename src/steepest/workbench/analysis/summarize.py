@@ -18,6 +18,7 @@ from steepest.workbench.analysis.results import Control, OptimizerResult, Result
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.study_data import StudyData
 from steepest.workbench.analysis.tables import Tables
+from steepest.workbench.analysis.tuning import tunings_of
 from steepest.workbench.analysis.yardstick import yardstick_of
 from steepest.workbench.model.key import CONTROL, OF_OPTIMIZERS, Key, Setting
 from steepest.workbench.model.outcome import LAST, NOT_FAILED, TRAINED
@@ -60,6 +61,7 @@ def summarize(study: StudyData) -> Results:
         pruning=pruning,
         importances=_importances(study, points, pruning, tables.sign),
         judged_by_best=study.judged_by != LAST,
+        tuning=tunings_of(tables, study.gains),
     )
 
 

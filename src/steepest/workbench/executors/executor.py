@@ -46,8 +46,10 @@ class Executor(Protocol):
         """
         ...
 
-    def run(self, jobs: Iterator[Job], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """The outcome of each job.  The next job is taken when the outcomes before have been taken.
+
+        Where `jobs` gives None there is no job until another outcome has been taken; it is asked again then.
 
         Raises:
             TaskError: The task raised, or broke its contract.

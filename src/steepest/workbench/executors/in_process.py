@@ -25,10 +25,11 @@ class InProcess:
         """Take the trainer."""
         self.trainer = trainer
 
-    def run(self, jobs: Iterator[Job], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """As `Executor` says."""
         assert self.trainer is not None
         for job in jobs:
+            assert job is not None, "no other run is under way, so none is waited for"
             if supervisor.stop_requested():
                 return
             supervisor.started(job, 0)

@@ -39,7 +39,7 @@ def work(connection: Connection) -> None:
         trainer = Trainer(recipe, seed)
         _ = trainer.first_task, trainer.candidates  # raises here what the task is not fit for
     except WorkbenchError as error:
-        connection.send(_message(error))
+        connection.send(message_of(error))
         return
     connection.send((READY,))
     warm: set[str] = set()
@@ -63,10 +63,11 @@ def _made(trainer: Trainer, job: Job, inbox: _Inbox, connection: Connection, war
             warm.add(candidate.name)
         return DONE, trainer.train(job, inbox.stop.is_set, progress.at_step, progress.evaluated)
     except WorkbenchError as error:
-        return _message(error)
+        return message_of(error)
 
 
-def _message(error: WorkbenchError) -> tuple[Any, ...]:
+def message_of(error: WorkbenchError) -> tuple[Any, ...]:
+    """What is sent of an error: its text, and the traceback of the user's own code."""
     return (ERROR, error.args[0], error.details) if isinstance(error, TaskError) else (ERROR, str(error))
 
 

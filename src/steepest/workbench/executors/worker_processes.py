@@ -60,7 +60,7 @@ class WorkerProcesses:
         for worker in self.workers:
             worker.prepare(recipe)
 
-    def run(self, jobs: Iterator[Job], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """As `Executor` says."""
         while True:
             self._give_jobs(jobs, supervisor)
@@ -72,7 +72,7 @@ class WorkerProcesses:
         if self.failure is not None:
             raise self.failure
 
-    def _give_jobs(self, jobs: Iterator[Job], supervisor: Supervisor) -> None:
+    def _give_jobs(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> None:
         if supervisor.stop_requested() or self.failure is not None:
             self._send_stop()
             return

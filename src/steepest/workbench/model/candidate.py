@@ -67,7 +67,7 @@ class Candidate:
     def default_of(self, dimension: Dimension) -> Any:
         """What an optimizer has where a dimension is not set; None where that is not known."""
         if dimension.of_task:
-            return None
+            return dimension.default
         parameter = inspect.signature(self._class()).parameters.get(dimension.argument)
         value = self.options.get(dimension.argument, None if parameter is None else parameter.default)
         return value[dimension.place] if dimension.place is not None and isinstance(value, tuple) else value
@@ -116,7 +116,7 @@ class Candidate:
         """The rate as a function of the step; None where it is constant."""
         from steepest import schedules
 
-        return schedules.parse(self.schedule.replace("RATE", repr(rate))) if self.schedule else None
+        return schedules.parse(self.schedule.replace("RATE", repr(float(rate)))) if self.schedule else None
 
     def call(self, settings: Settings | None = None) -> str:
         """The line to paste into a program, with RATE in the place of the rate."""

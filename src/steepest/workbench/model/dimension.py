@@ -29,6 +29,7 @@ class Dimension:
         from_one: Whether 1 - value is searched in place of the value.
         trials: The least number of trials with which it is searched.
         of_task: Whether the task function takes it; the workbench finds that out.
+        default: What the task has where it is not set; the workbench finds that out too.
 
     Raises:
         UsageError: There is nothing to search in.
@@ -52,6 +53,7 @@ class Dimension:
     from_one: bool = False
     trials: int = 0
     of_task: bool = False
+    default: Any = None
 
     def __post_init__(self) -> None:
         if problem := self._problem():

@@ -72,12 +72,14 @@ class Outcome:
         reason: Why the status is not `trained`, in words; empty where it is.
         trace: What the run measured.
         saved: The state from which an interrupted run continues.
+        node: The machine that made it, where that was one of a cluster.
     """
 
     status: str
     reason: str
     trace: Trace
     saved: bytes | None = None
+    node: str = ""
 
     def final(self, metric: str) -> float | None:
         """The metric of the run; None where it is not finite or was not measured, or where the run diverged."""

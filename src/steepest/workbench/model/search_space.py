@@ -63,7 +63,7 @@ def with_search(
     Raises:
         UsageError: Neither the task nor any of the optimizers has such an argument.
     """
-    candidates, own = list(candidates), _arguments_of(task)
+    candidates, own = list(candidates), arguments_of_task(task)
     for one in wanted:
         name = one if isinstance(one, str) else one.name
         spaces = [_space(candidate, one, own) for candidate in candidates]
@@ -76,7 +76,7 @@ def with_search(
     return candidates
 
 
-def _space(candidate: Candidate, wanted: str | Dimension, own: list[str]) -> tuple[Dimension, ...] | None:
+def _space(candidate: Candidate, wanted: str | Dimension, own: dict[str, Any]) -> tuple[Dimension, ...] | None:
     """The space of a candidate with one more dimension; None where it has no use for it."""
     name = wanted if isinstance(wanted, str) else wanted.name
     known = next((one for one in candidate.space if one.name == name), None)
@@ -84,21 +84,23 @@ def _space(candidate: Candidate, wanted: str | Dimension, own: list[str]) -> tup
     if isinstance(wanted, str):
         return None if known is None else (replace(known, trials=0), *others)
     if wanted.argument in own:
-        return (replace(wanted, of_task=True), *others)
+        return (replace(wanted, of_task=True, default=own[wanted.argument]), *others)
     if known is not None and not wanted.option:  # beta1 is a place in betas
         return (replace(wanted, option=known.option, place=known.place), *others)
     return (wanted, *others) if candidate.takes(wanted.argument) else None
 
 
-def _arguments_of(task: Callable[..., Any]) -> list[str]:
+def arguments_of_task(task: Callable[..., Any]) -> dict[str, Any]:
+    """The arguments of a task function beside the seed, each with its default; None where it has none."""
     try:
         parameters = list(inspect.signature(task).parameters.values())
     except (TypeError, ValueError):
-        return []
-    return [one.name for one in parameters[1:] if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+        return {}
+    own = [one for one in parameters[1:] if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    return {one.name: None if one.default is one.empty else one.default for one in own}
 
 
-def _nobody_has(name: str, candidates: list[Candidate], own: list[str], *, known: bool) -> str:
+def _nobody_has(name: str, candidates: list[Candidate], own: Iterable[str], *, known: bool) -> str:
     ranged = sorted({one.name for candidate in candidates for one in candidate.space})
     if not known and (name in own or any(candidate.takes(name) for candidate in candidates)):
         return (

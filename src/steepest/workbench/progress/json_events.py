@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.stage_gain import StageGain
 from steepest.workbench.progress.watcher import Watcher
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import Results
+    from steepest.workbench.analysis.tuning import Tuning
     from steepest.workbench.model.key import Key
 
 SCHEMA = 1
@@ -21,16 +24,23 @@ SCHEMA = 1
 
 
 class JsonEvents(Watcher):
-    """Writes `cost`, `begin`, `run`, `ended` and `result`, each flushed at once.
+    """Writes `live`, `cost`, `begin`, `run`, `ended`, `stage` and `result`, each flushed at once.
 
+    live: address, where the report can be seen as it grows; only if that was asked for.
     cost: runs, steps, all_steps, seconds, workers, cheaper (a smaller budget and its seconds, or null).
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
     seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
-    result: folder, verdict, rows by rank, warnings.
+    stage (of `tune`): optimizer, stage, names (what it varied for the first time), trials, failed, best, gain with low
+    and high (null where too few trained), kept, edges (name, value, side).
+    result: folder, verdict, rows by rank, warnings; tuning, where there were stages.
     """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+
+    def live(self, address: str) -> None:
+        """Where the report can be seen."""
+        self._write("live", address=address)
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """The study begins, or continues."""
@@ -48,8 +58,13 @@ class JsonEvents(Watcher):
         """A run has ended, or was found in the record."""
         self._write("ended", **_fields(key), status=status, value=_finite(value) if status == TRAINED else None)
 
-    def result(self, results: Results, folder: str, verdict: list[str], warnings: list[str]) -> None:
-        """The study is over."""
+    def stage(self, gain: StageGain) -> None:
+        """A stage of the search of an optimizer is over."""
+        edges = [one._asdict() for one in gain.edges]
+        self._write("stage", **gain.stored() | {"edges": edges, "kept": gain.is_kept})
+
+    def result(self, results: Results, folder: Path, verdict: list[str], warnings: list[str]) -> None:
+        """All runs have been made, and the report is written."""
         rows = [
             {
                 "optimizer": row.name,
@@ -63,10 +78,29 @@ class JsonEvents(Watcher):
             }
             for row in results.rows
         ]
-        self._write("result", folder=folder, verdict=verdict, rows=rows, warnings=warnings)
+        more = {"tuning": [_tuned(one) for one in results.tuning]} if results.tuning else {}
+        self._write("result", folder=str(folder), verdict=verdict, rows=rows, warnings=warnings, **more)
 
     def _write(self, event: str, **fields: Any) -> None:
         print(json.dumps({"event": event, **fields}), file=self._stream, flush=True)
+
+
+def _tuned(tuning: Tuning) -> dict[str, Any]:
+    settings = [
+        {
+            "label": one.label,
+            "rate": one.rate,
+            "settings": one.settings,
+            "search": one.search,
+            "fresh": [_finite(bound) for bound in one.fresh],
+            "trained": one.trained,
+            "seeds": one.seeds,
+        }
+        for one in tuning.settings
+    ]
+    names = {"kept": tuning.kept, "at_default": tuning.at_default, "spared": tuning.spared}
+    edges = [edge._asdict() for edge in tuning.edges]
+    return {"optimizer": tuning.optimizer, "settings": settings, "edges": edges} | names
 
 
 def _fields(key: Key) -> dict[str, Any]:

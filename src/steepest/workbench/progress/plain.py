@@ -10,8 +10,10 @@ from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.key import OF_OPTIMIZERS, Key
 from steepest.workbench.model.outcome import has_failed
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.stage_gain import StageGain
+from steepest.workbench.progress import stage_words
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.progress.words import about, sentence
+from steepest.workbench.progress.words import LIVE, about, sentence
 
 EVERY = 60.0
 """Seconds between two lines."""
@@ -28,8 +30,12 @@ class PlainLines(Watcher):
     def __init__(self, stream: IO[str], clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._clock = stream, clock
         self._started = self._last = clock()
-        self._task, self._runs, self._done, self._found, self._failed = "", 0, 0, 0, 0
+        self._task, self._metric, self._runs, self._done, self._found, self._failed = "", "", 0, 0, 0, 0
         self._beginning = True
+
+    def live(self, address: str) -> None:
+        """Where the report can be seen."""
+        self._print(LIVE.format(address))
 
     def cost(self, cost: Cost) -> None:
         """What is left."""
@@ -37,7 +43,7 @@ class PlainLines(Watcher):
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """Say what begins, or goes on."""
-        self._task, self._runs, self._found = plan.task, runs, done
+        self._task, self._metric, self._runs, self._found = plan.task, plan.metric, runs, done
         if done:
             self._print(f"{plan.task}: going on with {done} of about {runs} runs done.")
 
@@ -51,6 +57,11 @@ class PlainLines(Watcher):
         self._done += 1
         self._runs = max(self._runs, self._done)
         self._failed += key.phase in OF_OPTIMIZERS and has_failed(status)
+
+    def stage(self, gain: StageGain) -> None:
+        """Say what was gained."""
+        for line in (stage_words.sentence(gain, self._metric), *stage_words.edges(gain)):
+            self._print(f"{line}.")
 
     def close(self) -> None:
         """Say how it ended."""

@@ -10,8 +10,10 @@ from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.key import OF_OPTIMIZERS, Key
 from steepest.workbench.model.outcome import TRAINED, has_failed
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.stage_gain import StageGain
+from steepest.workbench.progress import stage_words
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.progress.words import sentence
+from steepest.workbench.progress.words import LIVE, sentence
 
 
 class ProgressLine(Watcher):
@@ -32,10 +34,15 @@ class ProgressLine(Watcher):
         self.reached: dict[int, int] = {}
         self.steps = self.runs = self.ended_runs = self.failed = 0
         self.best: tuple[float, str] | None = None
+        self.metric = ""
+
+    def live(self, address: str) -> None:
+        """Say it above the line."""
+        self.progress.console.print(LIVE.format(address), style="bold", highlight=False, soft_wrap=True)
 
     def begin(self, plan: Plan, runs: int, done: int, workers: int = 1) -> None:
         """Show the line, and one for each worker where there are several."""
-        self.steps, self.runs = plan.steps, runs
+        self.steps, self.runs, self.metric = plan.steps, runs, plan.metric
         if done:
             self.progress.console.print(f"Going on with {done} of about {runs} runs done.", style="dim")
         self.bar = self.progress.add_task(escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", note="")
@@ -83,6 +90,11 @@ class ProgressLine(Watcher):
         best = f"best {self.best[0]:.3g} ({self.best[1]})" if self.best else ""
         failed = f"{self.failed} failed" if self.failed else ""
         return escape("  ".join(part for part in (best, failed, now) if part))
+
+    def stage(self, gain: StageGain) -> None:
+        """Say above the line what was gained."""
+        for line in (stage_words.sentence(gain, self.metric), *stage_words.edges(gain)):
+            self.progress.console.print(f"{line}.", markup=False, highlight=False)
 
     def close(self) -> None:
         """Remove the line."""

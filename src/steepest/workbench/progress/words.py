@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from steepest.workbench.model.cost import Cost
 
+LIVE = "The report as it grows: {}"
+
 
 def about(seconds: float) -> str:
     """A time without false precision: `40 seconds`, `35 minutes`, `2.5 hours`."""

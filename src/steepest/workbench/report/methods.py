@@ -25,6 +25,14 @@ def _search(results: Results) -> str:
             f"Each optimizer was run once, for {results.steps} steps and with one common seed, at each of {len(rates)} "
             f"learning rates between {min(rates):g} and {max(rates):g}."
         )
+    if results.tuning:
+        return (
+            f"The search of each optimizer was given {_budget(results)}, each of {results.steps} steps with one common "
+            "seed: the defaults, the rate, the first other hyperparameter with the rate, the others spread evenly, and "
+            "then where a Gaussian process of all results (Matern 5/2, Snoek, Larochelle, Adams, 2012) expects the "
+            f"greatest improvement. Learning rates lay in {DECADES:g} decades on a log scale, centred by a range test "
+            f"of three seeds.{_others(results)}"
+        )
     return (
         f"The search of each optimizer was given {_budget(results)}: quasi-random settings (scrambled Halton, the same "
         f"positions for all), each run for {results.steps} steps with one common seed. Learning rates were spread on a "

@@ -19,29 +19,21 @@ function press(buttons, chosen) {
   for (const button of buttons) button.setAttribute("aria-pressed", String(button === chosen));
 }
 
-for (const button of document.querySelectorAll(".legend [data-optimizer]")) {
-  button.addEventListener("click", () => {
-    const name = button.dataset.optimizer;
-    if (!hidden.delete(name)) hidden.add(name);
-    for (const twin of document.querySelectorAll(".legend [data-optimizer]")) {
-      twin.setAttribute("aria-pressed", String(!hidden.has(twin.dataset.optimizer)));
-    }
-    set(Object.keys(views), "hidden", [...hidden]);
-  });
-}
-
-function switches(buttons, of) {
-  for (const button of buttons) {
-    button.addEventListener("click", () => {
-      press(buttons, button);
-      const { signal, figures } = of(button).dataset;
-      set(figures.split(" "), signal, button.dataset.value);
-    });
+function hide(button) {
+  const name = button.dataset.optimizer;
+  if (!hidden.delete(name)) hidden.add(name);
+  for (const twin of document.querySelectorAll(".legend [data-optimizer]")) {
+    twin.setAttribute("aria-pressed", String(!hidden.has(twin.dataset.optimizer)));
   }
+  set(Object.keys(views), "hidden", [...hidden]);
 }
 
-for (const group of document.querySelectorAll(".switch")) switches(group.querySelectorAll("button"), () => group);
-switches(document.querySelectorAll(".legend .one"), (button) => button);
+function choose(button) {
+  const group = button.closest(".switch, .legend");
+  press(group.querySelectorAll("button"), button);
+  const { signal, figures } = (button.dataset.signal ? button : group).dataset;
+  set(figures.split(" "), signal, button.dataset.value);
+}
 
 function save(name, text, type) {
   const link = document.createElement("a");
@@ -63,22 +55,31 @@ function csv(chart) {
   return [columns, ...rows.map((row) => columns.map((column) => row[column]))].map((row) => row.map(cell).join(",")).join("\n") + "\n";
 }
 
-for (const place of document.querySelectorAll(".downloads")) {
-  const name = place.dataset.figure;
-  place.querySelector("[data-as=csv]").addEventListener("click", () => save(`${name}.csv`, csv(charts[name]), "text/csv"));
-  place.querySelector("[data-as=svg]").addEventListener("click", async () => {
-    const ink = getComputedStyle(document.body).color;  // outside the page nothing gives currentColor a meaning
-    const drawn = (await views[name].toSVG()).replaceAll("currentColor", ink);
-    save(`${name}.svg`, drawn, "image/svg+xml");
-  });
+async function download(button) {
+  const name = button.closest(".downloads").dataset.figure;
+  if (button.dataset.as === "csv") return save(`${name}.csv`, csv(charts[name]), "text/csv");
+  const ink = getComputedStyle(document.body).color;  // outside the page nothing gives currentColor a meaning
+  save(`${name}.svg`, (await views[name].toSVG()).replaceAll("currentColor", ink), "image/svg+xml");
 }
 
-document.querySelector(".snippet button")?.addEventListener("click", (event) => {
+function copy(button) {
   const text = document.querySelector(".snippet code");
   // Not every browser lets a page from a file write to the clipboard; there the text is selected instead.
-  const select = () => { getSelection().selectAllChildren(text); event.target.textContent = "selected"; };
+  const select = () => { getSelection().selectAllChildren(text); button.textContent = "selected"; };
   if (!navigator.clipboard) return select();
-  navigator.clipboard.writeText(text.textContent).then(() => { event.target.textContent = "copied"; }, select);
+  navigator.clipboard.writeText(text.textContent).then(() => { button.textContent = "copied"; }, select);
+}
+
+const deeds = {
+  ".legend [data-optimizer]": hide,
+  ".switch button, .legend .one": choose,
+  ".downloads button": download,
+  ".snippet button": copy,
+};
+// One listener for all buttons: those of a page that grows need none of their own.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  for (const [selector, deed] of Object.entries(deeds)) if (button?.matches(selector)) deed(button);
 });
 
 Promise.all(Object.keys(charts).map(draw)).then(() => { document.body.dataset.drawn = "yes"; });

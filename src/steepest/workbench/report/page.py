@@ -12,18 +12,30 @@ from markupsafe import Markup
 from steepest.workbench.analysis.figure_data import FigureData, figure_data
 from steepest.workbench.analysis.verdict import verdict_of
 from steepest.workbench.model.key import written
-from steepest.workbench.report import figures, formatting, search_sentences, sentences, terminal
+from steepest.workbench.report import (
+    figures,
+    formatting,
+    search_sentences,
+    sentences,
+    terminal,
+    tuning_sentences,
+)
 from steepest.workbench.report.methods import methods
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import Results
+    from steepest.workbench.analysis.tuning import Tuning
 
 
 def page(results: Results) -> str:
     """The whole page."""
-    data = figure_data(results)
+    return template("template.html").render(contents(results), library=Markup(library()))
+
+
+def template(name: str, *folders: Path) -> jinja2.Template:
+    """A page; `folders` are where it is looked for before this one, whose page it may extend."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -40,29 +52,45 @@ def page(results: Results) -> str:
         untuned=formatting.untuned,
         written=written,
     )
-    return environment.get_template("template.html").render(
-        results=results,
-        best=results.rows[0],
-        verdict=sentences.verdict(results),
-        warnings=sentences.warnings(results),
-        methods=methods(results),
-        colours=figures.colours(data.order),
-        found=verdict_of(results),
-        good_rates=terminal.good_rates,
-        sure=formatting.percent(results.confidence),
-        has_usual_rates=any(row.default_seeds for row in results.rows),
-        has_others=data.sensitivity.has_others,
-        searched=data.searched,
-        history=data.history,
-        parallel=data.parallel,
-        of_history=_of_history(data),
-        of_importance=[search_sentences.importance(one) for one in results.importances],
-        of_dimensions=[search_sentences.dimension(one) for one in data.searched],
-        of_pruning=search_sentences.pruning(results),
-        diagnosed=data.diagnosis.optimizers if data.diagnosis else [],
-        charts=_script(figures.for_page(data)),
-        library=Markup(_library()),
-    )
+    return environment.get_template(name)
+
+
+def contents(results: Results) -> dict[str, Any]:
+    """What the page shows, by the names that the template has for it."""
+    data = figure_data(results)
+    return {
+        "results": results,
+        "best": results.rows[0],
+        "verdict": sentences.verdict(results),
+        "warnings": sentences.warnings(results),
+        "methods": methods(results),
+        "colours": figures.colours(data.order),
+        "found": verdict_of(results),
+        "good_rates": terminal.good_rates,
+        "sure": formatting.percent(results.confidence),
+        "has_usual_rates": any(row.default_seeds for row in results.rows),
+        "has_others": data.sensitivity.has_others,
+        "searched": data.searched,
+        "history": data.history,
+        "parallel": data.parallel,
+        "of_history": _of_history(data),
+        "of_importance": [search_sentences.importance(one) for one in results.importances],
+        "of_dimensions": [search_sentences.dimension(one) for one in data.searched],
+        "of_pruning": search_sentences.pruning(results),
+        "tuning": [_tuned(one) for one in results.tuning],
+        "diagnosed": data.diagnosis.optimizers if data.diagnosis else [],
+        "charts": _script({} if results.nothing_trained else figures.for_page(data)),  # which then have no place
+    }
+
+
+def _tuned(tuning: Tuning) -> dict[str, Any]:
+    """The rows of the tables of one optimizer's search."""
+    return {
+        "optimizer": tuning.optimizer,
+        "stages": [tuning_sentences.stage_row(one) for one in tuning.stages],
+        "settings": [tuning_sentences.setting_row(one) for one in tuning.settings],
+        "sentences": tuning_sentences.sentences(tuning),
+    }
 
 
 def _of_history(data: FigureData) -> dict[str, str]:
@@ -81,7 +109,7 @@ def _script(data: Any) -> Markup:
     return Markup(text)
 
 
-def _library() -> str:
+def library() -> str:
     """Vega, Vega-Lite and vega-embed, as vl-convert carries them: 0.9 MB.
 
     Putting them together takes two seconds, in which nothing else runs, so the result is cached.

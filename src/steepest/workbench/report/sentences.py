@@ -26,7 +26,7 @@ from steepest.workbench.model.outcome import DIVERGED
 from steepest.workbench.report.formatting import duration, interval, listed, number, percent, setting
 from steepest.workbench.report.search_sentences import pruning_warnings
 
-_CONTINUE = "The same command continues it."
+CONTINUE = "The same command continues it."
 _STRENGTHS = {
     SMOKE_TEST: "too few for more than a smoke test",
     INDICATIVE: "indicative; ten make a claim",
@@ -40,7 +40,7 @@ def verdict(results: Results) -> list[str]:
     """What to do; then the evidence for it, and what it cost."""
     found = verdict_of(results)
     if found.kind == UNFINISHED:
-        return [f"{results.task} is not finished: {results.runs} runs are done.", _CONTINUE, _cost(results)]
+        return [f"{results.task} is not finished: {results.runs} runs are done.", CONTINUE, _cost(results)]
     if found.kind in (EVERY_RUN_FAILED, NONE_TRAINED) or results.nothing_trained:
         return [_headline(results, found), *_what_failed(results, found), _cost(results)]
     return [_headline(results, found), *_evidence(results, found), _cost(results)]
@@ -157,7 +157,7 @@ def _cost(results: Results) -> str:
 def warnings(results: Results) -> list[str]:
     """What a careful reader should know before relying on the table; the recommended optimizer first."""
     if not results.finished:
-        return [f"The study is not finished, so every number here is provisional. {_CONTINUE}"]
+        return [f"The study is not finished, so every number here is provisional. {CONTINUE}"]
     if results.nothing_trained:
         return []
     return [text for row in results.rows for text in _of_optimizer(row, results)] + _of_study(results)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from steepest.workbench.analysis.verdict import verdict_of
-from steepest.workbench.report import formatting, sentences
+from steepest.workbench.report import formatting, sentences, tuning_sentences
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.results import OptimizerResult, Results
@@ -49,6 +49,8 @@ def show(results: Results, console: Console) -> None:
         console.print(Text.assemble(("note  ", "yellow"), warning), soft_wrap=wrap)
     for paragraph in others if results.nothing_trained else [" ".join(others)]:
         console.print(Text(paragraph), soft_wrap=wrap)
+    if results.tuning and not results.nothing_trained:
+        console.print(Text("\n" + "\n".join(tuning_sentences.text(results))), soft_wrap=True)
 
 
 def table(results: Results, width: int = WIDTH) -> Table:

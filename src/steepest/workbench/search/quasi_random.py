@@ -18,6 +18,8 @@ class QuasiRandom:
     Every optimizer has the same points, each in its own range, so that no optimizer is luckier than another.
     """
 
+    depends_on_results = False
+
     def __init__(self, space: SearchSpace, seed: int, trials: int) -> None:
         dimensions = max(LEAST_DIMENSIONS, 1 + len(space.dimensions))
         self.space, self.points = space, halton_points(seed, dimensions)

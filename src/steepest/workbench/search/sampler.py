@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from steepest.workbench.model.key import Setting
+from steepest.workbench.model.stage_gain import StageGain
 from steepest.workbench.search.space import SearchSpace
 
 
@@ -17,6 +18,9 @@ class Sampler(Protocol):
     the answers may depend on nothing but the seed and on what was told.
     """
 
+    depends_on_results: bool
+    """Whether the settings depend on the results that were told."""
+
     def ask(self) -> Setting | None:
         """The next setting to try; None if there is none left."""
         ...
@@ -24,12 +28,28 @@ class Sampler(Protocol):
     def tell(self, setting: Setting, value: float) -> None:
         """The result of a setting: the deciding metric, with a sign such that lower is better; infinite if it failed.
 
-        With several workers, results come later than the next questions.
+        Results are told in the order of the questions.  With several workers they come later than the next questions,
+        always by the same number of them.
         """
         ...
 
     def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
-        """The settings that trained, the best first, from the results of the whole search."""
+        """The settings to try again, the best first, from the results of the whole search."""
+        ...
+
+
+@runtime_checkable
+class InStages(Protocol):
+    """A sampler that goes through stages, and can say what each has gained."""
+
+    def gains(self, values: Sequence[float], known: int = 0, over: bool = False) -> list[StageGain]:
+        """What each finished stage has gained, without the first `known` of them.
+
+        Args:
+            values: The results of the first trials, in the order of the questions, as `tell` had them.
+            known: How many stages are known already.
+            over: Whether there will be no more trials.
+        """
         ...
 
 
@@ -44,6 +64,8 @@ def by_result(results: Mapping[Setting, float]) -> list[Setting]:
 
 class GivenRates:
     """The rates that the user gave, one after the other."""
+
+    depends_on_results = False
 
     def __init__(self, rates: Iterable[float]) -> None:
         self.settings = map(Setting, rates)

@@ -38,7 +38,7 @@ class SearchSpace:
         return self.candidate.setting(point, self.dimensions[:count], self.centre)
 
     def defaults(self) -> list[float]:
-        """The point of the defaults, as far as it is known: the middle of the rates, and 0.5 for what the task has."""
+        """The point of the defaults: the middle of the rates, and 0.5 for a default that is not known."""
         return [0.5, *(self._default(one) for one in self.dimensions)]
 
     def point_of(self, setting: Setting) -> list[float]:
@@ -52,4 +52,5 @@ class SearchSpace:
 
     def _default(self, dimension: Dimension) -> float:
         value = self.candidate.default_of(dimension)
-        return 0.5 if value is None else dimension.position(value)
+        is_known = bool(dimension.choices) or isinstance(value, int | float)
+        return dimension.position(value) if is_known else 0.5

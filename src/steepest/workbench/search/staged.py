@@ -6,13 +6,17 @@ measurements).  Every trial is in the model, so no stage is lost for those that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 
 from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import Setting
+from steepest.workbench.model.stage_gain import StageGain
+from steepest.workbench.search.gains import edges_of, gained
 from steepest.workbench.search.sampler import by_result
+from steepest.workbench.search.simpler import simpler
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.search.surrogate import Surrogate, levelled
 
@@ -23,6 +27,9 @@ LEAST = 3
 """Trials of a stage at least; a sixth of all else."""
 _TRIES = 30
 """Of finding a setting that was not tried: whole numbers and choices come again."""
+WORTH, PATIENCE = 0.1, 6
+"""The search ends when so many trials in a row were expected to improve the best by less than this part of the noise
+of a seed (its standard deviation)."""
 
 
 class Staged:
@@ -35,16 +42,21 @@ class Staged:
         trials: How many there will be.
     """
 
+    depends_on_results = True
+
     def __init__(self, space: SearchSpace, seed: int, trials: int) -> None:
-        self.space, self.seed = space.in_order(_decay_first), seed
+        self.space, self.seed, self.trials = space.in_order(_decay_first), seed, trials
         self._stages = list(stages(trials, len(space.dimensions)))
         self._points: dict[Setting, np.ndarray] = {}
         self._results: dict[Setting, float] = {}
+        self._worth: dict[int, float] = {}
 
     def ask(self) -> Setting | None:
-        """The next setting; None where chance finds none that was not tried."""
+        """The next setting; None where nothing is left to gain, or chance finds none that was not tried."""
         trial = len(self._points)
-        stage, place = self._stages[trial] if trial < len(self._stages) else (ALL, trial)
+        if self._is_exhausted():
+            return None
+        stage, place = self._stage(trial)
         for attempt in range(_TRIES):
             # by the number of the trial, so that a study that is continued asks for the same
             rng = np.random.default_rng([self.seed, trial, attempt])
@@ -55,25 +67,70 @@ class Staged:
                 return setting
         return None
 
+    def _stage(self, trial: int) -> tuple[str, int]:
+        """The stage of a trial, and its number in the stage."""
+        return self._stages[trial] if trial < len(self._stages) else (ALL, trial)
+
+    def _is_exhausted(self) -> bool:
+        """Whether what is left to gain is small beside the noise of a seed, by the trials before."""
+        latest = [self._worth.get(trial, WORTH) for trial in range(len(self._points) - PATIENCE, len(self._points))]
+        return max(latest) < WORTH
+
     def tell(self, setting: Setting, value: float) -> None:
         """The result of a setting."""
         self._results[setting] = value
 
     def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
-        """Settings that trained, the best first: by the model's mean, since the best value of many is a lucky one."""
+        """Settings to try again, the best first: by the model's mean, since the best value of many is a lucky one.
+
+        The second is the best without what makes no difference: those hyperparameters have their defaults.
+        """
         trained = [one for one, value in results.items() if np.isfinite(value)]
         if len(trained) < LEAST:
             return by_result(results)
         points = {one: self.space.point_of(one) for one in results}
         model = Surrogate(list(points.values()), levelled(list(results.values())))
         means = dict(zip(points, model.means(list(points.values())), strict=True))
-        return sorted(trained, key=lambda one: (means[one], one))
+        best, *others = sorted(trained, key=lambda one: (means[one], one))
+        plain = simpler(self.space, model, best)
+        return [best, *([] if plain is None else [plain]), *(one for one in others if one != plain)]
+
+    def gains(self, values: Sequence[float], known: int = 0, over: bool = False) -> list[StageGain]:
+        """As `InStages` says."""
+        ends, start = [], 0
+        for stage, members in groupby(self._stage(trial)[0] for trial in range(max(self.trials, len(self._stages)))):
+            end = start + len(list(members))
+            if end <= len(values) or (over and start < len(values)):
+                ends.append((stage, start, end))
+            start = end
+        return [self._gain(stage, values[:end], start) for stage, start, end in ends[known:]]
+
+    def _gain(self, stage: str, values: Sequence[float], before: int) -> StageGain:
+        settings = list(self._points)[: len(values)]
+        points = [self._points[one] for one in settings]
+        trained = {one: value for one, value in zip(settings, values, strict=True) if np.isfinite(value)}
+        best = min(trained, key=lambda one: (trained[one], one), default=None)
+        return StageGain(
+            self.space.candidate.name,
+            stage,
+            self._opened(stage),
+            len(values) - before,
+            sum(not np.isfinite(value) for value in values[before:]),
+            None if best is None else trained[best],
+            *gained(points, values, before),
+            edges=() if best is None else edges_of(self.space, best),
+        )
+
+    def _opened(self, stage: str) -> tuple[str, ...]:
+        """What a stage varies for the first time."""
+        names = [one.name for one in self.space.dimensions]
+        return tuple({RATE: ["rate"], SECOND: names[:1], OTHERS: names[1:]}.get(stage, []))
 
     def _point(self, stage: str, place: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
         """A point, and how many dimensions beside the rate are set in it; the others stay at their defaults."""
         count = len(self.space.dimensions)
         if stage == ALL:
-            return self._model().most_promising(rng), count
+            return self._most_promising(rng), count
         base = self._base(stage)
         drawn = _halton(1 + count, [self.seed, _ORDER.index(stage)], place)
         if stage == DEFAULT and place == 0:
@@ -87,6 +144,11 @@ class Staged:
         base[:2] = [_near(now, new, 0.3) for now, new in zip(base[:2], drawn[:2], strict=True)]
         base[2:] = drawn[2:]
         return base, count
+
+    def _most_promising(self, rng: np.random.Generator) -> np.ndarray:
+        found, worth = self._model().most_promising(rng)
+        self._worth[len(self._points)] = worth
+        return found
 
     def _base(self, stage: str) -> np.ndarray:
         """Where a stage begins: at the defaults, at the best result, or at the model's best."""

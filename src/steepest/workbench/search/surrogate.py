@@ -7,14 +7,14 @@ run.
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-LENGTHS, NOISE = (0.15, 4.0), (1e-3, 0.3)
-"""Bounds of the lengths in units of the cube, and of the share of noise in the variance of the results."""
+from steepest.workbench.search.gaussian_process import GaussianProcess, on_one_thread
+
 _LEAST_SPREAD = 1e-9
 
 
@@ -24,61 +24,73 @@ class Surrogate:
     Args:
         points: Of the unit cube, one a row.
         heights: Their results as `levelled` gives them, lower is better.
+        known: The parameters of another model's process, where they are not to be found again.
     """
 
-    def __init__(self, points: Sequence[Any], heights: Sequence[float] | np.ndarray) -> None:
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.gaussian_process import GaussianProcessRegressor
-        from sklearn.gaussian_process.kernels import Matern, WhiteKernel
-
-        self._points = np.asarray(points, float)
-        lengths: Any = np.full(self._points.shape[1], 0.6)
-        kernel = Matern(lengths, length_scale_bounds=LENGTHS, nu=2.5) + WhiteKernel(0.03, NOISE)
-        self._model: Any = GaussianProcessRegressor(kernel, n_restarts_optimizer=1, random_state=0)
-        found = np.asarray(heights, float)
+    def __init__(
+        self, points: Sequence[Any], heights: Sequence[float] | np.ndarray, known: np.ndarray | None = None
+    ) -> None:
+        self._points, found = np.asarray(points, float), np.asarray(heights, float)
         self._middle, self._unit = found.mean(), max(float(found.std()), _LEAST_SPREAD)
-        self._heights = (found - self._middle) / self._unit
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its bound is as it should be
-            self._model.fit(self._points, self._heights)
+        with on_one_thread():
+            self._process = GaussianProcess(self._points, (found - self._middle) / self._unit, known)
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """Of the process."""
+        return self._process.parameters
+
+    @property
+    def noise(self) -> float:
+        """The standard deviation of a run at one setting, in units of the results."""
+        return self._unit * math.sqrt(self._process.noise)
 
     def means(self, points: Any) -> np.ndarray:
         """What the model expects there."""
-        return self._middle + self._unit * self._model.predict(np.atleast_2d(points))
+        return self._middle + self._unit * self._process.means(np.atleast_2d(np.asarray(points, float)))
+
+    def difference(self, first: Any, second: Any) -> tuple[float, float]:
+        """How much higher the function is at the first point than at the second: its mean, its standard deviation."""
+        both = np.array([first, second], float)
+        means, covariance = self._process.means(both), self._process.covariance(both)
+        variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+        return self._unit * float(means[0] - means[1]), self._unit * math.sqrt(max(float(variance), 0.0))
 
     def means_of_parts(self, points: Any, parts: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
         """What models of some of the results alone would expect there, with the lengths and the noise of this one.
 
         Each part has the places of the results that it knows.
         """
-        kernel = self._model.kernel_
-        covariances = kernel(self._points)
-        across = kernel.k1(np.atleast_2d(points), self._points)
-        for part in parts:
-            known = self._heights[part]
-            weights = np.linalg.solve(covariances[np.ix_(part, part)], known - known.mean())
-            yield self._middle + self._unit * (known.mean() + across[:, part] @ weights)
+        with on_one_thread():
+            yield from (
+                self._middle + self._unit * means
+                for means in self._process.means_of_parts(np.atleast_2d(np.asarray(points, float)), parts)
+            )
 
     def best(self) -> np.ndarray:
         """The point among those tried with the best mean."""
         return self._points[np.argmin(self.means(self._points))]
 
-    def most_promising(self, rng: np.random.Generator) -> np.ndarray:
-        """The point with the greatest expected improvement, among points everywhere and near the best."""
-        tried = self._model.predict(self._points)
+    def most_promising(self, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+        """The point with the greatest expected improvement, among points everywhere and near the best.
+
+        And that improvement, in standard deviations of the noise of a run.
+        """
+        tried = self._process.means(self._points)
         near = [self._points[place] for place in np.argsort(tried)[:3]]
         clouds = [np.clip(one + rng.normal(0, far, (80, len(one))), 0, 1) for one in near for far in (0.05, 0.15)]
         candidates = np.concatenate([rng.random((600, self._points.shape[1])), *clouds])
-        mean, deviation = self._model.predict(candidates, return_std=True)
-        return candidates[np.argmax(self._improvement(mean, deviation, tried.min()))]
+        with on_one_thread():
+            improvement = self._improvement(candidates, tried.min())
+        place = int(np.argmax(improvement))
+        return candidates[place], float(improvement[place]) / math.sqrt(self._process.noise)
 
-    def _improvement(self, mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
-        from scipy.stats import norm
+    def _improvement(self, points: np.ndarray, best: float) -> np.ndarray:
+        from scipy.special import ndtr
 
-        noise = self._model.kernel_.k2.noise_level  # of a run, not of the setting
-        deviation = np.sqrt(np.maximum(deviation**2 - noise, _LEAST_SPREAD))
-        u = (best - mean) / deviation
-        return deviation * (u * norm.cdf(u) + norm.pdf(u))
+        deviation = np.maximum(self._process.deviations(points), _LEAST_SPREAD)
+        u = (best - self._process.means(points)) / deviation
+        return deviation * (u * ndtr(u) + np.exp(-(u**2) / 2) / math.sqrt(2 * math.pi))
 
 
 def levelled(values: Sequence[float]) -> np.ndarray:
@@ -91,9 +103,15 @@ def levelled(values: Sequence[float]) -> np.ndarray:
     if not is_success.any():
         return np.zeros(len(found))
     successes = found[is_success]
-    if successes.min() > 0:
+    if is_logarithmic(values):
         found, successes = np.log(np.where(is_success, found, 1.0)), np.log(successes)
     spread = max(successes.max() - successes.min(), _LEAST_SPREAD)
     found = np.where(is_success, found, successes.max() + 0.1 * spread)
     middle = float(np.median(found))
     return np.minimum(found, middle + 1.5 * max(middle - found.min(), _LEAST_SPREAD))
+
+
+def is_logarithmic(values: Sequence[float]) -> bool:
+    """Whether these results are modelled by their logarithms: all that trained are positive."""
+    successes = [value for value in values if math.isfinite(value)]
+    return bool(successes) and min(successes) > 0

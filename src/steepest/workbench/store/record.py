@@ -45,6 +45,7 @@ CREATE TABLE runs (
     initial REAL,                   -- the deciding metric before the first step
     final REAL,                     -- and at the end; NULL where it was not a number
     finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    node TEXT NOT NULL DEFAULT '',  -- the machine of a cluster that made it; empty for this one
     UNIQUE (phase, optimizer, rate, settings, seed)
 );
 CREATE TABLE curve (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, loss REAL);
@@ -100,11 +101,17 @@ class Record:
             if write and _is_empty(self.connection):
                 self._create()
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+            if write and version == SCHEMA_VERSION and not self._knows_nodes():
+                self.connection.execute("ALTER TABLE runs ADD COLUMN node TEXT NOT NULL DEFAULT ''")
         if version != SCHEMA_VERSION:
             raise WorkbenchError(
                 f"{self.folder} was written with version {version} of the record and this program reads version "
                 f"{SCHEMA_VERSION}; use the release that wrote it, or another folder."
             )
+
+    def _knows_nodes(self) -> bool:
+        """Whether the record was begun since runs are made on several machines."""
+        return any(column[1] == "node" for column in self.connection.execute("PRAGMA table_info(runs)"))
 
     def _create(self) -> None:
         self.connection.execute("PRAGMA journal_mode = WAL")
@@ -155,8 +162,8 @@ class Record:
         """Store a run that has ended."""
         trace = outcome.trace
         ends = (trace.first(metric), outcome.final(metric))
-        row = (*key, outcome.status, outcome.reason, trace.step, trace.seconds, *ends)
-        columns = f"{COLUMNS}, status, reason, steps, seconds, initial, final"
+        row = (*key, outcome.status, outcome.reason, trace.step, trace.seconds, *ends, outcome.node)
+        columns = f"{COLUMNS}, status, reason, steps, seconds, initial, final, node"
         places = ", ".join("?" * len(row))
         with self._transaction() as db:
             run = db.execute(f"INSERT INTO runs ({columns}) VALUES ({places})", row).lastrowid
@@ -225,7 +232,8 @@ class Record:
 
     def runs(self) -> polars.DataFrame:
         """One row for each run."""
-        return self._frame("SELECT * FROM runs ORDER BY id")
+        node = "" if self._knows_nodes() else ", '' AS node"
+        return self._frame(f"SELECT *{node} FROM runs ORDER BY id")
 
     def curves(self) -> polars.DataFrame:
         """Training losses and metrics, one row for each value; the training loss is named `train_loss`."""
@@ -241,7 +249,7 @@ class Record:
 
         cursor = self.connection.execute(query)
         columns = [column[0] for column in cursor.description]
-        texts = {"phase", "optimizer", "settings", "status", "reason", "finished", "name"}
+        texts = {"phase", "optimizer", "settings", "status", "reason", "finished", "name", "node"}
         whole = {"id", "run", "seed", "steps", "step"}
         types = {
             name: polars.String if name in texts else polars.Int64 if name in whole else polars.Float64

@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 from steepest.workbench import executors
 from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.machines import ray_cluster
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
 from steepest.workbench.model.plan import NO_PRUNING, parsed_rates
 from steepest.workbench.model.schedules import CONSTANT
@@ -19,6 +20,7 @@ from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import parsed_budget
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.study import Study
+from steepest.workbench.study.watching import Watching
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.trainer import Trainer
@@ -57,11 +59,16 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     controls: bool = True,
     has_reference: bool = True,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | None = None,
+    ray: str | None = None,
+    cpus_per_run: int = 1,
+    gpus_per_run: float = 0.0,
     out: str | Path | None = None,
     fresh: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher | None = None,
+    log_to: str | Sequence[str] = (),
+    live: bool = False,
     dry_run: bool = False,
 ) -> Comparison | None:
     """Compare optimizers on a task; continue what is in the folder, if it is the same study.
@@ -86,11 +93,17 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.
         has_reference: Whether AdamW with linear decay is one of the controls.
         seed: Of the search; the fresh seeds follow it.  The same seed gives the same numbers.
-        workers: Processes that train at the same time.
+        workers: Processes that train at the same time; if None one, or with `ray` as many as there is room for.
+        ray: The address of a Ray cluster on whose machines the runs are made: `auto`, `HOST:6379`, or `local`, which is
+            started on this machine and stopped after the study.
+        cpus_per_run, gpus_per_run: What a run takes of that cluster; 0.25 where four runs share a GPU.
         out: The folder; `runs/` and the task's name if None.
         fresh: Start over, discarding the study in the folder.
         command: What the user typed, for the manifest and for the line that says how to continue.
         watcher: Is told how the study gets on.
+        log_to: Where the study is written down too: `tensorboard`, `mlflow`, `wandb`, or several; each may say where,
+            as `mlflow:http://127.0.0.1:5000`.
+        live: Whether a page on this machine shows the report as it grows.
         dry_run: Only say what it would cost: the watcher is told, nothing is written, and None is returned.
 
     Raises:
@@ -111,7 +124,8 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)
     _check(seeds=seeds, steps=steps, seed=seed, workers=workers)
-    executor = executors.start(workers)
+    watching = Watching(watcher, log_to, live)
+    executor = executors.start(workers, ray_cluster(ray, cpus_per_run, gpus_per_run))
     try:
         defaults = comparison_defaults(task)
         if rates is None and budget is None:
@@ -138,6 +152,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             pruner=prune,
         )
         if not dry_run:
+            watching.join(study)
             return study.conduct(executor, fresh)
         study.watcher.cost(study.cost(executor.count))
         study.watcher.close()
@@ -146,12 +161,12 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         executor.close()
 
 
-def _check(seeds: int | None, steps: int | None, seed: int, workers: int) -> None:
+def _check(seeds: int | None, steps: int | None, seed: int, workers: int | None) -> None:
     if seeds is not None and seeds < 1:
         raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
     if steps is not None and steps < 1:
         raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
     if seed < 0:
         raise UsageError(f"seed={seed} cannot seed a generator; give 0 or more.")
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise UsageError(f"workers={workers} trains nothing; give at least 1.")

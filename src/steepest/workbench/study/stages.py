@@ -13,7 +13,7 @@ The seed of the search never enters an estimate: a run that was chosen because i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from steepest.workbench.analysis import range_test, selection
 from steepest.workbench.model import rising
@@ -22,12 +22,13 @@ from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, RANGE, SEARCH, USUAL_RATE, Key
 from steepest.workbench.model.optimizers import YARDSTICK, is_yardstick
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.stage_gain import StageGain
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.search.pruner import NoPruning, PossibleResults
 from steepest.workbench.search.sampler import GivenRates, MakeSampler, Sampler
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.store.record import Record
-from steepest.workbench.study.candidate_search import CandidateSearch
+from steepest.workbench.study.candidate_search import Ahead, CandidateSearch
 from steepest.workbench.study.cost import rising_steps
 
 
@@ -40,6 +41,7 @@ class Stages:
         candidates: The optimizers, the reference among them.
         record: Holds what has been run.
         make_sampler: Makes the sampler of each optimizer's search.
+        ahead: How many results a trial may be asked for without.
         pruner: Says what a run that it ended could have come to.
     """
 
@@ -50,12 +52,14 @@ class Stages:
         candidates: Sequence[Candidate],
         record: Record,
         make_sampler: MakeSampler,
+        ahead: Ahead = ((0, 0),),
         pruner: PossibleResults | None = None,
     ) -> None:
         self.plan, self.budget, self.candidates, self.record = plan, budget, candidates, record
-        self.make_sampler, self.pruner = make_sampler, pruner or NoPruning()
+        self.make_sampler, self.ahead, self.pruner = make_sampler, ahead, pruner or NoPruning()
+        self.searches: dict[str, CandidateSearch] = {}
 
-    def __iter__(self) -> Iterator[Iterator[Key]]:
+    def __iter__(self) -> Iterator[Iterator[Key | None]]:
         """One stage after the other.  A stage is asked for its runs when those of the stage before have ended."""
         yield self.ranges()
         yield self.search()
@@ -96,28 +100,61 @@ class Stages:
         """Hyperparameters beside the rate that are searched; none where the user gave the rates."""
         return () if self.plan.rates else candidate.searched(self.trials(candidate))
 
-    def search(self) -> Iterator[Key]:
-        """The control; then trial by trial, so that an unfinished study has equally many of each optimizer."""
+    def search(self) -> Iterator[Key | None]:
+        """The control; then trial by trial, so that an unfinished study has equally many of each optimizer.
+
+        None where the next trial has to wait for results.
+        """
         if self.plan.controls:
             yield Key(CONTROL, "nothing", 0.0, self.plan.seed)
-        searches = {one.name: self._search(one) for one in self.candidates}
-        counts = {one.name: self.trials(one) for one in self.candidates}
-        trial = 0
-        while searches:
-            for name in list(searches):
-                key = searches[name].next()
-                spent = self.record.cost(SEARCH, name)[0]
-                if key and (self._goes_on(trial, counts[name], spent) or self.record.interrupted(key) is not None):
-                    yield key
+        self.searches = {one.name: self._search(one) for one in self.candidates}
+        left = {one.name: self.trials(one) for one in self.candidates}
+        while left:
+            waits = True
+            for name, trials in list(left.items()):
+                search = self.searches[name]
+                if self._may_ask(search, trials) and not search.is_ready():
+                    continue
+                if (key := self._next(search, trials)) is None:
+                    del left[name]
                 else:
-                    del searches[name]
-            trial += 1
+                    yield key
+                waits = False
+            if waits:
+                yield None
 
-    def _goes_on(self, trial: int, trials: int, spent: float) -> bool:
+    def _may_ask(self, search: CandidateSearch, trials: int) -> bool:
+        return self._goes_on(search, trials) or self._is_timed
+
+    def _next(self, search: CandidateSearch, trials: int) -> Key | None:
+        """The next trial; None where there is none left, or the budget is spent."""
+        if not self._may_ask(search, trials):
+            return None
+        goes_on, key = self._goes_on(search, trials), search.next()
+        return key if key and (goes_on or self.record.interrupted(key) is not None) else None
+
+    @property
+    def _is_timed(self) -> bool:
+        """Whether a trial that the time does not pay for may have been begun before an interruption."""
+        return self.budget.kind == "time" and not self.plan.rates
+
+    def _goes_on(self, search: CandidateSearch, trials: int) -> bool:
+        spent = self.record.cost(SEARCH, search.optimizer)[0] if self._is_timed else 0.0
+        trial = len(search.asked)
         return trial < trials if self.plan.rates else self.budget.allows(trial, trials, spent)
 
+    def gains(self, known: Mapping[str, int], over: bool = False) -> list[StageGain]:
+        """What the stages of the searches have gained that are finished, without the first ones that are known.
+
+        Args:
+            known: How many of each optimizer are.
+            over: Whether the searches are.
+        """
+        return [one for name, search in self.searches.items() for one in search.gains(known.get(name, 0), over)]
+
     def _search(self, candidate: Candidate) -> CandidateSearch:
-        return CandidateSearch(candidate.name, self._sampler(candidate), self.plan, self.record, self.pruner)
+        sampler = self._sampler(candidate)
+        return CandidateSearch(candidate.name, sampler, self.plan, self.record, self.ahead, self.pruner)
 
     def _sampler(self, candidate: Candidate) -> Sampler:
         if self.plan.rates:
@@ -134,7 +171,7 @@ class Stages:
         for seed in range(self.plan.seed + 1, self.plan.seed + 1 + self.plan.seeds):
             for candidate in self.candidates:
                 for found in best[candidate.name]:
-                    yield found._replace(phase=FINALISTS, seed=seed)
+                    yield Key(FINALISTS, candidate.name, found.rate, seed, found.others)
                 if self.plan.controls:
                     yield Key(USUAL_RATE, candidate.name, candidate.centre, seed)
             if self.plan.controls and not any(map(is_yardstick, self.plan.optimizers)):

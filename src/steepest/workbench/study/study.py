@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,14 +17,18 @@ from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
 from steepest.workbench.model.plan import NO_PRUNING, Plan
+from steepest.workbench.model.stage_gain import from_stored
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import Budget
 from steepest.workbench.store import folder as folders
 from steepest.workbench.store.manifest import manifest
+from steepest.workbench.store.past_runs import past_runs
 from steepest.workbench.store.record import Record
+from steepest.workbench.study.candidate_search import ahead_of
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.cost import cost_of
+from steepest.workbench.study.ends import check_ends
 from steepest.workbench.study.pruning import RecordedPruner, warn_of_exempt
 from steepest.workbench.study.reports import write_report
 from steepest.workbench.study.stages import Stages
@@ -105,7 +111,9 @@ class Study:
                 record.clear()
             self._check_same_study(record)
             try:
+                self._tell_of_the_past(record)
                 self._make_runs(record, signals, executor)
+                return self._reported(record)
             except TaskError as error:
                 record.set(task_failed=True)  # the repaired task may go on with these runs
                 if record.holds_work():
@@ -113,7 +121,13 @@ class Study:
                 raise
             finally:
                 self.watcher.close()
-            return Comparison(self.folder, self.trainer.candidates, write_report(record))
+
+    def _reported(self, record: Record) -> Comparison:
+        from steepest.workbench.report import sentences
+
+        results = write_report(record)
+        self.watcher.result(results, self.folder, sentences.verdict(results), sentences.warnings(results))
+        return Comparison(self.folder, self.trainer.candidates, results)
 
     def cost(self, workers: int) -> Cost:
         """What the whole study would cost; nothing is written.
@@ -128,8 +142,10 @@ class Study:
         """Describe a new study, or check that the stored one is this one."""
         stored = record.get("plan") if record.holds_work() else None
         if stored is None:
+            check_ends(self.trainer)
             described = manifest(self.plan, self.trainer.candidates, self.command)
-            record.set(plan=asdict(self.plan), manifest=described, digests=[], finished=False)
+            identity = secrets.token_hex(8)
+            record.set(plan=asdict(self.plan), manifest=described, digests=[], finished=False, identity=identity)
         elif difference := self.plan.difference(stored):
             raise WorkbenchError(
                 f"{self.folder} holds a comparison with {difference}; repeat it as it was to continue it, "
@@ -165,29 +181,54 @@ class Study:
         )
         warn_of_exempt(self.plan)
         pruner = RecordedPruner(self.pruner, record, self.plan)
-        stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler, pruner)
+        ahead = ahead_of(record, executor.count, len(trainer.candidates))
+        record.set(ahead=ahead)
+        stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler, ahead, pruner)
         self._tell_what_is_done(record, stages, executor)
         supervisor = StudySupervisor(signals.requested, self.watcher, pruner, self.plan.higher_is_better)
         for stage in stages:
-            self._store(record, pruner, executor.run(self._jobs(record, stages, stage), supervisor))
+            for _ in self._stored(record, pruner, executor.run(self._jobs(record, stages, stage), supervisor)):
+                self._tell_gains(record, stages)
             if signals.requested():
                 raise self._interrupted(bool(record.done()))
+            self._tell_gains(record, stages, over=True)
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
+
+    def _tell_of_the_past(self, record: Record) -> None:
+        started = record.get("manifest")["started"]  # stands for the identity in a record of an older release
+        self.watcher.opened(self.plan, self.folder, record.get("identity") or started)
+        if self.watcher.needs_past:
+            for key, outcome, when in past_runs(record):
+                self.watcher.measured(key, outcome, when)
 
     def _tell_what_is_done(self, record: Record, stages: Stages, executor: Executor) -> None:
         done = record.all_ended()
         self.watcher.begin(self.plan, stages.expected(), len(done), executor.count)
         for key, status, final in done:
             self.watcher.ended(key, status, final, self.plan.higher_is_better)
+        for kept in (record.get("gains") or {}).values():
+            for one in kept:
+                self.watcher.stage(from_stored(one))
 
-    def _jobs(self, record: Record, stages: Stages, stage: Iterator[Key]) -> Iterator[Job]:
+    def _tell_gains(self, record: Record, stages: Stages, over: bool = False) -> None:
+        """Store what the stages of the search have gained that have just ended, and tell the watcher."""
+        kept = record.get("gains") or {}
+        for one in stages.gains({name: len(those) for name, those in kept.items()}, over):
+            kept.setdefault(one.optimizer, []).append(one.stored())
+            record.set(gains=kept)
+            self.watcher.stage(one)
+
+    def _jobs(self, record: Record, stages: Stages, stage: Iterator[Key | None]) -> Iterator[Job | None]:
         done = record.done()
         for key in stage:
-            if key not in done:
+            if key is None:
+                yield None
+            elif key not in done:
                 yield Job(key, stages.steps(key), record.interrupted(key), key.phase in self.pruner.phases)
 
-    def _store(self, record: Record, pruner: RecordedPruner, made: Iterator[tuple[Job, Outcome]]) -> None:
+    def _stored(self, record: Record, pruner: RecordedPruner, made: Iterator[tuple[Job, Outcome]]) -> Iterator[None]:
+        """Store the outcomes one after the other."""
         for job, outcome in made:
             if outcome.status == INTERRUPTED:
                 if outcome.saved is not None:
@@ -200,7 +241,9 @@ class Study:
             if job.saved is not None and DIFFERS in outcome.reason:
                 warnings.warn(f"{job.key}: {outcome.reason}", stacklevel=2)
             final = outcome.final(self.plan.metric)
+            self.watcher.measured(job.key, outcome, time.time())
             self.watcher.ended(job.key, outcome.status, final, self.plan.higher_is_better)
+            yield
 
     def _interrupted(self, any_ended: bool) -> Interrupted:
         words = [word for word in self.command if word != "--fresh"]

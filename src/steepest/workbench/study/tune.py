@@ -40,7 +40,8 @@ def tune(
         search: What is searched beside the rate and what the optimizer searches by itself: `Dimension`s, or as text
             `dropout=0..0.5,width=32|64|128`.
         strategy: staged, or quasi-random, where the points do not depend on the results.
-        **options: As for `compare`: prune, schedules, steps, metric, seed, workers, out, fresh, watcher.
+        **options: As for `compare`: prune, schedules, steps, metric, seed, workers, ray, out, fresh, watcher, log_to,
+            live.
 
     Raises:
         UsageError: An argument cannot be used.

@@ -32,6 +32,17 @@ def set_random_states(states: dict[str, Any]) -> None:
     random.setstate(states["python"])
 
 
+def same_states(one: Any, other: Any) -> bool:
+    """Whether these are the same random states, or parts of them."""
+    if isinstance(one, torch.Tensor):
+        return one.equal(other)
+    if isinstance(one, dict):
+        return all(same_states(state, other[name]) for name, state in one.items())
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same_states, one, other))
+    return one == other
+
+
 def seed_generators(seed: int) -> None:
     """Seed the global generators."""
     torch.manual_seed(seed)

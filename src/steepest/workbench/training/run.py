@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -41,6 +41,7 @@ from steepest.workbench.training.isolation import (
 from steepest.workbench.training.step import TrainingStep
 from steepest.workbench.training.verdict import judged_by, verdict
 
+Result = TypeVar("Result")
 CURVE_POINTS = 100  # each is the mean loss over the steps since the point before, so no step is lost
 
 
@@ -94,17 +95,16 @@ class Run:
             Exception: The task raised, or broke its contract, while all numbers were finite.
         """
         with own_randomness(self.seed):
-            self._prepare()
+            self.prepare()
             with threads_for(self.model):
-                self._begin()
+                self.begin()
                 try:
-                    return noted(self._loop(stop, at_step, evaluated), self.note)
+                    return self._loop(stop, at_step, evaluated)
                 except Exception as error:
-                    if not (what := self._what_is_not_finite(error)):
-                        raise
-                    return self._diverged(error, what)
+                    return self.diverged_by(error)
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Make the task and what trains it."""
         self.task = checked(self.make(self.seed))
         self.steps = self.steps or self.task.steps
         self.model = self.task.model.train()
@@ -115,7 +115,8 @@ class Run:
         self.evaluation_steps = _spread(self.task.evaluations, self.steps)
         self.total, self.count = torch.zeros((), dtype=torch.float64), 0
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Evaluate before the first step, or restore what was interrupted."""
         if self.saved is None:
             self._evaluate()
         else:
@@ -124,42 +125,63 @@ class Run:
     def _loop(
         self, stop: Callable[[], bool], at_step: Callable[[int], None], evaluated: Callable[[int, float], bool]
     ) -> Outcome:
-        trace, steps = self.trace, self.steps or 0
         started = time.perf_counter()
-        while trace.step < steps:
-            self._step()
-            trace.step += 1
-            if trace.step in self.curve_steps:
+        while True:
+            self.add(self.step(self.training.take))
+            if self.is_at_point():
                 self._synchronize()
-                trace.seconds += time.perf_counter() - started
-                if not self._measure():
-                    break
-                at_step(trace.step)
-                if trace.step in self.evaluation_steps and self._is_pruned(evaluated):
-                    return Outcome(PRUNED, f"a pruner ended the run at step {trace.step} of {steps}", trace)
-                if trace.step in self.evaluation_steps and self._is_out_of_patience():
-                    break
+                self.trace.seconds += time.perf_counter() - started
+                if outcome := self.at_point(at_step, evaluated):
+                    return outcome
                 started = time.perf_counter()
-            if stop() and trace.step < steps:
-                trace.seconds += time.perf_counter() - started
-                return self._interrupted()
-        return Outcome(*verdict(self.task, trace, self.model), trace)
+            if stop() and self.trace.step < (self.steps or 0):
+                self.trace.seconds += time.perf_counter() - started
+                return self.interrupted()
+
+    def is_at_point(self) -> bool:
+        """Whether the curve has a point at this step; the last step is one."""
+        return self.trace.step in self.curve_steps
+
+    def at_point(self, at_step: Callable[[int], None], evaluated: Callable[[int, float], bool]) -> Outcome | None:
+        """Add the point, and evaluate where it is time.  The outcome where the run ends here."""
+        trace, steps = self.trace, self.steps or 0
+        if not self._measure():
+            return self._ended()
+        at_step(trace.step)
+        if trace.step in self.evaluation_steps:
+            if self._is_pruned(evaluated):
+                return self._noted(Outcome(PRUNED, f"a pruner ended the run at step {trace.step} of {steps}", trace))
+            if self._is_out_of_patience():
+                return self._ended()
+        return self._ended() if trace.step >= steps else None
+
+    def _ended(self) -> Outcome:
+        return self._noted(Outcome(*verdict(self.task, self.trace, self.model), self.trace))
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        return noted(outcome, self.note)
 
     def _build(self, parameters: Iterable[Any]) -> Any:
         return self.candidate.build(parameters, self.rate, self.settings)
 
-    def _step(self) -> None:
+    def step(self, take: Callable[[], Result]) -> Result:
+        """Take a step by `take`, at the rate of the schedule and measured where it is to be.  What `take` gives."""
         self._set_scheduled_rates(self.trace.step)
         if self.measures_steps and self.trace.step + 1 in self.curve_steps:
             with StepDiagnostics(self.model, self.training.optimizers.values()) as diagnostics:
-                loss = self.training.take()
+                loss = take()
             found = diagnostics.measured().items()
             self.trace.metrics += [(self.trace.step + 1, self.trace.seconds, *item) for item in found]
         else:
-            loss = self.training.take()
+            loss = take()
+        self.trace.step += 1
+        return loss
+
+    def add(self, loss: torch.Tensor, count: int = 1) -> None:
+        """Add the loss of a step, or of several, to what the next point of the curve is the mean of."""
         # The sum stays on its device: reading it here would make every step of a GPU wait.
         self.total += loss.detach().reshape(()).to(self.total.device)
-        self.count += 1
+        self.count += count
 
     def _set_scheduled_rates(self, step: int) -> None:
         if self.schedule is not None:
@@ -195,22 +217,30 @@ class Run:
         finite = all(bool(p.isfinite().all()) for p in self.model.parameters())
         return finite and math.isfinite(metrics[self.task.metric])
 
+    def diverged_by(self, error: Exception) -> Outcome:
+        """The outcome of a run that the exception ended; raises it again where it is the task's own."""
+        if not (what := self._what_is_not_finite(error)):
+            raise error
+        if self.count:
+            self._point()
+        return self._noted(Outcome(DIVERGED, divergence.reason(error, what, self.trace.step), self.trace))
+
     def _what_is_not_finite(self, error: Exception) -> str:
         """What was not finite when the task raised; empty where the exception is the task's own."""
         if self.trace.step == 0 or divergence.is_the_machines(error):
             return ""
         return divergence.what_is_not_finite(self.task, self.total, self.training.latest)
 
-    def _diverged(self, error: Exception, what: str) -> Outcome:
-        if self.count:
-            self._point()
-        return Outcome(DIVERGED, divergence.reason(error, what, self.trace.step), self.trace)
-
     def _synchronize(self) -> None:
         if torch.cuda.is_available() and next(self.model.parameters()).is_cuda:
             torch.cuda.synchronize()
 
-    def _interrupted(self) -> Outcome:
+    def interrupted(self, looks_ahead: bool = True) -> Outcome:
+        """The outcome of a run that stops here, to be continued.
+
+        Args:
+            looks_ahead: Whether the numbers that come next are stored too.
+        """
         state = {
             "trace": vars(self.trace),
             "total": self.total.item(),
@@ -221,6 +251,8 @@ class Run:
             "generators": generator_states(self.task),
         }
         trace, saved = Trace(**vars(self.trace)), stored(state)
+        if not looks_ahead:
+            return Outcome(INTERRUPTED, "", trace, saved)
         state = loaded(saved) | {"next": self._next_numbers(self.evaluation_seconds < QUICK)}
         return Outcome(INTERRUPTED, "", trace, stored(state))
 
@@ -232,7 +264,7 @@ class Run:
             now = self._next_numbers(EVALUATED in before)
             self.note = difference(before, now, exact=self.task.autocast is None)
             seed_generators(self.seed)
-            self._prepare()
+            self.prepare()
             self._restore(loaded(saved))
 
     def _next_numbers(self, evaluates: bool) -> dict[str, list[float]]:

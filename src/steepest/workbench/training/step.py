@@ -71,12 +71,16 @@ class TrainingStep:
             part_of_it = loss / share if share > 1 else loss
             (part_of_it if self.scaler is None else self.scaler.scale(part_of_it)).backward()
             losses.append(loss.detach().reshape(()))
+        self.follow_gradients(part)
+        return losses[0] if share == 1 else torch.stack(losses).mean()
+
+    def follow_gradients(self, part: str = "") -> None:
+        """Clip the gradients that are there, and take the optimizer's step along them."""
         self._clip(part)
         if self.scaler is None:
-            optimizer.step()
+            self.optimizers[part].step()
         else:
-            self.scaler.step(optimizer)
-        return losses[0] if share == 1 else torch.stack(losses).mean()
+            self.scaler.step(self.optimizers[part])
 
     def _loss(self, part: str, batch: Any) -> torch.Tensor:
         dtype = self.task.autocast

@@ -12,14 +12,16 @@ from steepest.workbench.errors import TaskError
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.cost import Pace
 from steepest.workbench.model.job import Job
-from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE, settings_text
+from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE, Key, settings_text
 from steepest.workbench.model.optimizers import NOTHING, YARDSTICK
+from steepest.workbench.model.user_code import in_one_line
 from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.task_errors import ReportsTaskErrors
 
 if TYPE_CHECKING:
     from steepest.workbench.model.outcome import Outcome
-    from steepest.workbench.task import Task
+    from steepest.workbench.task import Task, TaskFunction
+    from steepest.workbench.training.at_once.possible import AtOnce
     from steepest.workbench.training.run import Run
 
 TIMED_STEPS = 20
@@ -157,13 +159,84 @@ class Trainer:
                 return self._rising(job, stop, at_step)
             return self._run(job).train(stop, at_step, evaluated)
 
-    def _run(self, job: Job) -> Run:
+    def train_together(
+        self,
+        jobs: Sequence[Job],
+        stop: StopRequested,
+        at_step: AtStep,
+        evaluated: Callable[[int, int, float], bool],
+        ended: Callable[[int, Outcome], None],
+    ) -> None:
+        """Train runs of one length and one kind of task at once; one by one where that turns out not to work.
+
+        Args:
+            jobs: The runs.
+            stop: Whether to interrupt them; asked after each step.
+            at_step: Is told of progress.
+            evaluated: Is told the place of a run in `jobs`, the step and the metric; whether to end that run there.
+            ended: Is told the place of each run that has ended or was interrupted, and its outcome.
+
+        Raises:
+            TaskError: The task raised, or broke its contract.
+        """
+        left = dict(enumerate(jobs))
+
+        def tell(place: int, outcome: Outcome) -> None:
+            del left[place]
+            ended(place, outcome)
+
+        if len(jobs) > 1:
+            self._train_at_once(jobs, stop, at_step, evaluated, tell)
+        for place, job in list(left.items()):
+            if stop():
+                return
+            tell(place, self.train(job, stop, at_step, partial(evaluated, place)))
+
+    def _train_at_once(self, jobs: Sequence[Job], stop: StopRequested, *told: Any) -> None:
+        from steepest.workbench.training.at_once.runs import NotAtOnce, RunsAtOnce
+        from steepest.workbench.training.at_once.shared import TasksOfSeeds
+
+        make = TasksOfSeeds(partial(self.task, **self._numbers(jobs[0])))
+        *told, ended = told
+        with ReportsTaskErrors(self.source.name, f"with {jobs[0].key} and {len(jobs) - 1} more runs"):
+            try:
+                RunsAtOnce([self._run(job, make) for job in jobs], ended).train(stop, *told)
+            except NotAtOnce:
+                pass
+
+    def tried_at_once(self, job: Job, measured: bool = True) -> AtOnce:
+        """Whether runs like this one can be trained at once, by a few steps.
+
+        Args:
+            job: The run.
+            measured: Whether they must be faster than one by one.
+        """
+        from steepest.workbench.training.at_once.possible import AtOnce
+        from steepest.workbench.training.at_once.trial import tried
+
+        try:
+            make = partial(self.task, **self._numbers(job))
+            return tried(make, self.candidates[0], self.seed, job.steps, measured)
+        except Exception as error:  # whatever it is, the runs may be made alone, which says what is wrong
+            return AtOnce(why=in_one_line(error))
+
+    def kind_of_task(self, job: Job) -> str:
+        """What runs at once must have in common, beside their length: the numbers with which the task is made."""
+        return settings_text(self._numbers(job))
+
+    def _numbers(self, job: Job) -> dict[str, Any]:
+        return self._candidate_of(job.key).task_values(job.key.values)
+
+    def _candidate_of(self, key: Key) -> Candidate:
+        return NOTHING if key.phase == CONTROL else self.candidate(key.optimizer)
+
+    def _run(self, job: Job, make: TaskFunction | None = None) -> Run:
         from steepest.workbench.training.run import Run
 
         key = job.key
-        candidate = NOTHING if key.phase == CONTROL else self.candidate(key.optimizer)
+        candidate = self._candidate_of(key)
         return Run(
-            partial(self.task, **candidate.task_values(key.values)),
+            make or partial(self.task, **self._numbers(job)),
             candidate,
             key.rate,
             key.seed,

@@ -117,8 +117,8 @@ def colour(names: list[str], legend: bool) -> alt.Color:
 
 
 def axis_x(field: str, title: str, values: list[float]) -> alt.X:
-    """A logarithmic axis of rates."""
-    low, high = min(values) / 1.25, max(values) * 1.25
+    """A logarithmic axis of rates; without any there is nothing to draw on it yet."""
+    low, high = min(values, default=1e-3) / 1.25, max(values, default=1e-1) * 1.25
     powers = [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
     axis = alt.Axis(title=title, values=powers or alt.Undefined, labelExpr=_POWER, grid=True)
     return alt.X(field, scale=alt.Scale(type="log", domain=[low, high], nice=False), axis=axis)
