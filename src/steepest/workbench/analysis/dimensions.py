@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from steepest.workbench.analysis.drawn import MOST_TRIALS, drawn
 from steepest.workbench.model.key import SEARCH, values_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class DimensionData:
         logarithmic: Whether its axis is.
         from_one: Whether it is so of 1 - value, as for the decay of an average.
         choices: Its values, where it is a choice.
-        points: The trials.
+        points: The trials that are drawn.
+        trials: How many there are in all.
         rows: One for each optimizer that searched it.
     """
 
@@ -68,6 +70,7 @@ class DimensionData:
     from_one: bool
     choices: list[str]
     points: list[ValuePoint]
+    trials: int
     rows: list[DimensionRow]
 
 
@@ -75,11 +78,13 @@ def dimensions(results: Results) -> list[DimensionData]:
     """One record for each dimension that was searched, in the order in which the optimizers name them."""
     spaces = {name: space.get("also_searched", []) for name, space in results.manifest["search_space"].items()}
     names = dict.fromkeys(one["name"] for row in results.rows for one in spaces.get(row.name, []))
-    found = [_dimension(results, name, spaces) for name in names]
+    found = [_dimension(results, name, spaces, MOST_TRIALS // len(names)) for name in names]
     return [one for one in found if one.points]
 
 
-def _dimension(results: Results, name: str, spaces: Mapping[str, Sequence[Mapping[str, Any]]]) -> DimensionData:
+def _dimension(
+    results: Results, name: str, spaces: Mapping[str, Sequence[Mapping[str, Any]]], most: int
+) -> DimensionData:
     described = {opt: one for opt, space in spaces.items() for one in space if one["name"] == name}
     points = [point for run in results.points if (point := _point(run, name)) is not None]
     first = next(iter(described.values()))
@@ -92,8 +97,11 @@ def _dimension(results: Results, name: str, spaces: Mapping[str, Sequence[Mappin
     from_one = first.get("of") == "1 - value"
     places = [1 - value if from_one else value for value in values] if "choices" not in first else []
     logarithmic = first.get("scale", "log") == "log" and bool(places) and all(place > 0 for place in places)
+    sign = -1 if results.higher_is_better else 1
+    shown = drawn(points, most, lambda one: math.inf if one.result is None else sign * one.result)
     choices = [str(choice) for choice in first.get("choices", [])]
-    return DimensionData(name, results.metric, logarithmic, from_one and logarithmic, choices, points, rows)
+    is_from_one = from_one and logarithmic
+    return DimensionData(name, results.metric, logarithmic, is_from_one, choices, shown, len(points), rows)
 
 
 def _point(run: RunPoint, name: str) -> ValuePoint | None:

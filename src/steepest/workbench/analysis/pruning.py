@@ -62,7 +62,7 @@ def pruning_of(tables: Tables, stored: dict[str, Any] | None) -> Pruning:
     used = plan.get("prune", NO_PRUNING) != NO_PRUNING
     left_alone = exempt(plan["optimizers"], plan["steps"])
     rule = MedianRule(plan["steps"], left_alone, one_checked_in=0)
-    cut = {} if used else _cut(rule, runs)
+    cut = {} if used or not _all_known(runs) else _cut(rule, runs)
     if used:
         for run in runs:
             rule.tell(run)
@@ -79,6 +79,11 @@ def pruning_of(tables: Tables, stored: dict[str, Any] | None) -> Pruning:
         exempt=left_alone,
         possible={run.key: rule.result(run.key) for run in runs if run.status == PRUNED},
     )
+
+
+def _all_known(runs: Sequence[Ended]) -> bool:
+    """Whether the evaluations of every run were read; of a very large study only those of the best are."""
+    return all(run.evaluations for run in runs if run.status == TRAINED)
 
 
 def _cut(rule: MedianRule, runs: Sequence[Ended]) -> dict[Key, int]:

@@ -12,6 +12,7 @@ import polars as pl
 
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.model.outcome import LAST
+from steepest.workbench.store.curves import curves_of
 
 if TYPE_CHECKING:
     from steepest.workbench.store.record import Record
@@ -54,7 +55,7 @@ def data_of(record: Record) -> StudyData:
         record.folder.name,
         plan,
         runs,
-        record.curves(),
+        curves_of(record, runs),
         record.get("target"),
         record.get("memory") or {},
         record.get("digests"),

@@ -77,6 +77,7 @@ def contents(results: Results) -> dict[str, Any]:
         "of_importance": [search_sentences.importance(one) for one in results.importances],
         "of_dimensions": [search_sentences.dimension(one) for one in data.searched],
         "of_pruning": search_sentences.pruning(results),
+        "runs": data.sensitivity,
         "tuning": [_tuned(one) for one in results.tuning],
         "diagnosed": data.diagnosis.optimizers if data.diagnosis else [],
         "charts": _script({} if results.nothing_trained else figures.for_page(data)),  # which then have no place

@@ -30,7 +30,7 @@ class RecordedPruner:
         self._sign = -1.0 if plan.higher_is_better else 1.0
         self.phases = pruner.phases
         self.memory = pruner.memory = Memory.of(record.get("pruning"))
-        for key, status, final, evaluations in record.evaluated(plan.metric):
+        for key, status, final, evaluations in record.evaluated(plan.metric) if self.phases else ():
             if key.phase in self.phases:
                 self._tell(key, status, final, evaluations)
 

@@ -16,7 +16,7 @@ from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
-from steepest.workbench.model.plan import NO_PRUNING, Plan
+from steepest.workbench.model.plan import NO_PRUNING, Known, Plan
 from steepest.workbench.model.stage_gain import from_stored
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
@@ -37,6 +37,9 @@ from steepest.workbench.study.supervisor import StudySupervisor
 from steepest.workbench.training.trainer import Trainer
 from steepest.workbench.training.verdict import judged_by
 
+NAMED = 8
+"""Runs that were under way which the sentence of an interruption names: a cluster has a thousand."""
+
 
 class Study:
     """One comparison that is being made.
@@ -51,6 +54,7 @@ class Study:
         out: The folder; `runs/` and the task's name if None.
         sampler: A name in `search.SAMPLERS`.
         pruner: A name in `search.PRUNERS`.
+        known: Results from before, which the search learns from.
 
     Raises:
         TaskError: The task function raised, or returned something else.
@@ -69,6 +73,7 @@ class Study:
         out: str | Path | None,
         sampler: str = QUASI_RANDOM,
         pruner: str = NO_PRUNING,
+        known: Known = (),
     ) -> None:
         self.trainer, self.budget = trainer, budget
         self.command, self.watcher = list(command), watcher
@@ -88,6 +93,7 @@ class Study:
             rates,
             trainer.recipe.controls,
             sampler,
+            known,
             pruner,
         )
         self.pruner = PRUNERS[pruner](self.plan)
@@ -105,6 +111,12 @@ class Study:
             WorkbenchError: The folder cannot be used, or holds another study.
             Interrupted: Ctrl-C or SIGTERM.  Everything is saved.
         """
+        try:
+            return self._conduct(executor, fresh)
+        finally:
+            self.watcher.close()
+
+    def _conduct(self, executor: Executor, fresh: bool) -> Comparison:
         folders.prepare(self.folder)
         with Record(self.folder, write=True) as record, StopSignals() as signals:
             if fresh:
@@ -119,8 +131,6 @@ class Study:
                 if record.holds_work():
                     self._say_what_is_kept(error)
                 raise
-            finally:
-                self.watcher.close()
 
     def _reported(self, record: Record) -> Comparison:
         from steepest.workbench.report import sentences
@@ -170,15 +180,13 @@ class Study:
 
     def _make_runs(self, record: Record, signals: StopSignals, executor: Executor) -> None:
         if record.get("finished"):
-            self.watcher.begin(self.plan, len(record.done()), len(record.done()))
+            runs, _ = record.amount()
+            self.watcher.begin(self.plan, runs, runs)
             return
         trainer, seed = self.trainer, self.plan.seed
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
         record.set(card=trainer.card(seed))
-        done = record.runs()
-        self.watcher.cost(
-            cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, done.height, int(done["steps"].sum()))
-        )
+        self.watcher.cost(cost_of(self.plan, self.budget, trainer.pace(seed), executor.count, *record.amount()))
         warn_of_exempt(self.plan)
         pruner = RecordedPruner(self.pruner, record, self.plan)
         ahead = ahead_of(record, executor.count, len(trainer.candidates))
@@ -190,7 +198,7 @@ class Study:
             for _ in self._stored(record, pruner, executor.run(self._jobs(record, stages, stage), supervisor)):
                 self._tell_gains(record, stages)
             if signals.requested():
-                raise self._interrupted(bool(record.done()))
+                raise self._interrupted(any_ended=record.amount()[0] > 0)
             self._tell_gains(record, stages, over=True)
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
@@ -203,9 +211,8 @@ class Study:
                 self.watcher.measured(key, outcome, when)
 
     def _tell_what_is_done(self, record: Record, stages: Stages, executor: Executor) -> None:
-        done = record.all_ended()
-        self.watcher.begin(self.plan, stages.expected(), len(done), executor.count)
-        for key, status, final in done:
+        self.watcher.begin(self.plan, stages.expected(), record.amount()[0], executor.count)
+        for key, status, final in record.all_ended():
             self.watcher.ended(key, status, final, self.plan.higher_is_better)
         for kept in (record.get("gains") or {}).values():
             for one in kept:
@@ -220,11 +227,10 @@ class Study:
             self.watcher.stage(one)
 
     def _jobs(self, record: Record, stages: Stages, stage: Iterator[Key | None]) -> Iterator[Job | None]:
-        done = record.done()
         for key in stage:
             if key is None:
                 yield None
-            elif key not in done:
+            elif not record.has(key):
                 yield Job(key, stages.steps(key), record.interrupted(key), key.phase in self.pruner.phases)
 
     def _stored(self, record: Record, pruner: RecordedPruner, made: Iterator[tuple[Job, Outcome]]) -> Iterator[None]:
@@ -248,7 +254,9 @@ class Study:
     def _interrupted(self, any_ended: bool) -> Interrupted:
         words = [word for word in self.command if word != "--fresh"]
         again = shlex.join(words) if words else "the same call of compare(), without fresh=True"
-        under_way = f"Under way: {', '.join(self.stopped)}; saved, and continued from there." if self.stopped else ""
+        more = f", and {len(self.stopped) - NAMED} more" if len(self.stopped) > NAMED else ""
+        listed = ", ".join(self.stopped[:NAMED]) + more
+        under_way = f"Under way: {listed}; saved, and continued from there." if self.stopped else ""
         kept = f"The runs that have ended are in {self.folder}." if any_ended else "No run has ended yet."
         said = filter(None, ["Stopped between two steps.", kept, under_way, f"To go on:\n  {again}"])
         return Interrupted(" ".join(said))
