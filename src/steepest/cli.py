@@ -57,6 +57,7 @@ def compare(
     schedules: options.Schedules = CONSTANT,
     rates: options.Rates = None,
     search: options.Search = "",
+    prune: options.Prune = "none",
     steps: options.Steps = None,
     metric: options.Metric = None,
     higher: options.Higher = None,
@@ -84,6 +85,7 @@ def compare(
     chosen = None if optimizers is None else _names(optimizers)
     given: dict[str, Any] = {"schedules": schedules, "rates": rates, "steps": steps, "seed": seed, "out": out}
     given |= {"metric": metric, "higher_is_better": higher, "controls": controls, "workers": workers, "fresh": fresh}
+    given["prune"] = prune
     given |= {"stacked": stacked, "ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
     given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_comparison, problem, chosen, budget, seeds, search=search, **given), as_json, quiet, dry_run)
@@ -98,6 +100,7 @@ def tune(
     budget: options.TuningBudget = "trials=32",
     seeds: options.Seeds = None,
     strategy: options.Strategy = "staged",
+    prune: options.Prune = "none",
     from_outside: options.FromOutside = None,
     pattern: options.Pattern = "",
     timeout: options.Timeout = None,
@@ -139,6 +142,7 @@ def tune(
         return
     given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
     given |= {"metric": metric, "higher_is_better": higher, "fresh": fresh, "search": search, "strategy": strategy}
+    given["prune"] = prune
     given |= {"stacked": stacked, "ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
     given |= {"log_to": log_to or (), "live": live}
     _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds, **given), as_json, quiet, dry_run)

@@ -74,6 +74,13 @@ Search = Annotated[
 Strategy = Annotated[
     str, typer.Option(help="staged; tpe (by Optuna); or quasi-random, random, grid, where trials depend on no results.")
 ]
+Prune = Annotated[
+    str,
+    typer.Option(
+        help="Which runs of the search end early: none, or median: where more than half of the optimizer's runs "
+        "before were better at the same step."
+    ),
+]
 Steps = Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")]
 Metric = Annotated[str | None, typer.Option(help="The metric that decides; the problem's own if not given.")]
 Higher = Annotated[

@@ -48,6 +48,7 @@ def test_the_page_is_one_small_file_that_loads_nothing(recorded: Comparison) -> 
         "sensitivity",
         "curves",
         "finalists",
+        "history",
         "rates",
         "trials",
         "updates",

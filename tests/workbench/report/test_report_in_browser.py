@@ -2,13 +2,19 @@
 
 import csv
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from steepest.workbench import Comparison
+from steepest.workbench.analysis.study_data import data_of
+from steepest.workbench.analysis.summarize import summarize
+from steepest.workbench.report.page import page as html
+from steepest.workbench.store.record import Record
 from support import hostile
 from support.browser import Chrome, chromium, needs_browser, wait
+from support.searched import record_by_hand
 
 pytest.importorskip("selenium", reason="needs selenium: pip install 'steepest[dev]'")
 
@@ -67,7 +73,7 @@ def axis(browser: Chrome) -> list[str]:
     return browser.execute_script(script, group)
 
 
-@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "rates", "updates"])
+@pytest.mark.parametrize("figure", ["sensitivity", "history", "curves", "finalists", "trials", "rates", "updates"])
 def test_every_figure_draws(page: Chrome, figure: str) -> None:
     assert page.execute_script(f"return !!document.querySelector('#{figure} svg')")
     assert marks(page, figure) > 3
@@ -84,7 +90,7 @@ def test_each_step_can_be_looked_at_for_each_optimizer(page: Chrome) -> None:
     assert drawn() == first
 
 
-@pytest.mark.parametrize("figure", ["sensitivity", "curves", "finalists", "trials", "updates"])
+@pytest.mark.parametrize("figure", ["sensitivity", "history", "curves", "finalists", "trials", "updates"])
 def test_every_figure_can_be_downloaded(page: Chrome, figure: str, tmp_path: Path) -> None:
     page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     for kind in ("csv", "svg"):
@@ -116,7 +122,7 @@ def test_the_legend_hides_an_optimizer_in_every_figure_and_shows_it_again(page: 
     pressed = (
         "return [...document.querySelectorAll('.legend [data-optimizer]')].map(b => b.getAttribute('aria-pressed'))"
     )
-    assert page.execute_script(pressed).count("false") == 3  # the same optimizer in each legend
+    assert page.execute_script(pressed).count("false") == 4  # the same optimizer in each legend
     click(page, ".legend button", 1)
     assert [marks(page, name) for name in names] == before
 
@@ -189,3 +195,54 @@ def assert_tables_can_be_read(page: Chrome, width: int) -> None:
 
 def rgb(colour: str) -> list[str]:
     return colour[colour.index("(") + 1 : -1].split(",")[:3]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a search in eight dimensions, with runs that failed and runs that were ended early."""
+    folder = record_by_hand(tmp_path_factory.mktemp("searched"), prune="median")
+    with Record(folder) as record:
+        content = html(summarize(data_of(record)))
+    (folder / "report.html").write_text(content, encoding="utf-8")
+    return folder / "report.html"
+
+
+FIGURES_OF_A_SEARCH = ["history", "importance", "parallel-1", *(f"searched-{number}" for number in range(1, 9))]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 420), ("light", 800), ("dark", 1400)])
+def test_a_search_in_eight_dimensions_fits(browser: Chrome, searched: Path, scheme: str, width: int) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(searched.as_uri())
+    wait(browser, "return document.body.dataset.drawn === 'yes'")
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    for figure in FIGURES_OF_A_SEARCH:
+        assert browser.execute_script(f"return document.querySelectorAll('#{figure} path').length") > 3
+        title = f"return document.getElementById('{figure}').closest('figure').querySelector('.title').textContent"
+        assert len(browser.execute_script(title)) > 20
+    room = "const box = document.getElementById('parallel-1').parentElement; return [box.scrollWidth, box.clientWidth]"
+    inner, outer = browser.execute_script(room)
+    assert (inner > outer) == (width < 1000)  # ten axes scroll where they do not fit
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_names_of_axes_do_not_touch_and_numbers_are_written_as_people_write_them(
+    browser: Chrome, searched: Path
+) -> None:
+    browser.get(searched.as_uri())
+    wait(browser, "return document.body.dataset.drawn === 'yes'")
+    boxes = browser.execute_script(
+        "return [...document.querySelectorAll('#parallel-1 .mark-text text')]"
+        ".filter(text => text.getAttribute('font-weight') === 'bold' || text.style.fontWeight === 'bold')"
+        ".map(text => text.getBoundingClientRect()).map(box => [box.left, box.right])"
+    )
+    assert len(boxes) == 10
+    assert all(one[1] < other[0] for one, other in pairwise(boxes))
+    script = "return [...document.querySelectorAll('.role-axis-label text')].map(text => text.textContent)"
+    labels = browser.execute_script(script)
+    assert not [label for label in labels if "e+" in label or "e-" in label or "e−" in label]
+    assert {"0.001", "0.1", "10⁻⁹"} <= set(labels)

@@ -10,6 +10,7 @@ from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import RANGE, SEARCH, Key
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search import PRUNERS
+from steepest.workbench.search.pruner import Ended, Memory
 from steepest.workbench.study.supervisor import StudySupervisor
 from support.study import FAST, conduct, write_task
 
@@ -20,10 +21,17 @@ class EndsAdam:
     """Ends every trial of Adam at the evaluation in the middle of the run."""
 
     phases: Container[str] = (SEARCH,)
-    asked: list[tuple[str, int, float]]
 
     def __init__(self) -> None:
-        self.asked = []
+        self.asked: list[tuple[str, int, float]] = []
+        self.told: list[str] = []
+        self.memory = Memory()
+
+    def tell(self, run: Ended) -> None:
+        self.told.append(run.status)
+
+    def result(self, key: Key) -> float:
+        return 7.0
 
     def ends(self, key: Key, step: int, value: float) -> bool:
         self.asked.append((key.optimizer, step, value))
@@ -35,7 +43,7 @@ def test_another_pruner_is_one_line_and_ends_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     pruner = EndsAdam()
-    monkeypatch.setitem(PRUNERS, "ends adam", lambda: pruner)
+    monkeypatch.setitem(PRUNERS, "ends adam", lambda plan: pruner)
     task = f"{write_task(tmp_path, FAST)}:task"
     runs = conduct(task, tmp_path / "study", ["sgd", "adam"], "trials=2", pruner="ends adam", workers=workers).runs
     searched = runs.filter(pl.col("phase") == SEARCH)
@@ -45,6 +53,7 @@ def test_another_pruner_is_one_line_and_ends_runs(
     assert sgd["steps"].to_list() == [40] * 2
     assert set(runs.filter(~pl.col("phase").is_in([RANGE, SEARCH]))["steps"]) == {40}  # the others do not ask
     assert {step for _, step, _ in pruner.asked} == {10, 20, 30, 40}
+    assert sorted(pruner.told) == ["pruned"] * 2 + ["trained"] * 2
     assert sgd["final"].is_in([value for _, _, value in pruner.asked]).all()
 
 

@@ -57,6 +57,7 @@ class DimensionData:
         name: Of the dimension.
         metric: The deciding one.
         logarithmic: Whether its axis is.
+        from_one: Whether it is so of 1 - value, as for the decay of an average.
         choices: Its values, where it is a choice.
         points: The trials that are drawn.
         trials: How many there are in all.
@@ -66,6 +67,7 @@ class DimensionData:
     name: str
     metric: str
     logarithmic: bool
+    from_one: bool
     choices: list[str]
     points: list[ValuePoint]
     trials: int
@@ -92,11 +94,14 @@ def _dimension(
         if row.name in described and any(point.optimizer == row.name for point in points)
     ]
     values = [point.value for point in points]
-    logarithmic = first.get("scale", "log") == "log" and "choices" not in first and all(value > 0 for value in values)
+    from_one = first.get("of") == "1 - value"
+    places = [1 - value if from_one else value for value in values] if "choices" not in first else []
+    logarithmic = first.get("scale", "log") == "log" and bool(places) and all(place > 0 for place in places)
     sign = -1 if results.higher_is_better else 1
     shown = drawn(points, most, lambda one: math.inf if one.result is None else sign * one.result)
     choices = [str(choice) for choice in first.get("choices", [])]
-    return DimensionData(name, results.metric, logarithmic, choices, shown, len(points), rows)
+    is_from_one = from_one and logarithmic
+    return DimensionData(name, results.metric, logarithmic, is_from_one, choices, shown, len(points), rows)
 
 
 def _point(run: RunPoint, name: str) -> ValuePoint | None:

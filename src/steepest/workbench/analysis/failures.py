@@ -5,14 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from steepest.workbench.analysis.results import Failures
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.outcome import NOT_FAILED
 
 
 def failures_of(counted: pl.DataFrame) -> list[Failures]:
     """One record for each optimizer and each way to end without having trained, in the order of the runs."""
     runs = dict(counted.group_by("optimizer").len().iter_rows())
     grouped = (
-        counted.filter(pl.col("status") != TRAINED)
+        counted.filter(~pl.col("status").is_in(NOT_FAILED))
         .group_by("optimizer", "status", maintain_order=True)
         .agg(
             pl.len().alias("count"),

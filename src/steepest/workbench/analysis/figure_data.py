@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+from steepest.workbench.analysis import search_figures
 from steepest.workbench.analysis.dimensions import DimensionData, dimensions
 from steepest.workbench.analysis.drawn import MOST_FAILED, MOST_OF_LINE, MOST_RUNS, drawn, evenly
 from steepest.workbench.analysis.points import CurvePoint, RatePoint, RunPoint, TuningPoint
 from steepest.workbench.analysis.results import Results
+from steepest.workbench.analysis.search_figures import HistoryData, ImportanceData, ParallelData
 
 SCHEDULE_POINTS = 200
 LOWEST_OF_SCHEDULE = 100
@@ -140,6 +142,9 @@ class FigureData:
     trials: TrialsData | None
     diagnosis: DiagnosisData | None
     searched: list[DimensionData]
+    history: HistoryData | None
+    importance: ImportanceData | None
+    parallel: list[ParallelData]
 
 
 def figure_data(results: Results) -> FigureData:
@@ -153,6 +158,9 @@ def figure_data(results: Results) -> FigureData:
         trials=_trials(results) if results.has_tuning else None,
         diagnosis=_diagnosis(results) if results.diagnoses else None,
         searched=dimensions(results),
+        history=None if results.manifest.get("rates") else search_figures.history(results),
+        importance=search_figures.importance(results),
+        parallel=search_figures.parallel(results),
     )
 
 

@@ -17,7 +17,7 @@ from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.analysis.tuning_curve import tuning_curve
 from steepest.workbench.model.candidate import call_of
 from steepest.workbench.model.key import RANGE, SEARCH, USUAL_RATE, Setting, values_of
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.outcome import PRUNED, TRAINED
 from steepest.workbench.scripts.candidate import script_line
 
 TENTHS = 10
@@ -52,6 +52,7 @@ def optimizer_result(
         share=statistics.wilson(len(good), len(values)),
         searched=len(search),
         searched_trained=sum(run["status"] == TRAINED for run in search),
+        searched_pruned=sum(run["status"] == PRUNED for run in search),
         band=_band(tables, search, profile),
         spikes=spikes_of(tables, final),
         edge=_edge(chosen.rate, sorted({run["rate"] for run in search})),

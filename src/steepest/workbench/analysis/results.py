@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.importance import Importance
 from steepest.workbench.analysis.near_optimal import Band
 from steepest.workbench.analysis.points import CurvePoint, Diagnosis, RatePoint, RunPoint, Spike, Tried, TuningPoint
+from steepest.workbench.analysis.pruning import Pruning
 from steepest.workbench.analysis.statistics import Interval
 from steepest.workbench.model.outcome import TRAINED
 
@@ -54,6 +56,7 @@ class OptimizerResult:
         share: The same as a proportion, with Wilson's interval.
         searched: The number of trials.
         searched_trained: The number of trials that trained.
+        searched_pruned: The number of trials that a pruner ended.
         band: The rates that are nearly as good as the best.
         spikes: Late jumps of the metric in the runs at the recommended setting, one a run at most.
         edge: `lowest` or `highest` where the best rate is the outermost that was tried.
@@ -83,6 +86,7 @@ class OptimizerResult:
     share: Interval
     searched: int
     searched_trained: int
+    searched_pruned: int
     band: Band
     spikes: list[Spike]
     edge: str
@@ -117,7 +121,12 @@ class OptimizerResult:
     @property
     def many_trials_failed(self) -> bool:
         """Whether most of its budget was spent outside its useful range."""
-        return self.searched - self.searched_trained > MANY_FAILED * self.searched
+        return self.searched_failed > MANY_FAILED * self.searched
+
+    @property
+    def searched_failed(self) -> int:
+        """The number of trials that failed."""
+        return self.searched - self.searched_trained - self.searched_pruned
 
     @property
     def seeds_failed(self) -> int:
@@ -235,6 +244,9 @@ class Results:
         digests: Of the task's file, more than one where it was edited.
         manifest: What a reader needs to know to repeat the study.
         card: What was trained, each line by its title; empty for a record of an older release.
+        pruning: What ending runs early saved and cost.
+        importances: Which hyperparameters matter, of each optimizer whose search says it.
+        judged_by_best: Whether a run is judged by the best value of its metric, not by the last.
         tuning: What each search in stages has found; empty where there was none.
         at_once: Runs that were trained together.
     """
@@ -264,6 +276,9 @@ class Results:
     digests: list[str]
     manifest: dict[str, Any]
     card: dict[str, str]
+    pruning: Pruning
+    importances: list[Importance]
+    judged_by_best: bool
     tuning: list[Tuning]
     at_once: AtOnceRuns = AtOnceRuns()
 

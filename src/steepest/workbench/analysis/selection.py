@@ -12,7 +12,8 @@ import polars as pl
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.model.key import FINALISTS, SEARCH, Key, Setting
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.outcome import PRUNED, TRAINED, has_failed
+from steepest.workbench.search.pruner import PossibleResults
 from steepest.workbench.store.record import Record
 
 
@@ -46,17 +47,20 @@ class Estimate:
     others: dict[Setting, list[float]] = field(default_factory=dict)
 
 
-def finalists(record: Record, optimizer: str, ranks: Ranks) -> list[Setting]:
+def finalists(record: Record, optimizer: str, ranks: Ranks, pruner: PossibleResults) -> list[Setting]:
     """The settings of an optimizer that are tried with fresh seeds, the best first; fewer where fewer trained.
 
     ranks: says which are the best.
+    pruner: says what runs that it ended could have come to; they are no finalists.
     """
     sign = -1 if record.get("plan")["higher_is_better"] else 1
+    ended = record.ended(SEARCH, optimizer)
     results = {
-        key.setting: sign * final if status == TRAINED and final is not None else math.inf
-        for key, status, final in record.ended(SEARCH, optimizer)
+        key.setting: sign * final if status == TRAINED and final is not None else pruner.result(key)
+        for key, status, final in ended
     }
-    return ranks.ranked(results)[:FINALISTS_PER_OPTIMIZER]
+    cut = {key.setting for key, status, _ in ended if status == PRUNED}
+    return [setting for setting in ranks.ranked(results) if setting not in cut][:FINALISTS_PER_OPTIMIZER]
 
 
 def recommended(record: Record, optimizer: str) -> Key | None:
@@ -97,7 +101,7 @@ def _estimate(chosen: Setting, by_setting: dict[Setting, list[float]], cross_fit
 
 def lowest_failure_above(record: Record, best: Key) -> Key | None:
     """The trial with the lowest rate above the best that did not train."""
-    failed = [key for key, status, _ in record.ended(SEARCH, best.optimizer) if status != TRAINED]
+    failed = [key for key, status, _ in record.ended(SEARCH, best.optimizer) if has_failed(status)]
     return min((key for key in failed if key.rate > best.rate), key=lambda key: key.rate, default=None)
 
 

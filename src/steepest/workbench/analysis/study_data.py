@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from steepest.workbench.errors import WorkbenchError
+from steepest.workbench.model.outcome import LAST
 from steepest.workbench.store.curves import curves_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class StudyData:
     manifest: dict[str, Any]
     finished: bool
     card: dict[str, str]
+    pruning: dict[str, Any] | None = None
+    judged_by: str = LAST
     gains: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
@@ -59,6 +62,8 @@ def data_of(record: Record) -> StudyData:
         record.get("manifest"),
         bool(record.get("finished")),
         record.get("card") or {},
+        record.get("pruning"),
+        record.get("judged_by") or LAST,
         record.get("gains") or {},
     )
 

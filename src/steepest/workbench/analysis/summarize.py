@@ -6,11 +6,14 @@ import math
 
 import polars as pl
 
+from steepest.workbench.analysis.axes import trials_of
 from steepest.workbench.analysis.diagnosis import diagnoses_of
 from steepest.workbench.analysis.failures import failures_of
+from steepest.workbench.analysis.importance import Importance, importance_of
 from steepest.workbench.analysis.optimizer_results import optimizer_result
 from steepest.workbench.analysis.pairs import pairs_of
 from steepest.workbench.analysis.points import CurvePoint, RunPoint
+from steepest.workbench.analysis.pruning import Pruning, pruning_of
 from steepest.workbench.analysis.results import AtOnceRuns, Control, OptimizerResult, Results
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.study_data import StudyData
@@ -18,8 +21,8 @@ from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.analysis.tuning import tunings_of
 from steepest.workbench.analysis.yardstick import yardstick_of
 from steepest.workbench.model.diagnostics import RUNS_AT_ONCE
-from steepest.workbench.model.key import CONTROL, OF_OPTIMIZERS, Setting
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.key import CONTROL, OF_OPTIMIZERS, Key, Setting
+from steepest.workbench.model.outcome import LAST, NOT_FAILED, TRAINED
 
 
 def summarize(study: StudyData) -> Results:
@@ -30,6 +33,7 @@ def summarize(study: StudyData) -> Results:
         optimizer_result(tables, each, study.target, study.memory.get(each["name"], {})) for each in plan["optimizers"]
     ]
     rows.sort(key=lambda row: _rank(row, tables.sign))
+    points, pruning = _points(tables), pruning_of(tables, study.pruning)
     return Results(
         task=plan["task"],
         metric=plan["metric"],
@@ -40,7 +44,7 @@ def summarize(study: StudyData) -> Results:
         steps=plan["steps"] or int(study.runs["steps"].max() or 0),  # type: ignore[arg-type]  of a script, its last step
         rows=rows,
         pairs=pairs_of(rows, tables.sign, plan["seeds"]),
-        points=_points(tables),
+        points=points,
         curves=[point for row in rows for point in _curves(tables, row)],
         diagnoses=[one for row in rows for one in diagnoses_of(tables, row.name)],
         control=_control(tables),
@@ -49,16 +53,37 @@ def summarize(study: StudyData) -> Results:
         runs=len(study.runs),
         runs_with_curves=study.curves["run"].n_unique(),
         counted=_counted(tables).height,
-        failed=_counted(tables).filter(pl.col("status") != TRAINED).height,
+        failed=_counted(tables).filter(~pl.col("status").is_in(NOT_FAILED)).height,
         all_steps=int(study.runs["steps"].sum()),
         seconds=float(study.runs["seconds"].sum()),
         finished=study.finished,
         digests=study.digests,
         manifest=study.manifest,
         card=study.card,
+        pruning=pruning,
+        importances=_importances(study, points, pruning, tables.sign),
+        judged_by_best=study.judged_by != LAST,
         tuning=tunings_of(tables, study.gains),
         at_once=_at_once(tables),
     )
+
+
+def _importances(study: StudyData, points: list[RunPoint], pruning: Pruning, sign: float) -> list[Importance]:
+    """Which hyperparameters matter; a run that was ended early counts as what it could have come to."""
+    if study.plan.get("rates"):
+        return []
+    found = []
+    for name in (each["name"] for each in study.plan["optimizers"]):
+        trials = trials_of(points, name)
+        heights = [_height(trial, pruning, sign) for trial in trials]
+        described = study.manifest["search_space"][name].get("also_searched", [])
+        found.append(importance_of(name, trials, described, heights))
+    return [one for one in found if one is not None]
+
+
+def _height(trial: RunPoint, pruning: Pruning, sign: float) -> float:
+    key = Key(trial.phase, trial.optimizer, trial.rate, trial.seed, trial.settings)
+    return pruning.possible.get(key, math.inf) if trial.value is None else sign * trial.value
 
 
 def _counted(tables: Tables) -> pl.DataFrame:

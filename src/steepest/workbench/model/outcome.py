@@ -5,10 +5,17 @@ from dataclasses import dataclass, field
 
 TRAINED, FAILED, DIVERGED, INTERRUPTED, PRUNED = "trained", "failed to train", "diverged", "interrupted", "pruned"
 """How a run ends."""
+NOT_FAILED = (TRAINED, PRUNED)
+"""A run that a pruner ended was no failure: it was worse than others, and nobody knows how it would have ended."""
 DIFFERS = "it was interrupted, and continued with other numbers"
 """What the reason of a run says that could not be continued as it would have gone on."""
 LAST, LOWEST, HIGHEST = "last", "lowest", "highest"
 """Which value of its metric a run is judged by."""
+
+
+def has_failed(status: str) -> bool:
+    """Whether a run that has ended failed."""
+    return status not in NOT_FAILED
 
 
 @dataclass

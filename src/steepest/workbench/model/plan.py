@@ -11,7 +11,8 @@ from typing import Any
 
 from steepest.workbench.errors import UsageError
 
-FIRST = {"strategy": "quasi-random", "known": []}
+NO_PRUNING = "none"
+FIRST = {"strategy": "quasi-random", "known": [], "prune": NO_PRUNING}
 """What studies had of which the record says nothing, since there was nothing else."""
 
 Known = tuple[tuple[float, str, float], ...]
@@ -34,6 +35,7 @@ class Plan:
         controls: Whether the optimizer that does nothing and the reference run too.
         strategy: Of the search: the name of a sampler.
         known: Results from before, which the search learns from.
+        prune: Which runs of the search end early: the name of a pruner.
     """
 
     task: str
@@ -48,6 +50,7 @@ class Plan:
     controls: bool = True
     strategy: str = "quasi-random"
     known: Known = ()
+    prune: str = NO_PRUNING
 
     @property
     def is_script(self) -> bool:

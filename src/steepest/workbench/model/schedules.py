@@ -48,3 +48,17 @@ def _with_schedule(candidate: Candidate, name: str, steps: int) -> Candidate:
     except ValueError as error:
         raise UsageError(f"The schedule {name!r} does not fit into {steps} steps: {error} Give more steps.") from None
     return made
+
+
+def falls_to_the_end(schedule: str, steps: int) -> bool:
+    """Whether the rate of a schedule, with RATE in the place of the rate, more than halves in the second half of a run.
+
+    >>> falls_to_the_end("cosine(RATE, 100)", 100), falls_to_the_end("inverse_sqrt(RATE, 5)", 100)
+    (True, False)
+    """
+    from steepest import schedules
+
+    if not schedule:
+        return False
+    rate = schedules.parse(schedule.replace("RATE", "1.0"))
+    return rate(steps - 1) < rate(steps // 2) / 2

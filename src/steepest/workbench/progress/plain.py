@@ -8,7 +8,7 @@ from typing import IO
 
 from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.key import OF_OPTIMIZERS, Key
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.outcome import has_failed
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.model.stage_gain import StageGain
 from steepest.workbench.progress import stage_words
@@ -60,7 +60,7 @@ class PlainLines(Watcher):
         """Count the run."""
         self._done += 1
         self._runs = max(self._runs, self._done)
-        self._failed += key.phase in OF_OPTIMIZERS and status != TRAINED
+        self._failed += key.phase in OF_OPTIMIZERS and has_failed(status)
 
     def stage(self, gain: StageGain) -> None:
         """Say what was gained."""

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.key import OF_OPTIMIZERS, Key
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.outcome import TRAINED, has_failed
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.model.stage_gain import StageGain
 from steepest.workbench.progress import stage_words
@@ -84,7 +84,7 @@ class ProgressLine(Watcher):
         self.ended_runs += 1
         self.workers.pop(key, None)
         self.runs = max(self.runs, self.ended_runs)
-        self.failed += key.phase in OF_OPTIMIZERS and status != TRAINED
+        self.failed += key.phase in OF_OPTIMIZERS and has_failed(status)
         if status == TRAINED and value is not None and self._is_best(value, higher_is_better):
             self.best = value, key.optimizer
         self.progress.update(self.bar, completed=self._done(), total=self.runs * self.steps)

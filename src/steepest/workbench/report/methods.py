@@ -69,15 +69,17 @@ def _others(results: Results) -> str:
 
 
 def _estimate(results: Results) -> str:
+    final = "best" if results.judged_by_best else "final"
+    of_metric = results.metric if results.judged_by_best else f"final {results.metric}"
     usual = ", and the usual learning rate of each," if any(row.default_seeds for row in results.rows) else ""
     return (
-        f"The two settings with the best final {results.metric}{usual} were run again with {results.seeds} fresh "
+        f"The two settings with the best {of_metric}{usual} were run again with {results.seeds} fresh "
         "seeds; the initialisation and the order of the data were equal across optimizers within a seed. The setting "
         "that failed less often, or else had the better mean, is recommended, and its row describes its own runs. "
         "Optimizers are compared by a cross-fitted estimate: each fresh seed is scored at the one of the two settings "
         "that the other fresh seeds prefer, so that no seed enters both a choice and what is compared. A run failed if "
-        "its loss or a parameter was not finite, or if its final metric was no better than before training or than a "
-        "constant prediction; failed runs are counted, and rank as worst."
+        f"its loss or a parameter was not finite, or if its {final} metric was no better than before training or than "
+        "a constant prediction; failed runs are counted, and rank as worst."
     )
 
 

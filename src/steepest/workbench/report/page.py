@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from steepest.workbench.analysis.figure_data import figure_data
+from steepest.workbench.analysis.figure_data import FigureData, figure_data
 from steepest.workbench.analysis.verdict import verdict_of
 from steepest.workbench.model.key import written
-from steepest.workbench.report import figures, formatting, sentences, terminal, tuning_sentences
+from steepest.workbench.report import (
+    figures,
+    formatting,
+    search_sentences,
+    sentences,
+    terminal,
+    tuning_sentences,
+)
 from steepest.workbench.report.methods import methods
 
 if TYPE_CHECKING:
@@ -64,6 +71,12 @@ def contents(results: Results) -> dict[str, Any]:
         "has_usual_rates": any(row.default_seeds for row in results.rows),
         "has_others": data.sensitivity is not None and data.sensitivity.has_others,
         "searched": data.searched,
+        "history": data.history,
+        "parallel": data.parallel,
+        "of_history": _of_history(data),
+        "of_importance": [search_sentences.importance(one) for one in results.importances],
+        "of_dimensions": [search_sentences.dimension(one) for one in data.searched],
+        "of_pruning": search_sentences.pruning(results),
         "runs": data.sensitivity,
         "tuning": [_tuned(one) for one in results.tuning],
         "diagnosed": data.diagnosis.optimizers if data.diagnosis else [],
@@ -79,6 +92,14 @@ def _tuned(tuning: Tuning) -> dict[str, Any]:
         "settings": [tuning_sentences.setting_row(one, tuning.rate_name) for one in tuning.settings],
         "sentences": tuning_sentences.sentences(tuning),
     }
+
+
+def _of_history(data: FigureData) -> dict[str, str]:
+    """What the history of each optimizer's search says."""
+    if data.history is None:
+        return {}
+    names = dict.fromkeys(trial.optimizer for trial in data.history.trials)
+    return {name: search_sentences.history(data.history, name) for name in names}
 
 
 def _script(data: Any) -> Markup:

@@ -25,6 +25,7 @@ from steepest.workbench.analysis.verdict import (
 from steepest.workbench.model.outcome import DIVERGED
 from steepest.workbench.report import script_sentences
 from steepest.workbench.report.formatting import duration, interval, listed, number, percent, setting
+from steepest.workbench.report.search_sentences import pruning_warnings
 
 CONTINUE = "The same command continues it."
 _STRENGTHS = {
@@ -73,7 +74,8 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
     estimate, bounds = interval(best.median)
     sure = percent(statistics.median_confidence(len(best.values)))
     within = f" ({sure} interval {bounds})" if math.isfinite(best.median.low) else ""
-    sentences = [f"There its runs end at a {results.metric} of {estimate}{within}, the median over the fresh seeds."]
+    verb = "reach" if results.judged_by_best else "end at"
+    sentences = [f"There its runs {verb} a {results.metric} of {estimate}{within}, the median over the fresh seeds."]
     sentences += _against_adam(results, found)
     if found.kind == WINNER:
         chance = min(pair.superiority.estimate for pair in found.beaten)
@@ -107,7 +109,8 @@ def _against_adam(results: Results, found: Verdict) -> list[str]:
     if not yardstick.trained:
         return [f"{yardstick.name}, at {at}, fails."]
     middle, against = number(yardstick.median.estimate), yardstick.against
-    where = f"{yardstick.name}, at {at}, ends at {middle}"
+    verb = "reaches" if results.judged_by_best else "ends at"
+    where = f"{yardstick.name}, at {at}, {verb} {middle}"
     chance = against.superiority.estimate if against is not None else math.nan
     if math.isnan(chance):
         return [f"{where}."]
@@ -180,7 +183,7 @@ def _of_optimizer(row: OptimizerResult, results: Results) -> list[str]:
         )
     if row.many_trials_failed:
         texts.append(
-            f"{row.searched - row.searched_trained} of {row.searched} trials failed, so its part of the budget was "
+            f"{row.searched_failed} of {row.searched} trials failed, so its part of the budget was "
             "mostly spent outside its useful range."
         )
     texts += _failed_seeds(row) + _unsteady(row, results)
@@ -230,7 +233,7 @@ def _unsteady(row: OptimizerResult, results: Results) -> list[str]:
 
 
 def _of_study(results: Results) -> list[str]:
-    texts = []
+    texts = pruning_warnings(results.pruning)
     if results.control_trained:
         texts.append(_control(results))
     if results.searches_are_unequal:

@@ -3,10 +3,10 @@
 A new sampler or a new pruner is a file in this folder, and a line in the table here.
 """
 
-from collections.abc import Callable
-
+from steepest.workbench.model.plan import NO_PRUNING
+from steepest.workbench.search.median_rule import of_plan
 from steepest.workbench.search.optuna_tpe import OptunaTPE
-from steepest.workbench.search.pruner import NoPruning, Pruner
+from steepest.workbench.search.pruner import MakePruner, NoPruning
 from steepest.workbench.search.quasi_random import QuasiRandom
 from steepest.workbench.search.sampler import MakeSampler
 from steepest.workbench.search.spread import by_chance, on_a_grid
@@ -22,4 +22,4 @@ SAMPLERS: dict[str, MakeSampler] = {
 }
 LEARNS = (STAGED, TPE)
 """Strategies whose points depend on results, also on those of another study."""
-PRUNERS: dict[str, Callable[[], Pruner]] = {"none": NoPruning}
+PRUNERS: dict[str, MakePruner] = {NO_PRUNING: NoPruning, "median": of_plan}

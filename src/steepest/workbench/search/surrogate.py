@@ -8,7 +8,7 @@ run.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,17 @@ class Surrogate:
         means, covariance = self._process.means(both), self._process.covariance(both)
         variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
         return self._unit * float(means[0] - means[1]), self._unit * math.sqrt(max(float(variance), 0.0))
+
+    def means_of_parts(self, points: Any, parts: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+        """What models of some of the results alone would expect there, with the lengths and the noise of this one.
+
+        Each part has the places of the results that it knows.
+        """
+        with on_one_thread():
+            yield from (
+                self._middle + self._unit * means
+                for means in self._process.means_of_parts(np.atleast_2d(np.asarray(points, float)), parts)
+            )
 
     def best(self) -> np.ndarray:
         """The point among those tried with the best mean."""

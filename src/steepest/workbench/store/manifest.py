@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.workbench.model.candidate import DECADES, Candidate
+from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.store.record import SCHEMA_VERSION
 
@@ -39,7 +40,7 @@ def manifest(plan: Plan, candidates: Sequence[Candidate], command: Sequence[str]
             "usual_rate": candidate.centre,
             "source": candidate.source,
             "decades": 0 if plan.rates else DECADES,
-            "also_searched": [one.described() for one in candidate.space],
+            "also_searched": [one.described() | {"default": _default(candidate, one)} for one in candidate.space],
         }
         for candidate in candidates
     }
@@ -60,6 +61,12 @@ def manifest(plan: Plan, candidates: Sequence[Candidate], command: Sequence[str]
         "machine": _machine(),
         "git": _git(),
     }
+
+
+def _default(candidate: Candidate, dimension: Dimension) -> Any:
+    """What a trial has that does not set the dimension; None where that is not known, or not a number or a word."""
+    value = candidate.default_of(dimension)
+    return value if isinstance(value, int | float | str) else None
 
 
 def _versions() -> dict[str, str]:

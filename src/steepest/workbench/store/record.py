@@ -257,6 +257,15 @@ class Record:
         rows = self.connection.execute(f"SELECT {COLUMNS}, status, final FROM runs ORDER BY id")
         return ((Key(*row[:-2]), row[-2], row[-1]) for row in rows)
 
+    def evaluated(self, metric: str) -> list[tuple[Key, str, float | None, list[tuple[int, float]]]]:
+        """Every run, in the order in which they ended: key, status, final metric, the metric after the first step."""
+        values: dict[int, list[tuple[int, float]]] = {}
+        query = "SELECT run, step, value FROM metrics WHERE name = ? AND step > 0 ORDER BY run, step"
+        for run, step, value in self.connection.execute(query, (metric,)):
+            values.setdefault(run, []).append((step, math.nan if value is None else value))
+        rows = self.connection.execute(f"SELECT {COLUMNS}, status, final, id FROM runs ORDER BY id")
+        return [(Key(*row[:-3]), row[-3], row[-2], values.get(row[-1], [])) for row in rows]
+
     def rising_curves(self, candidate: Candidate, steps: int) -> list[RisingCurve]:
         """The runs with a rising rate."""
         rates, curves = rising_rates(candidate.centre, steps), []

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from steepest.workbench.model.key import SEARCH, Key
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.outcome import PRUNED, TRAINED
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.model.stage_gain import StageGain
+from steepest.workbench.search.pruner import NoPruning, PossibleResults
 from steepest.workbench.search.sampler import InStages, Sampler
 from steepest.workbench.store.record import Record
 
@@ -29,10 +30,20 @@ class CandidateSearch:
         plan: Of the study.
         record: Holds the results.
         ahead: How many results a trial may be asked for without.
+        pruner: Says what a run that it ended could have come to.
     """
 
-    def __init__(self, optimizer: str, sampler: Sampler, plan: Plan, record: Record, ahead: Ahead = ((0, 0),)) -> None:
+    def __init__(
+        self,
+        optimizer: str,
+        sampler: Sampler,
+        plan: Plan,
+        record: Record,
+        ahead: Ahead = ((0, 0),),
+        pruner: PossibleResults | None = None,
+    ) -> None:
         self.optimizer, self.sampler, self.record, self.ahead = optimizer, sampler, record, ahead
+        self.pruner = pruner or NoPruning()
         self.seed, self.sign = plan.seed, -1.0 if plan.higher_is_better else 1.0
         self.asked: list[Key] = []
         self.values: list[float] = []  # of the first trials, lower is better
@@ -76,8 +87,8 @@ class CandidateSearch:
             if (result := self.record.result(key)) is None:
                 break
             status, final = result
-            value = final if status == TRAINED else None
-            self.values.append(math.inf if value is None else self.sign * value)
+            value = math.inf if status != TRAINED or final is None else self.sign * final
+            self.values.append(self.pruner.result(key) if status == PRUNED else value)
         self._tell()
 
     def _tell(self) -> None:

@@ -11,12 +11,12 @@ from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.machines import ray_cluster
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
-from steepest.workbench.model.plan import Known, parsed_rates
+from steepest.workbench.model.plan import NO_PRUNING, Known, parsed_rates
 from steepest.workbench.model.schedules import CONSTANT
 from steepest.workbench.model.search_space import SearchNames, parsed_search
 from steepest.workbench.problems import comparison_defaults
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.search import LEARNS, QUASI_RANDOM, SAMPLERS, TPE
+from steepest.workbench.search import LEARNS, PRUNERS, QUASI_RANDOM, SAMPLERS, TPE
 from steepest.workbench.search.budget import parsed_budget
 from steepest.workbench.search.optuna_tpe import optuna_module
 from steepest.workbench.study.comparison import Comparison
@@ -57,6 +57,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     higher_is_better: bool | None = None,
     search: SearchNames = (),
     strategy: str = QUASI_RANDOM,
+    prune: str = NO_PRUNING,
     study: Any = None,
     controls: bool = True,
     has_reference: bool = True,
@@ -92,6 +93,8 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         strategy: Of the search: quasi-random, where every optimizer has the same points, each in its own ranges;
             staged, for which see `tune`; tpe (by Optuna), random or grid.
         study: A study of Optuna whose completed trials a search by staged or tpe knows from the start.
+        prune: Which runs of the search end early: none; or median, which ends a run where more than half of the
+            optimizer's runs before were better at the same step.
         controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.
         has_reference: Whether AdamW with linear decay is one of the controls.
         seed: Of the search; the fresh seeds follow it.  The same seed gives the same numbers.
@@ -129,6 +132,9 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         )
     if strategy == TPE:
         optuna_module()
+    if prune not in PRUNERS:
+        known = " or ".join(PRUNERS)
+        raise UsageError(f"No rule {prune!r} ends runs early{nearest(prune, PRUNERS)}; give prune={known}.")
     if metric is None and higher_is_better is not None:
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)
@@ -158,6 +164,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             command=command,
             out=out,
             sampler=strategy,
+            pruner=prune,
             known=() if study is None else _known(study, trainer),
             stacked=stacked,
         )

@@ -24,6 +24,7 @@ from steepest.workbench.model.optimizers import YARDSTICK, is_yardstick
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.model.stage_gain import StageGain
 from steepest.workbench.search.budget import Budget
+from steepest.workbench.search.pruner import NoPruning, PossibleResults
 from steepest.workbench.search.sampler import GivenRates, MakeSampler, Sampler
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.store.record import Record
@@ -41,6 +42,7 @@ class Stages:
         record: Holds what has been run.
         make_sampler: Makes the sampler of each optimizer's search.
         ahead: How many results a trial may be asked for without.
+        pruner: Says what a run that it ended could have come to.
     """
 
     def __init__(
@@ -51,9 +53,10 @@ class Stages:
         record: Record,
         make_sampler: MakeSampler,
         ahead: Ahead = ((0, 0),),
+        pruner: PossibleResults | None = None,
     ) -> None:
         self.plan, self.budget, self.candidates, self.record = plan, budget, candidates, record
-        self.make_sampler, self.ahead = make_sampler, ahead
+        self.make_sampler, self.ahead, self.pruner = make_sampler, ahead, pruner or NoPruning()
         self.searches: dict[str, CandidateSearch] = {}
         self._is_searching = False
 
@@ -157,7 +160,8 @@ class Stages:
         return [one for name, search in self.searches.items() for one in search.gains(known.get(name, 0), over)]
 
     def _search(self, candidate: Candidate) -> CandidateSearch:
-        return CandidateSearch(candidate.name, self._sampler(candidate), self.plan, self.record, self.ahead)
+        sampler = self._sampler(candidate)
+        return CandidateSearch(candidate.name, sampler, self.plan, self.record, self.ahead, self.pruner)
 
     def _sampler(self, candidate: Candidate) -> Sampler:
         if self.plan.rates:
@@ -169,7 +173,10 @@ class Stages:
 
     def fresh_seeds(self) -> Iterator[Key]:
         """The best two settings of each optimizer, and its usual rate, with seeds that the search did not have."""
-        best = {one.name: selection.finalists(self.record, one.name, self._sampler(one)) for one in self.candidates}
+        best = {
+            one.name: selection.finalists(self.record, one.name, self._sampler(one), self.pruner)
+            for one in self.candidates
+        }
         for seed in range(self.plan.seed + 1, self.plan.seed + 1 + self.plan.seeds):
             for candidate in self.candidates:
                 for found in best[candidate.name]:

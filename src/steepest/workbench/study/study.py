@@ -16,7 +16,7 @@ from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
-from steepest.workbench.model.plan import Known, Plan
+from steepest.workbench.model.plan import NO_PRUNING, Known, Plan
 from steepest.workbench.model.stage_gain import from_stored
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.scripts.trainer import ScriptTrainer
@@ -31,12 +31,14 @@ from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.cost import cost_of
 from steepest.workbench.study.ends import check_ends
 from steepest.workbench.study.failing_start import check_start, forget_failed_start
+from steepest.workbench.study.pruning import RecordedPruner, warn_of_exempt
 from steepest.workbench.study.reports import write_report
 from steepest.workbench.study.stages import Stages
 from steepest.workbench.study.stop_signals import StopSignals
 from steepest.workbench.study.supervisor import StudySupervisor
 from steepest.workbench.study.together import Together
 from steepest.workbench.training.trainer import Trainer
+from steepest.workbench.training.verdict import judged_by
 
 NAMED = 8
 """Runs that were under way which the sentence of an interruption names: a cluster has a thousand."""
@@ -74,14 +76,14 @@ class Study:
         command: Sequence[str],
         out: str | Path | None,
         sampler: str = QUASI_RANDOM,
-        pruner: str = "none",
+        pruner: str = NO_PRUNING,
         known: Known = (),
         stacked: bool | None = None,
     ) -> None:
         self.trainer, self.budget = trainer, budget
         self.command, self.watcher = list(command), watcher
         self.stopped: list[str] = []  # runs that were under way
-        self.make_sampler, self.pruner = SAMPLERS[sampler], PRUNERS[pruner]()
+        self.make_sampler = SAMPLERS[sampler]
         self.stacked = stacked
         task, candidates = trainer.first_task, trainer.candidates
         self.folder = Path(out) if out is not None else Path("runs") / trainer.source.folder
@@ -98,7 +100,9 @@ class Study:
             trainer.controls,
             sampler,
             known,
+            pruner,
         )
+        self.pruner = PRUNERS[pruner](self.plan)
         budget.trials(self.plan.steps or 1, step_seconds=1.0)  # raises where it pays for none
 
     def conduct(self, executor: Executor, fresh: bool = False) -> Comparison:
@@ -175,7 +179,7 @@ class Study:
             )
         forget_failed_start(self.plan, record)
         record.set(task_failed=False)
-        record.set(digests=list(digests), baseline=task.baseline, target=task.target)
+        record.set(digests=list(digests), baseline=task.baseline, target=task.target, judged_by=judged_by(task))
 
     def _say_what_is_kept(self, error: TaskError) -> None:
         error.args = (
@@ -192,14 +196,16 @@ class Study:
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
         record.set(card=trainer.card(seed))
         together = self._cost_and_groups(record, executor)
+        warn_of_exempt(self.plan)
+        pruner = RecordedPruner(self.pruner, record, self.plan)
         ahead = ahead_of(record, executor.count, len(trainer.candidates))
         record.set(ahead=ahead)
-        stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler, ahead)
+        stages = Stages(self.plan, self.budget, trainer.candidates, record, self.make_sampler, ahead, pruner)
         self._tell_what_is_done(record, stages, executor)
-        supervisor = StudySupervisor(signals.requested, self.watcher, self.pruner, self.plan.higher_is_better)
+        supervisor = StudySupervisor(signals.requested, self.watcher, pruner, self.plan.higher_is_better)
         for stage in stages:
             jobs = self._jobs(record, stages, stage)
-            for _ in self._stored(record, together.made(jobs, stages.may_be_asked_ahead, supervisor)):
+            for _ in self._stored(record, pruner, together.made(jobs, stages.may_be_asked_ahead, supervisor)):
                 self._tell_gains(record, stages)
             if signals.requested():
                 raise self._interrupted(any_ended=record.amount()[0] > 0)
@@ -247,15 +253,17 @@ class Study:
             elif not record.has(key):
                 yield Job(key, stages.steps(key), record.interrupted(key), key.phase in self.pruner.phases)
 
-    def _stored(self, record: Record, made: Iterator[tuple[Job, Outcome]]) -> Iterator[None]:
+    def _stored(self, record: Record, pruner: RecordedPruner, made: Iterator[tuple[Job, Outcome]]) -> Iterator[None]:
         """Store the outcomes one after the other."""
         for job, outcome in made:
             if outcome.status == INTERRUPTED:
                 if outcome.saved is not None:
                     record.interrupt(job.key, outcome.saved)
+                    pruner.remember()
                     self.stopped.append(f"{job.key} ({job.key.phase}) at step {outcome.trace.step} of {job.steps}")
                 continue
             record.add(job.key, outcome, self.plan.metric)
+            pruner.tell(job, outcome)
             if job.saved is not None and DIFFERS in outcome.reason:
                 warnings.warn(f"{job.key}: {outcome.reason}", stacklevel=2)
             check_start(self.plan, record)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from steepest.workbench.model.job import Job
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search.pruner import Pruner
+from steepest.workbench.study.pruning import RecordedPruner
 
 
 class StudySupervisor:
@@ -20,7 +21,11 @@ class StudySupervisor:
     """
 
     def __init__(
-        self, stop_requested: Callable[[], bool], watcher: Watcher, pruner: Pruner, higher_is_better: bool
+        self,
+        stop_requested: Callable[[], bool],
+        watcher: Watcher,
+        pruner: Pruner | RecordedPruner,
+        higher_is_better: bool,
     ) -> None:
         self.stop_requested, self.watcher, self.pruner = stop_requested, watcher, pruner
         self.sign = -1.0 if higher_is_better else 1.0

@@ -40,8 +40,8 @@ def tune(
         search: What is searched beside the rate and what the optimizer searches by itself: `Dimension`s, or as text
             `dropout=0..0.5,width=32|64|128`.
         strategy: staged; tpe (by Optuna); quasi-random, random or grid, where the points do not depend on the results.
-        **options: As for `compare`: study (of Optuna), schedules, steps, metric, seed, workers, stacked, ray, out,
-            fresh, watcher, log_to, live.
+        **options: As for `compare`: study (of Optuna), prune, schedules, steps, metric, seed, workers, stacked, ray,
+            out, fresh, watcher, log_to, live.
 
     Raises:
         UsageError: An argument cannot be used.

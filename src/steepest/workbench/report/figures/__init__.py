@@ -10,7 +10,11 @@ from steepest.workbench.report.figures.curves import curves, losses, rates
 from steepest.workbench.report.figures.diagnosis import gradients, updates
 from steepest.workbench.report.figures.dimension import dimension
 from steepest.workbench.report.figures.finalists import finalists
+from steepest.workbench.report.figures.history import history
+from steepest.workbench.report.figures.importance import importance
+from steepest.workbench.report.figures.parallel import parallel
 from steepest.workbench.report.figures.sensitivity import sensitivity
+from steepest.workbench.report.figures.style import Figure
 from steepest.workbench.report.figures.style import colours as colours
 from steepest.workbench.report.figures.trials import trials
 
@@ -29,7 +33,7 @@ def for_page(data: FigureData) -> dict[str, dict[str, Any]]:
         shown["trials"] = trials(data.trials, names)
     if data.diagnosis is not None:
         shown |= {"updates": updates(data.diagnosis), "gradients": gradients(data.diagnosis)}
-    shown |= {f"searched-{n}": dimension(one, names) for n, one in enumerate(data.searched, 1)}
+    shown |= _of_search(data)
     return {name: figure.on_page() for name, figure in shown.items()}
 
 
@@ -48,8 +52,19 @@ def for_paper(data: FigureData) -> dict[str, dict[str, Any]]:
         shown["trials"] = trials(data.trials, names, legend=True)
     if data.diagnosis is not None:
         shown |= {"updates": updates(data.diagnosis), "gradients": gradients(data.diagnosis)}
-    shown |= {f"searched-{n}": dimension(one, names, legend=True) for n, one in enumerate(data.searched, 1)}
+    shown |= _of_search(data, legend=True)
     return {name: figure.on_paper() for name, figure in shown.items()}
+
+
+def _of_search(data: FigureData, legend: bool = False) -> dict[str, Figure]:
+    """What was tried, and what of it mattered."""
+    names, shown = data.order, {}
+    if data.history is not None:
+        shown["history"] = history(data.history, names, legend)
+    if data.importance is not None:
+        shown["importance"] = importance(data.importance, names, legend)
+    shown |= {f"parallel-{n}": parallel(one) for n, one in enumerate(data.parallel, 1)}
+    return shown | {f"searched-{n}": dimension(one, names, legend) for n, one in enumerate(data.searched, 1)}
 
 
 def rows_of(figure: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -6,19 +6,23 @@ from typing import Any
 
 import altair as alt
 
-from steepest.workbench.analysis.dimensions import DimensionData
+from steepest.workbench.analysis.dimensions import DimensionData, ValuePoint
+from steepest.workbench.analysis.search_figures import ENDED_EARLY
 from steepest.workbench.model.key import written
+from steepest.workbench.model.outcome import PRUNED
 from steepest.workbench.report.figures import style
+
+HEIGHT = 220
 
 
 def dimension(data: DimensionData, names: list[str], legend: bool = False) -> style.Figure:
-    """Every trial that trained, at its value; the colour says the optimizer."""
-    trained = [point for point in data.points if point.result is not None]
-    rows = [
-        point._asdict() | {"value": str(point.value) if data.choices else point.value, "shown": written(point.value)}
-        for point in trained
-    ]
-    results = [point.result for point in trained if point.result is not None]
+    """Every trial at its value, those without a result in rows along the top; the colour says the optimizer."""
+    rows = [_row(data, point) for point in data.points if point.result is not None]
+    apart = [_row(data, point) | {"how": _how(point)} for point in data.points if point.result is None]
+    kinds = style.kinds_of(row["how"] for row in apart)
+    apart = [row | {"height": style.row_of(row["how"], kinds)} for row in apart]
+    results = [point.result for point in data.points if point.result is not None]
+    x = _x(data)
     tip = ["optimizer:N", alt.Tooltip("shown:N", title=data.name), alt.Tooltip("rate:Q", format=".3~g")]
     colour = style.colour(names, legend)
     if legend:  # a stroke, as lines have it, would not show the colour of dots
@@ -28,19 +32,35 @@ def dimension(data: DimensionData, names: list[str], legend: bool = False) -> st
         style.data("trials")
         .mark_circle(size=40, fillOpacity=0.75)
         .encode(
-            x=_x(data),
-            y=style.axis_y("result:Q", data.metric, results, 0),
+            x=x,
+            y=style.axis_y("result:Q", data.metric, results, style.strip_of(kinds), HEIGHT),
             color=colour,
             tooltip=[*tip, value],
         )
     )
-    return style.Figure(alt.LayerChart(layer=[dots]).add_params(style.hidden()), {"trials": rows})
+    layers = [dots, *style.apart("apart", kinds, x, colour, tip)]
+    chart = alt.LayerChart(layer=layers).add_params(style.hidden()).properties(height=HEIGHT)
+    return style.Figure(chart, {"trials": rows, "apart": apart})
+
+
+def _row(data: DimensionData, point: ValuePoint) -> dict[str, Any]:
+    value = str(point.value) if data.choices else point.value
+    place = {"place": 1 - point.value} if data.from_one else {}
+    return point._asdict() | {"value": value, "shown": written(point.value)} | place
+
+
+def _how(point: ValuePoint) -> str:
+    return ENDED_EARLY if point.status == PRUNED else style.FAILED
 
 
 def _x(data: DimensionData) -> alt.X:
     if data.choices:
         return alt.X("value:N", title=data.name, sort=data.choices, axis=alt.Axis(labelAngle=0))
     values = [point.value for point in data.points]
+    if data.from_one:  # 0.9, 0.99, 0.999: evenly spaced by 1 - value
+        x = style.axis_x("place:Q", data.name, [1 - value for value in values])
+        x["scale"]["reverse"], x["axis"]["labelExpr"] = True, "format(1 - datum.value, '.6~f')"
+        return x
     if data.logarithmic:
         return style.axis_x("value:Q", data.name, values)
     low, high = min(values), max(values)

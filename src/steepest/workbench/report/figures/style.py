@@ -27,6 +27,13 @@ HEIGHT = 340
 QUIET = {"domainOpacity": 0.35, "tickOpacity": 0.35, "gridOpacity": 0.11, "labelOpacity": 0.75}
 SHOWN = "indexof(hidden, datum.optimizer) < 0"
 
+FAILED = "failed"
+CROSS = "M-1,-1L1,1M1,-1L-1,1"
+STRIP = 13
+"""Height of a row of runs along the top of a figure that have no place on its axis."""
+GOOD, POOR = "#1f83c6", "#d9a86a"
+"""The best and the worst of a search, on white and on black."""
+
 Rows = list[dict[str, Any]]
 
 
@@ -113,20 +120,84 @@ def axis_x(field: str, title: str, values: list[float]) -> alt.X:
     """A logarithmic axis of rates; without any there is nothing to draw on it yet."""
     low, high = min(values, default=1e-3) / 1.25, max(values, default=1e-1) * 1.25
     powers = [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
-    axis = alt.Axis(title=title, values=powers or alt.Undefined, format=".0e", labelExpr=_POWER, grid=True)
+    axis = alt.Axis(title=title, values=powers or alt.Undefined, labelExpr=_POWER, grid=True)
     return alt.X(field, scale=alt.Scale(type="log", domain=[low, high], nice=False), axis=axis)
 
 
-# 0.001, 0.01, ... 100 as people write them, others as powers
-_POWER = "datum.value >= 0.001 && datum.value <= 1000 ? format(datum.value, '~g') : format(datum.value, '.0e')"
+ABOVE = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+PLAIN = 1e-4, 1e5
+"""Numbers between them are written as people write them, 0.001 and 2000; others in powers, 2·10⁻⁷."""
 
 
-def axis_y(field: str, title: str, values: list[float], strip: int) -> alt.Y:
+def as_people_write(value: Any) -> str:
+    """A value at an axis: 0.001, 2000, 0.9997, 5·10⁻⁷, a word.
+
+    >>> as_people_write(1e-10), as_people_write(0.9997), as_people_write(5e-07)
+    ('10⁻¹⁰', '0.9997', '5·10⁻⁷')
+    """
+    if isinstance(value, str | bool | int) or value == 0 or PLAIN[0] <= abs(value) < PLAIN[1]:
+        return str(value) if isinstance(value, str | bool | int) else f"{value:.4g}"
+    leading, _, exponent = f"{value:.3g}".partition("e")
+    power = "10" + str(int(exponent or 0)).translate(str.maketrans("-0123456789", ABOVE))
+    return power if leading == "1" else f"{leading}·{power}"
+
+
+def _superscript(text: str) -> str:
+    """An expression that writes the digits of a text, which may begin with a minus, above the line."""
+    for digit, above in zip("-0123456789", ABOVE, strict=True):
+        text = f"replace({text}, /{digit}/g, '{above}')"
+    return text
+
+
+_EXPONENT = "floor(log(datum.value) / LN10 + 1e-9)"
+_LEADING = f"round(datum.value / pow(10, {_EXPONENT}))"
+_AS_POWER = f"({_LEADING} === 1 ? '' : {_LEADING} + '·') + '10' + {_superscript(f'toString({_EXPONENT})')}"
+_IS_PLAIN = f"datum.value >= {0.99 * PLAIN[0]!r} && datum.value < {PLAIN[1]!r}"
+_POWER = f"{_IS_PLAIN} ? format(datum.value, '.9~f') : {_AS_POWER}"
+"""How a number on a logarithmic axis is written, which has one digit that is not zero."""
+
+
+def kinds_of(found: Iterable[str]) -> list[str]:
+    """The ways in which runs ended that are drawn apart, in rows along the top of a figure; failed first."""
+    return sorted(set(found), key=lambda how: how != FAILED)
+
+
+def strip_of(kinds: list[str]) -> int:
+    """The height of these rows."""
+    return STRIP * len(kinds) + 6 if kinds else 0
+
+
+def row_of(how: str, kinds: list[str]) -> float:
+    """The middle of a row."""
+    return STRIP * (kinds.index(how) + 0.5)
+
+
+def apart(name: str, kinds: list[str], x: alt.X, colour: alt.Color, tips: list[Any]) -> list[alt.Chart]:
+    """Crosses for failed runs and rings for those that were ended early, each with its word at the left."""
+    heights = {kind: row_of(kind, kinds) for kind in kinds}
+    marks = [
+        data(name)
+        .transform_filter(f"datum.how === '{kind}'")
+        .mark_point(shape=CROSS if kind == FAILED else "circle", size=30, strokeWidth=1.6, filled=False)
+        .encode(x=x, y=alt.Y("height:Q", scale=None), color=colour, tooltip=tips)
+        for kind in kinds
+    ]
+    return marks + [label(kind, heights[kind]) for kind in kinds]
+
+
+def label(text: str, height: float) -> alt.Chart:
+    """A word left of the figure, beside a row along its top."""
+    mark = {"text": text, "align": "right", "baseline": "middle", "fontSize": 12, "opacity": 0.6}
+    empty = alt.Chart(alt.Data(values=[{}]))
+    return empty.mark_text(**mark, color="currentColor", dx=-7).encode(x=alt.value(0), y=alt.value(height))
+
+
+def axis_y(field: str, title: str, values: list[float], strip: int, height: int = HEIGHT) -> alt.Y:
     """An axis that ends below a strip of so many pixels at the top of the figure."""
     if not values:
         return alt.Y(field, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title=title, values=[]))
     low, high = min(values), max(values)
-    room = strip / (HEIGHT - strip)
+    room = strip / (height - strip)
     if low > 0 and high > LOG_FROM * low:
         low, high = low / 1.1, high * 1.1
         top = high * (high / low) ** room
@@ -145,9 +216,8 @@ def axis_y(field: str, title: str, values: list[float], strip: int) -> alt.Y:
 
 def log_axis(title: str | None, below: float = math.inf) -> alt.Axis:
     """Lines and labels at 1, 2, 5 of each decade: Vega labels either all nine or only the powers."""
-    leading = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
-    shown = f"indexof([1, 2, 5], {leading}) >= 0" + (f" && datum.value <= {below!r}" if math.isfinite(below) else "")
-    label = f"{shown} ? format(datum.value, '.1~g') : ''"
+    shown = f"indexof([1, 2, 5], {_LEADING}) >= 0" + (f" && datum.value <= {below!r}" if math.isfinite(below) else "")
+    label = f"{shown} ? ({_POWER}) : ''"
     return alt.Axis(title=title, labelExpr=label, labelOverlap=True, **_where(shown))
 
 

@@ -1,0 +1,116 @@
+"""The sentences below the figures of a search: what each of them means, and what ending runs early saved and cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steepest.workbench.analysis.axes import RATE
+from steepest.workbench.model.key import written
+from steepest.workbench.report.formatting import listed, percent
+
+if TYPE_CHECKING:
+    from steepest.workbench.analysis.dimensions import DimensionData, DimensionRow
+    from steepest.workbench.analysis.importance import Importance, Share
+    from steepest.workbench.analysis.pruning import Pruning
+    from steepest.workbench.analysis.results import Results
+    from steepest.workbench.analysis.search_figures import HistoryData
+
+SMALL = 0.05
+"""A hyperparameter that explains less alone may stay at its usual value."""
+LATE = 0.75
+"""A best trial after this part of the search says that more trials may gain."""
+
+
+def importance(found: Importance) -> str:
+    """As `adamw: learning rate explains 54 % alone (40 to 68 %) ...; eps explains less than 5 %: leave it as it is.`"""
+    first, *others = found.shares
+    small = [one.name for one in others if one.high < SMALL]
+    name = f"the {first.name}" if first.name == RATE else first.name
+    said = f"{found.optimizer}: {name} explains {percent(first.share)} of the spread alone ({_between(first)})."
+    if small:
+        each = " each" if len(small) > 1 else ""
+        said += f" {listed(small)} {'explain' if each else 'explains'} less than {percent(SMALL)}{each}: "
+        said += f"leave {'them' if each else 'it'} as {'they are' if each else 'it is'}."
+    if found.together > first.share:
+        said += " Most of it no hyperparameter explains alone: what one is worth depends on the others."
+    return said
+
+
+def _between(share: Share) -> str:
+    return f"{100 * share.low:.0f} to {100 * share.high:.0f} %"
+
+
+def history(data: HistoryData, optimizer: str) -> str:
+    """Whether more trials would gain, as far as the history says it."""
+    bests = [best for best in data.bests if best.optimizer == optimizer]
+    count = max((trial.trial for trial in data.trials if trial.optimizer == optimizer), default=0)
+    if not bests:
+        return f"{optimizer}: no trial trained."
+    last = next(best.trial for best in bests if best.value == bests[-1].value)
+    late = last > LATE * count
+    outlook = "more trials may find a better one" if late else f"none of the {count - last} trials after it was better"
+    return f"{optimizer}: the best is trial {last} of {count}; {outlook}."
+
+
+def dimension(data: DimensionData) -> str:
+    """Where the best quarter of the trials lies, for each optimizer."""
+    return " ".join(_best_quarter(row) for row in data.rows if row.low is not None)
+
+
+def _best_quarter(row: DimensionRow) -> str:
+    low, high = written(row.low), written(row.high)
+    where = f"at {low}" if low == high else f"from {low} to {high}"
+    return f"{row.optimizer}: the best quarter of {row.trials} trials lies {where}."
+
+
+def pruning(results: Results) -> str:
+    """What ending runs early saved and how often it was wrong; or what it would have saved. Empty if nothing."""
+    found = results.pruning
+    if not found.used and not found.ended:
+        return ""
+    if not found.used:
+        return (
+            f"The median rule (--prune median) would have ended {found.ended} of these {found.trials} trials and saved "
+            f"{percent(found.saved)} of their steps; {_count(found.wrong)} ended among the best two of "
+            f"{_its(results)} search."
+        )
+    said = (
+        f"The median rule ended {found.ended} of {found.trials} trials early and saved {percent(found.saved)} of the "
+        "steps of the search."
+    )
+    if not found.checked:
+        return f"{said} None was trained to its end as a check."
+    interval = found.share_wrong
+    runs = "one more was" if found.checked == 1 else f"{found.checked} more were"
+    return (
+        f"{said} As a check {runs} trained to the end though the rule would have ended "
+        f"{'it' if found.checked == 1 else 'them'}: {_count(found.wrong)} came among the best two of {_its(results)} "
+        f"search (95 % interval of the share that does: {100 * interval.low:.0f} to {100 * interval.high:.0f} %)."
+    )
+
+
+def _count(wrong: int) -> str:
+    return "none of them" if not wrong else f"{wrong} of them"
+
+
+def _its(results: Results) -> str:
+    return "the" if len(results.rows) == 1 else "its optimizer's"
+
+
+def pruning_warnings(found: Pruning) -> list[str]:
+    """What a careful reader should know of runs that were ended early."""
+    if not found.used:
+        return []
+    texts = []
+    if found.wrong:
+        texts.append(
+            f"The median rule was wrong: {found.wrong} of {found.checked} runs that it would have ended came among the "
+            "best two of the search, so it may have ended better settings than those in this report; to be sure, "
+            "repeat with --prune none."
+        )
+    if found.exempt:
+        texts.append(
+            f"No run of {listed(found.exempt)} was ended early: the rate falls to the end of the run, so values on the "
+            "way do not say which run ends best."
+        )
+    return texts
