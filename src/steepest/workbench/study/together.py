@@ -95,7 +95,7 @@ class Together:
 
     def _kind(self, job: Job) -> object:
         """What runs that are trained at once have in common; None for a run that is trained alone."""
-        if job.key.phase == RANGE:
+        if job.key.phase == RANGE or job.may_be_pruned:
             return None
         kind = self.trainer.kind_of_task(job)
         found = self.tried.get(kind)
