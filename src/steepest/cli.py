@@ -137,6 +137,7 @@ def tune(
         asked: dict[str, Any] = {"metric": metric, "higher_is_better": higher, "pattern": pattern, "timeout": timeout}
         asked |= {"log_to": log_to or (), "live": live}
         asked |= {"settings": from_outside or [], "strategy": strategy, "seed": seed, "workers": workers}
+        asked |= {"prune": prune}
         made = script_options.script_study(problem, arguments or [], budget, seeds, own, out=out, fresh=fresh, **asked)
         _conduct(made, as_json, quiet, dry_run)
         return

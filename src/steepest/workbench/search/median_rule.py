@@ -36,7 +36,7 @@ class MedianRule:
     so far, so that one bad evaluation ends no run.
 
     Args:
-        steps: Of a whole run.
+        steps: Of a whole run; 0 where only runs that came to their end tell, as those of a script.
         exempt: Optimizers whose runs all come to their end.
         one_checked_in: Of so many runs that the rule would end, one is a check; none is if 0.
     """
@@ -84,7 +84,8 @@ class MedianRule:
 
     def _is_worse_than_half(self, key: Key, step: int, best: float) -> bool:
         told = self._of(key.optimizer)
-        undecided = not FIRST * self.steps <= step < self.steps or len(told.whole) < LEAST_WHOLE
+        steps = self.steps or told.steps
+        undecided = not FIRST * steps <= step < steps or len(told.whole) < LEAST_WHOLE
         return not undecided and key.optimizer not in self.exempt and told.better(step, best) > told.count / 2
 
     def _of(self, optimizer: str) -> Told:
@@ -108,7 +109,7 @@ class Told:
     """The runs of one optimizer that have ended."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.steps = 0
         self.whole: list[tuple[dict[int, float], float]] = []  # best values by step, and the result
         self._reached: dict[int, list[float]] = {}  # the best values at a step, in their order
         self._stopped: list[tuple[int, float]] = []  # runs that ended by themselves before the others
@@ -122,6 +123,7 @@ class Told:
                 insort(self._reached.setdefault(step, []), value)
         if run.status not in (PRUNED, DIVERGED) and bests:
             self.whole.append((bests, run.final))
+            self.steps = max(self.steps, *bests)
             self._stopped.append((max(bests), min(bests.values())))
 
     def better(self, step: int, value: float) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from steepest.workbench import executors
-from steepest.workbench.errors import UsageError, nearest
+from steepest.workbench.errors import UsageError
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.machines import ray_cluster
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
@@ -16,9 +16,9 @@ from steepest.workbench.model.schedules import CONSTANT
 from steepest.workbench.model.search_space import SearchNames, parsed_search
 from steepest.workbench.problems import comparison_defaults
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.search import LEARNS, PRUNERS, QUASI_RANDOM, SAMPLERS, TPE
+from steepest.workbench.search import LEARNS, QUASI_RANDOM
 from steepest.workbench.search.budget import parsed_budget
-from steepest.workbench.search.optuna_tpe import optuna_module
+from steepest.workbench.study.chosen import check_strategy
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.optuna_study import known_trials
 from steepest.workbench.study.study import Study
@@ -122,19 +122,11 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     """
     if rates is not None and budget is not None:
         raise UsageError(f"The rates say already how many trials there are; leave out the budget {budget!r}.")
-    if strategy not in SAMPLERS:
-        raise UsageError(
-            f"There is no strategy {strategy!r}{nearest(strategy, SAMPLERS)}; give one of {', '.join(SAMPLERS)}."
-        )
+    check_strategy(strategy, prune)
     if study is not None and strategy not in LEARNS:
         raise UsageError(
             f"The strategy {strategy} learns from no results, so it has no use for a study; give {' or '.join(LEARNS)}."
         )
-    if strategy == TPE:
-        optuna_module()
-    if prune not in PRUNERS:
-        known = " or ".join(PRUNERS)
-        raise UsageError(f"No rule {prune!r} ends runs early{nearest(prune, PRUNERS)}; give prune={known}.")
     if metric is None and higher_is_better is not None:
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from steepest.workbench.errors import UsageError, nearest
+from steepest.workbench.errors import UsageError
 from steepest.workbench.executors.threads import Threads
+from steepest.workbench.model.plan import NO_PRUNING
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.scripts.command import ScriptCommand
 from steepest.workbench.scripts.pattern import Pattern
 from steepest.workbench.scripts.trainer import ScriptTrainer
-from steepest.workbench.search import SAMPLERS, STAGED
+from steepest.workbench.search import STAGED
 from steepest.workbench.search.budget import parsed_budget, seconds_of
+from steepest.workbench.study.chosen import check_strategy
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.study import Study
 from steepest.workbench.study.watching import Watching
@@ -43,6 +45,7 @@ def tune_script(
     pattern: str = "",
     timeout: str | float | None = None,
     strategy: str = STAGED,
+    prune: str = NO_PRUNING,
     seed: int = 0,
     workers: int | None = None,
     out: str | Path | None = None,
@@ -69,7 +72,8 @@ def tune_script(
         settings: Arguments of the script's optimizers that are searched from outside: `["AdamW.lr=1e-4..1e-1:log"]`.
         pattern: A regular expression for a line that the script prints, with a group for each metric.
         timeout: After which a run is ended: seconds, or `30min`, `2h`.
-        strategy: staged, or quasi-random, where the points do not depend on the results.
+        strategy: As for `tune`.
+        prune: Which runs of the search end early: none, or median, as for `compare`; their processes are ended.
         seed: Of the search; the fresh seeds follow it.
         workers: Runs at the same time, which share the processors and the GPUs of this machine.
         out: The folder; `runs/` and the script's name if None.
@@ -86,9 +90,7 @@ def tune_script(
         WorkbenchError: The folder cannot be used.
         Interrupted: Ctrl-C or SIGTERM.  Runs under way are ended, and made again later.
     """
-    if strategy not in SAMPLERS:
-        known = " or ".join(SAMPLERS)
-        raise UsageError(f"There is no strategy {strategy!r}{nearest(strategy, SAMPLERS)}; give {known}.")
+    check_strategy(strategy, prune)
     workers = 1 if workers is None else workers
     _check(seeds, seed, workers)
     search_budget = parsed_budget(budget)
@@ -121,6 +123,7 @@ def tune_script(
             command=command,
             out=folder,
             sampler=strategy,
+            pruner=prune,
         )
         if not dry_run:
             watching.join(study)
