@@ -48,6 +48,11 @@ def test_adam_untuned_is_the_yardstick(tmp_path: Path) -> None:
     assert said[0] == "Keep Adam at its usual rate, 0.001: nothing here is reliably better."
 
 
+def test_a_usual_rate_at_which_most_fail_has_no_infinite_median(tmp_path: Path) -> None:
+    found = results_by_hand(tmp_path, SEARCH, FIVE, untuned=[0.9, None, None, None, 0.8], seeds=5)
+    assert formatting.untuned(next(row for row in found.rows if row.name == "adam")) == "3 of 5 failed"
+
+
 def test_every_run_failed(tmp_path: Path) -> None:
     """Which runs, at which rates and steps; there is nothing to paste, and nothing is drawn."""
     found = results_by_hand(tmp_path, {"sgd": {0.1: [None], 1.0: [None]}, "adam": {1e-3: [None]}}, {})

@@ -70,8 +70,13 @@ def percent(share: float) -> str:
 
 
 def untuned(row: OptimizerResult) -> str:
-    """The mean at the usual rate; `failed` where none trained there."""
-    return number(row.default.estimate) if row.default_trained or not row.default_seeds else "failed"
+    """The median at the usual rate; `failed` where none trained there, and how many did where most failed."""
+    if row.default_seeds and not row.default_trained:
+        return "failed"
+    failed = row.default_seeds - row.default_trained
+    return (
+        f"{failed} of {row.default_seeds} failed" if math.isinf(row.default.estimate) else number(row.default.estimate)
+    )
 
 
 def cross_fitted(row: OptimizerResult) -> str:
