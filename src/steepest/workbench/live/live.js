@@ -34,7 +34,8 @@ function far(state) {
 
 function fraction(state) {
   const under = state.workers.reduce((sum, one) => sum + (one.steps ? one.step / one.steps : 0), 0);
-  return Math.min(1, (state.done + (state.status === "running" ? under : 0)) / state.runs);
+  if (state.status === "finished") return 1;
+  return Math.min(1, (state.done + under) / state.runs);
 }
 
 function worker(one) {

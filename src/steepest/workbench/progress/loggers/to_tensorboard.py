@@ -80,6 +80,7 @@ def _add_hyperparameters(
     writer: SummaryWriter, values: Mapping[str, Any], metrics: Mapping[str, float], step: int
 ) -> None:
     """As `SummaryWriter.add_hparams`, which writes a second file, of the same name if the second is the same."""
+    assert writer.file_writer is not None
     for summary in hparams(dict(values), dict(metrics)):
         writer.file_writer.add_summary(summary)
     for name, value in metrics.items():
