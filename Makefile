@@ -60,10 +60,10 @@ FRAMEWORKS := .venv-frameworks
 $(FRAMEWORKS)/ready: pyproject.toml constraints.txt constraints-frameworks.txt
 	$(PYTHON) -m venv $(FRAMEWORKS)
 	$(FRAMEWORKS)/bin/pip install --quiet --no-cache-dir --constraint constraints.txt --requirement constraints-frameworks.txt \
-	  torch --editable . pytest pytest-timeout pytest-xdist
+	  torch --editable '.[workbench]' pytest pytest-timeout pytest-xdist
 	@touch $@
 
-test-frameworks: $(FRAMEWORKS)/ready  ## small runs in Lightning, Trainer, accelerate, peft, opacus, timm and skorch
+test-frameworks: $(FRAMEWORKS)/ready  ## small runs in Lightning, Trainer, accelerate, peft, opacus, timm, skorch; loggers read back
 	$(FRAMEWORKS)/bin/python -m pytest $(ON_EVERY_CORE) tests/frameworks
 
 check: .venv/developer      ## everything that CI looks at beside the tests

@@ -1,7 +1,7 @@
 """A study that is larger than any machine of ours: 1000 slots that answer at random times, with curves of 200 points.
 
-`python -m benchmarks.many_slots [--runs 100000] [--slots 1000]` says how many runs a second the one writer takes, how the
-memory of its process grows, after how long such a study goes on again, and how large its report is.
+`python -m benchmarks.many_slots [--runs 100000] [--slots 1000]` says how many runs a second the one writer takes, how
+the memory of its process grows, after how long such a study goes on again, and how large its report is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def outcome_of(job: Job) -> Outcome:
     if job.key.phase == RANGE:
         falls = [1.0 - 0.8 * min(1.0, step / (0.7 * job.steps)) for step in range(1, job.steps + 1)]
         return Outcome(TRAINED, "", Trace(job.steps, 0.1, [(k, 0.001 * k, loss) for k, loss in enumerate(falls, 1)]))
-    floor = 0.1 + 0.02 * abs(hash(job.key.optimizer) % 7) + 0.05 * chance.random()
+    floor = 0.1 + 0.02 * len(job.key.optimizer) + 0.05 * chance.random()
     spacing = job.steps / POINTS
     curve = [(round(spacing * k), 0.001 * k, floor + 1.0 / k + 0.01 * chance.random()) for k in range(1, POINTS + 1)]
     each = POINTS // EVALUATIONS
@@ -75,7 +76,7 @@ def outcome_of(job: Job) -> Outcome:
     return Outcome(DIVERGED, f"the loss was not finite at step {job.steps}", trace)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """In the place of the end of the process."""
 
 
@@ -114,7 +115,7 @@ class ManySlots:
             self.answers += 1
             self.at_answer(self.answers)
             if self.answers == self.most:
-                raise Killed
+                raise KilledError
             give(place, now)
 
     def close(self) -> None:
@@ -161,19 +162,15 @@ def measured(folder: Path, runs: int, slots: int, tell: Callable[[str], None]) -
     first = ManySlots(slots, runs * 99 // 100, at_answer)
     study = study_in(folder, runs, Counted())
     making[0] = started = time.process_time()
-    try:
+    with suppress(KilledError):
         study.conduct(first)
-    except Killed:
-        pass
     writing = time.process_time() - started
     again, watcher = ManySlots(slots), Counted()
     study = study_in(folder, runs, watcher)
     asked, asked_cpu = time.perf_counter(), time.process_time()
     study.conduct(again)
     resumed = again.began - asked
-    tell(
-        f"resumed {watcher.found} runs after {resumed:.1f} s; {time.process_time() - asked_cpu:.1f} s to the report's end"
-    )
+    tell(f"went on with {watcher.found} runs after {resumed:.1f} s; {time.process_time() - asked_cpu:.1f} s to the end")
     started = time.process_time()
     with Record(folder) as record:
         write_report(record)

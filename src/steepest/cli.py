@@ -165,6 +165,10 @@ def lr_range(
     optimizers: Annotated[str, typer.Option(help="Names, separated by commas.")] = DEFAULT_NAMES,
     seeds: Annotated[int, typer.Option(help="Runs with a rising rate, for each optimizer.")] = 3,
     steps: Annotated[int | None, typer.Option(help="Length of a whole run; the problem's own if not given.")] = None,
+    workers: options.Workers = None,
+    ray: options.Ray = None,
+    cpus_per_run: options.CpusPerRun = 1,
+    gpus_per_run: options.GpusPerRun = 0.0,
     out: Annotated[Path | None, typer.Option(help="Draw the curves into this PNG, SVG or HTML file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the result to stdout as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")] = False,
@@ -184,7 +188,9 @@ def lr_range(
         check_name(out)
     names = _names(optimizers)
     with redirect_stdout(sys.stderr):  # stdout is for the output of this command alone
-        tested = run_range_test(problem, names, seeds, steps=steps, tell=tell)
+        places: dict[str, Any] = {"workers": workers, "ray": ray}
+        places |= {"cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
+        tested = run_range_test(problem, names, seeds, steps=steps, tell=tell, **places)
     if as_json:
         print(json.dumps(tested.as_data()))
     elif not quiet:

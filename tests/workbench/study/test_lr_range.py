@@ -10,10 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from steepest.workbench import Task, lr_range
+from steepest.workbench import Task, executors, lr_range
 from steepest.workbench.errors import TaskError, UsageError
+from steepest.workbench.executors.on_ray import OnRay
+from steepest.workbench.model.machines import RayCluster
 from steepest.workbench.task import Shuffled
 from support.command import Done
+from support.pretended_ray import Machines
 
 
 def test_digits_are_bracketed_around_what_a_full_sweep_finds() -> None:
@@ -127,3 +130,15 @@ def test_a_name_that_says_no_format_is_refused_before_anything_is_run(steepest: 
     done = steepest("lr-range", "digits-mlp", "--out", "curves.pdf")
     assert done.code == 2
     assert "give a file that ends in .png, .svg, .html" in done.err
+
+
+def test_on_machines_it_finds_what_it_finds_here(tiny: Callable[[int], Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    here = lr_range(tiny, ["sgd", "adam"], seeds=2)
+    machines = Machines("a", "b")
+    made = OnRay(RayCluster("auto"), None, machines.as_connection())
+    monkeypatch.setattr(executors, "start", lambda workers, cluster: made)
+    there = lr_range(tiny, ["sgd", "adam"], seeds=2, ray="auto")
+    assert repr(there.found) == repr(here.found)  # as text: the last loss of a curve may be NaN
+    assert there.metric == here.metric
+    assert {actor.node for actor in machines.actors if actor.made} == {"a", "b"}
+    assert machines.left == 1

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from steepest.workbench.analysis.drawn import MOST_TRIALS, drawn
 from steepest.workbench.model.key import SEARCH, values_of
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class DimensionData:
         metric: The deciding one.
         logarithmic: Whether its axis is.
         choices: Its values, where it is a choice.
-        points: The trials.
+        points: The trials that are drawn.
+        trials: How many there are in all.
         rows: One for each optimizer that searched it.
     """
 
@@ -66,6 +68,7 @@ class DimensionData:
     logarithmic: bool
     choices: list[str]
     points: list[ValuePoint]
+    trials: int
     rows: list[DimensionRow]
 
 
@@ -73,11 +76,13 @@ def dimensions(results: Results) -> list[DimensionData]:
     """One record for each dimension that was searched, in the order in which the optimizers name them."""
     spaces = {name: space.get("also_searched", []) for name, space in results.manifest["search_space"].items()}
     names = dict.fromkeys(one["name"] for row in results.rows for one in spaces.get(row.name, []))
-    found = [_dimension(results, name, spaces) for name in names]
+    found = [_dimension(results, name, spaces, MOST_TRIALS // len(names)) for name in names]
     return [one for one in found if one.points]
 
 
-def _dimension(results: Results, name: str, spaces: Mapping[str, Sequence[Mapping[str, Any]]]) -> DimensionData:
+def _dimension(
+    results: Results, name: str, spaces: Mapping[str, Sequence[Mapping[str, Any]]], most: int
+) -> DimensionData:
     described = {opt: one for opt, space in spaces.items() for one in space if one["name"] == name}
     points = [point for run in results.points if (point := _point(run, name)) is not None]
     first = next(iter(described.values()))
@@ -88,7 +93,10 @@ def _dimension(results: Results, name: str, spaces: Mapping[str, Sequence[Mappin
     ]
     values = [point.value for point in points]
     logarithmic = first.get("scale", "log") == "log" and "choices" not in first and all(value > 0 for value in values)
-    return DimensionData(name, results.metric, logarithmic, [str(c) for c in first.get("choices", [])], points, rows)
+    sign = -1 if results.higher_is_better else 1
+    shown = drawn(points, most, lambda one: math.inf if one.result is None else sign * one.result)
+    choices = [str(choice) for choice in first.get("choices", [])]
+    return DimensionData(name, results.metric, logarithmic, choices, shown, len(points), rows)
 
 
 def _point(run: RunPoint, name: str) -> ValuePoint | None:

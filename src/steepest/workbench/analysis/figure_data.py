@@ -9,6 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from steepest.workbench.analysis.dimensions import DimensionData, dimensions
+from steepest.workbench.analysis.drawn import MOST_FAILED, MOST_OF_LINE, MOST_RUNS, drawn, evenly
 from steepest.workbench.analysis.points import CurvePoint, RatePoint, RunPoint, TuningPoint
 from steepest.workbench.analysis.results import Results
 
@@ -25,7 +26,8 @@ class SensitivityData:
 
     Args:
         metric: Its name.
-        trained, failed: The runs.
+        trained, failed: The runs that are drawn.
+        runs: How many there are in all.
         failing: The optimizers with failed runs.
         medians: The points of the lines.
         untuned: Where Adam ends at its usual rate; None where that is not known.
@@ -35,10 +37,16 @@ class SensitivityData:
     metric: str
     trained: list[RunPoint]
     failed: list[RunPoint]
+    runs: int
     failing: list[str]
     medians: list[RatePoint]
     has_others: bool
     untuned: float | None
+
+    @property
+    def drawn(self) -> int:
+        """How many runs are drawn."""
+        return len(self.trained) + len(self.failed)
 
 
 @dataclass(frozen=True)
@@ -149,10 +157,12 @@ def figure_data(results: Results) -> FigureData:
 def _sensitivity(results: Results) -> SensitivityData:
     trained = [point for point in results.points if point.value is not None]
     failed = [point for point in results.points if point.value is None]
+    sign = -1 if results.higher_is_better else 1
     return SensitivityData(
         metric=results.metric,
-        trained=trained,
-        failed=failed,
+        trained=drawn(trained, MOST_RUNS, lambda point: sign * (point.value or 0.0)),
+        failed=drawn(failed, MOST_FAILED, lambda point: 0.0),
+        runs=len(results.points),
         failing=[name for name in results.order if any(point.optimizer == name for point in failed)],
         medians=_medians(results, trained),
         has_others=any(point.settings for point in results.points),
@@ -166,7 +176,7 @@ def _medians(results: Results, trained: Sequence[RunPoint]) -> list[RatePoint]:
     smooth = [row for row in results.rows if row.settings or row.name in varied]
     names = {row.name for row in smooth}
     exact = _medians_by_rate([point for point in trained if point.optimizer not in names])
-    return exact + [point for row in smooth for point in row.line]
+    return exact + [row.line[k] for row in smooth for k in evenly(len(row.line), MOST_OF_LINE)]
 
 
 def _medians_by_rate(trained: Sequence[RunPoint]) -> list[RatePoint]:

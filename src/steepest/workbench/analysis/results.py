@@ -218,6 +218,7 @@ class Results:
         yardstick: Adam untuned; None where it did not run.
         failures: By optimizer and by how the runs ended.
         runs: The number of runs.
+        runs_with_curves: How many have their curves in `curves.parquet`: all, but of a very large study.
         counted, failed: How many say something of an optimizer (search, fresh seeds, usual rates); how many failed.
         all_steps, seconds: What the study cost.
         finished: Whether no run is left to make.
@@ -244,6 +245,7 @@ class Results:
     yardstick: Yardstick | None
     failures: list[Failures]
     runs: int
+    runs_with_curves: int
     counted: int
     failed: int
     all_steps: int

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from steepest.workbench.errors import WorkbenchError
+from steepest.workbench.store.curves import curves_of
 
 if TYPE_CHECKING:
     from steepest.workbench.store.record import Record
@@ -51,7 +52,7 @@ def data_of(record: Record) -> StudyData:
         record.folder.name,
         plan,
         runs,
-        record.curves(),
+        curves_of(record, runs),
         record.get("target"),
         record.get("memory") or {},
         record.get("digests"),

@@ -47,6 +47,7 @@ def summarize(study: StudyData) -> Results:
         yardstick=yardstick_of(tables, rows[0]),
         failures=failures_of(_counted(tables)),
         runs=len(study.runs),
+        runs_with_curves=study.curves["run"].n_unique(),
         counted=_counted(tables).height,
         failed=_counted(tables).filter(pl.col("status") != TRAINED).height,
         all_steps=int(study.runs["steps"].sum()),

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.drawn import counts_drawn
 from steepest.workbench.analysis.points import TuningPoint
 from steepest.workbench.analysis.tables import Tables
 
@@ -32,7 +33,7 @@ def tuning_curve(tables: Tables, search: list[dict[str, Any]]) -> list[TuningPoi
     values = [min(tables.oriented(run), worst) for run in search]
     if len(values) < 2 or not all(math.isfinite(value) for value in values):
         return []
-    counts = np.arange(1, len(values) + 1)
+    counts = np.array(counts_drawn(len(values)))
     expected = EmpiricalDistribution(values).u_tuning_curve(counts, minimize=True)
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # equal values (failures) only widen it
         bands = EmpiricalDistribution.confidence_bands(values, CONFIDENCE, b=worst, method=METHOD)

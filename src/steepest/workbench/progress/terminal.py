@@ -15,6 +15,9 @@ from steepest.workbench.progress import stage_words
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.progress.words import LIVE, sentence
 
+MOST_BARS = 16
+"""Workers with a line each: more would fill the terminal."""
+
 
 class ProgressLine(Watcher):
     """A progress line for a terminal.  It counts steps, so that it moves during a long run too."""
@@ -47,7 +50,7 @@ class ProgressLine(Watcher):
         if done:
             self.progress.console.print(f"Going on with {done} of about {runs} runs done.", style="dim")
         self.bar = self.progress.add_task(escape(plan.task), total=runs * plan.steps, run=f"0/{runs}", note="")
-        if workers > 1:
+        if 1 < workers <= MOST_BARS:
             self.bars = [self.progress.add_task(f"  worker {place + 1}", run="", note="") for place in range(workers)]
         self.progress.start()
 
@@ -64,14 +67,14 @@ class ProgressLine(Watcher):
         self.reached[worker], self.workers[key] = 0, worker
         several = self._at_once(worker)
         note = f"{key.phase}: " + (f"{several} runs at once" if several > 1 else f"{key.optimizer} {key.rate:g}")
-        if self.bars:
+        if worker < len(self.bars):  # a machine may have joined since
             self.progress.update(self.bars[worker], total=steps, completed=0, note=escape(note))
         self._show("" if self.bars else note)
 
     def at_step(self, step: int, worker: int = 0) -> None:
         """Move the bar."""
         self.reached[worker] = step
-        if self.bars:
+        if worker < len(self.bars):
             self.progress.update(self.bars[worker], completed=step)
         self.progress.update(self.bar, completed=self._done())
 

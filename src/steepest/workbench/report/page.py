@@ -64,6 +64,7 @@ def contents(results: Results) -> dict[str, Any]:
         "has_usual_rates": any(row.default_seeds for row in results.rows),
         "has_others": data.sensitivity.has_others,
         "searched": data.searched,
+        "runs": data.sensitivity,
         "tuning": [_tuned(one) for one in results.tuning],
         "diagnosed": data.diagnosis.optimizers if data.diagnosis else [],
         "charts": _script({} if results.nothing_trained else figures.for_page(data)),  # which then have no place

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from steepest.workbench.model.key import Setting
 from steepest.workbench.search.sampler import by_result
 from steepest.workbench.search.space import SearchSpace
 
+TRIES = 2000
+"""Points in a row without a new setting, after which there is none left: a range of three decades has 2700 rates."""
 LEAST_DIMENSIONS = 4
 """Of the sequence, as it was from the start; the first coordinates do not depend on how many follow."""
 
@@ -25,10 +28,11 @@ class QuasiRandom:
         self.space, self.points = space, halton_points(seed, dimensions)
         self.asked: set[Setting] = set()  # rates of three digits come again from about the 500th trial on
 
-    def ask(self) -> Setting:
-        """The setting at the next point that has a new one."""
-        setting = next(one for one in map(self.space.at, self.points) if one not in self.asked)
-        self.asked.add(setting)
+    def ask(self) -> Setting | None:
+        """The setting at the next point that has a new one; None where there is none left."""
+        new = (one for one in map(self.space.at, islice(self.points, TRIES)) if one not in self.asked)
+        if (setting := next(new, None)) is not None:
+            self.asked.add(setting)
         return setting
 
     def tell(self, setting: Setting, value: float) -> None:

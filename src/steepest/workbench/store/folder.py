@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from steepest.workbench.errors import WorkbenchError
+from steepest.workbench.store.curves import curves_of
 from steepest.workbench.store.record import Record, is_study
 
 
@@ -52,7 +53,8 @@ def existing(folder: Path) -> Path:
 
 def export(record: Record) -> None:
     """Write `runs.parquet`, `curves.parquet` and `manifest.json` beside the record."""
-    record.runs().write_parquet(record.folder / "runs.parquet")
-    record.curves().write_parquet(record.folder / "curves.parquet")
+    runs = record.runs()
+    runs.write_parquet(record.folder / "runs.parquet")
+    curves_of(record, runs).write_parquet(record.folder / "curves.parquet")
     described = json.dumps(record.get("manifest"), indent=2, ensure_ascii=False)
     (record.folder / "manifest.json").write_text(described + "\n", encoding="utf-8")

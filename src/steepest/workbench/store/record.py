@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.model.key import RANGE, Key
 from steepest.workbench.model.rising import RisingCurve, rising_rates
+from steepest.workbench.store.errors_of_database import DATABASE, explained, lock_of_writer
 
 if TYPE_CHECKING:
     import polars
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from steepest.workbench.model.candidate import Candidate
     from steepest.workbench.model.outcome import Outcome
 
-DATABASE = "study.db"
 SCHEMA_VERSION = 2
+SYNCED_EVERY = 1.0
+"""Seconds: a power cut loses the runs since the disk was last waited for; a killed process loses none of them.  A disk
+that takes 10 ms would hold a study of 1000 slots to 100 runs a second, which it would wait for one by one."""
 APPLICATION = 0x57EE9E57  # marks the file as ours, so that no other database passes for a study
 COLUMNS = ", ".join(Key._fields)
 IS_KEY = " AND ".join(f"{field} = ?" for field in Key._fields)
@@ -88,7 +92,9 @@ class Record:
 
     def __init__(self, folder: Path, write: bool = False) -> None:
         self.folder = folder
-        self.lock = _lock(folder) if write else None
+        self._costs: dict[tuple[str, str], tuple[float, int]] = {}  # of the one writer: a sum over all runs takes 50 ms
+        self._synced = -SYNCED_EVERY
+        self.lock = lock_of_writer(folder) if write else None
         self.connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
         try:
             self._open(write)
@@ -97,7 +103,7 @@ class Record:
             raise
 
     def _open(self, write: bool) -> None:
-        with _explained(self.folder):
+        with explained(self.folder):
             if write and _is_empty(self.connection):
                 self._create()
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
@@ -132,7 +138,7 @@ class Record:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.folder):
+        with explained(self.folder):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
@@ -157,6 +163,7 @@ class Record:
         with self._transaction() as db:
             for table in ("curve", "metrics", "interrupted", "runs", "study"):
                 db.execute(f"DELETE FROM {table}")
+        self._costs.clear()
 
     def add(self, key: Key, outcome: Outcome, metric: str) -> None:
         """Store a run that has ended."""
@@ -165,11 +172,20 @@ class Record:
         row = (*key, outcome.status, outcome.reason, trace.step, trace.seconds, *ends, outcome.node)
         columns = f"{COLUMNS}, status, reason, steps, seconds, initial, final, node"
         places = ", ".join("?" * len(row))
+        self._wait_for_the_disk_now_and_then()
         with self._transaction() as db:
             run = db.execute(f"INSERT INTO runs ({columns}) VALUES ({places})", row).lastrowid
             db.executemany("INSERT INTO curve VALUES (?, ?, ?, ?)", [(run, *point) for point in trace.curve])
             db.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", [(run, *point) for point in trace.metrics])
             db.execute(f"DELETE FROM interrupted WHERE {IS_KEY}", key)
+        if (spent := self._costs.get(key[:2])) is not None:
+            self._costs[key[:2]] = spent[0] + trace.seconds, spent[1] + trace.step
+
+    def _wait_for_the_disk_now_and_then(self) -> None:
+        is_due = time.monotonic() - self._synced >= SYNCED_EVERY
+        if is_due:
+            self._synced = time.monotonic()
+        self.connection.execute(f"PRAGMA synchronous = {'FULL' if is_due else 'NORMAL'}")
 
     def interrupt(self, key: Key, state: bytes) -> None:
         """Store the state of an interrupted run, to be continued."""
@@ -186,6 +202,14 @@ class Record:
         """The runs that have ended."""
         return {Key(*row) for row in self.connection.execute(f"SELECT {COLUMNS} FROM runs")}
 
+    def has(self, key: Key) -> bool:
+        """Whether this run has ended."""
+        return self.connection.execute(f"SELECT 1 FROM runs WHERE {IS_KEY}", key).fetchone() is not None
+
+    def amount(self) -> tuple[int, int]:
+        """How many runs have ended, and the steps of all of them."""
+        return self.connection.execute("SELECT count(*), coalesce(sum(steps), 0) FROM runs").fetchone()
+
     def holds_work(self) -> bool:
         """Whether any run has ended or was interrupted."""
         tables = ("runs", "interrupted")
@@ -193,8 +217,13 @@ class Record:
 
     def cost(self, phase: str, optimizer: str) -> tuple[float, int]:
         """Seconds of training and steps in a phase."""
+        if (known := self._costs.get((phase, optimizer))) is not None:
+            return known
         query = "SELECT total(seconds), coalesce(sum(steps), 0) FROM runs WHERE phase = ? AND optimizer = ?"
-        return self.connection.execute(query, (phase, optimizer)).fetchone()
+        found = self.connection.execute(query, (phase, optimizer)).fetchone()
+        if self.lock is not None:
+            self._costs[phase, optimizer] = found
+        return found
 
     def ended(self, phase: str, optimizer: str) -> list[tuple[Key, str, float | None]]:
         """Key, status and final metric of an optimizer's runs in a phase, in the order of the keys."""
@@ -206,10 +235,10 @@ class Record:
         """Status and final metric of a run; None where it has not ended."""
         return self.connection.execute(f"SELECT status, final FROM runs WHERE {IS_KEY}", key).fetchone()
 
-    def all_ended(self) -> list[tuple[Key, str, float | None]]:
+    def all_ended(self) -> Iterator[tuple[Key, str, float | None]]:
         """Key, status and final metric of every run, in the order in which they ended."""
         rows = self.connection.execute(f"SELECT {COLUMNS}, status, final FROM runs ORDER BY id")
-        return [(Key(*row[:-2]), row[-2], row[-1]) for row in rows]
+        return ((Key(*row[:-2]), row[-2], row[-1]) for row in rows)
 
     def rising_curves(self, candidate: Candidate, steps: int) -> list[RisingCurve]:
         """The runs with a rising rate."""
@@ -226,19 +255,30 @@ class Record:
         node = "" if self._knows_nodes() else ", '' AS node"
         return self._frame(f"SELECT *{node} FROM runs ORDER BY id")
 
-    def curves(self) -> polars.DataFrame:
-        """Training losses and metrics, one row for each value; the training loss is named `train_loss`."""
+    def curves(self, of: Sequence[int] | None = None) -> polars.DataFrame:
+        """Training losses and metrics, one row for each value; the training loss is named `train_loss`.
+
+        Args:
+            of: The ids of the runs; all if None.
+        """
+        chosen = "" if of is None else " WHERE runs.id IN (SELECT value FROM json_each(:ids))"
         return self._frame(
             f"SELECT run, {COLUMNS}, step, curve.seconds, 'train_loss' AS name, loss AS value"
-            " FROM curve JOIN runs ON runs.id = run"
+            f" FROM runs JOIN curve ON runs.id = run{chosen}"
             f" UNION ALL SELECT run, {COLUMNS}, step, metrics.seconds, name, value"
-            " FROM metrics JOIN runs ON runs.id = run ORDER BY run, name, step"
+            f" FROM runs JOIN metrics ON runs.id = run{chosen} ORDER BY run, name, step",
+            {} if of is None else {"ids": json.dumps(list(of))},
         )
 
-    def _frame(self, query: str) -> polars.DataFrame:
+    def points(self) -> int:
+        """How many rows all curves have."""
+        tables = ("curve", "metrics")
+        return sum(self.connection.execute(f"SELECT coalesce(max(rowid), 0) FROM {t}").fetchone()[0] for t in tables)
+
+    def _frame(self, query: str, values: Mapping[str, Any] | None = None) -> polars.DataFrame:
         import polars
 
-        cursor = self.connection.execute(query)
+        cursor = self.connection.execute(query, values or {})
         columns = [column[0] for column in cursor.description]
         texts = {"phase", "optimizer", "settings", "status", "reason", "finished", "name", "node"}
         whole = {"id", "run", "seed", "steps", "step"}
@@ -247,38 +287,3 @@ class Record:
             for name in columns
         }
         return polars.DataFrame(cursor.fetchall(), schema=types, orient="row")
-
-
-def _lock(folder: Path) -> sqlite3.Connection:
-    """A second database, locked exclusively while there is a writer.
-
-    The system releases the lock however the process ends, on every platform; a file with a process id stays.
-    """
-    with _explained(folder):
-        lock = sqlite3.connect(folder / f"{DATABASE}.lock", timeout=0.2, isolation_level=None)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" not in str(error):
-            raise WorkbenchError(f"{folder} cannot be written ({error}); choose another folder with --out.") from None
-        raise WorkbenchError(
-            f"Another process is writing to {folder}; wait for it to end, or choose another folder with --out."
-        ) from None
-    return lock
-
-
-@contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Turn errors of the database into a WorkbenchError."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise WorkbenchError(
-            f"The record in {folder} could not be written ({error}); the runs before are kept. "
-            "Make room or give permission, and repeat the same command."
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise WorkbenchError(
-            f"{folder / DATABASE} is not a study of this workbench ({error}); choose another folder."
-        ) from error

@@ -8,14 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from steepest.workbench import executors
 from steepest.workbench.analysis import range_test
 from steepest.workbench.analysis.range_test import Bracket, OptimizerRange
 from steepest.workbench.errors import UsageError
 from steepest.workbench.model.candidate import Candidate
+from steepest.workbench.model.machines import ray_cluster
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
+from steepest.workbench.model.schedules import CONSTANT
+from steepest.workbench.study.range_runs import RangeRuns, RunsByExecutor, RunsHere
 from steepest.workbench.task import TaskFunction
+from steepest.workbench.training.recipe import OptimizerNames, Recipe
 from steepest.workbench.training.task_errors import ReportsTaskErrors
 from steepest.workbench.training.task_source import TaskSource, load_task
+from steepest.workbench.training.trainer import Trainer
 
 SHORT_RUNS = 5
 """Rates of the bracket that are tried in short runs."""
@@ -81,6 +87,10 @@ def lr_range(
     *,
     steps: int | None = None,
     tell: Callable[[str], None] = lambda said: None,
+    workers: int | None = None,
+    ray: str | None = None,
+    cpus_per_run: int = 1,
+    gpus_per_run: float = 0.0,
 ) -> RangeTest:
     """Find between which rates each optimizer trains this task, and a rate to begin with.
 
@@ -94,6 +104,7 @@ def lr_range(
         seeds: Runs with a rising rate, for each optimizer.
         steps: Length of a whole run, of which the short ones are a fifth; the task's own if None.
         tell: Is told which optimizer begins.
+        workers, ray, cpus_per_run, gpus_per_run: As for `compare`: where the runs are made, and how many at a time.
 
     Raises:
         UsageError: An argument cannot be used.
@@ -103,19 +114,38 @@ def lr_range(
     >>> 0.001 < tested["adam"].bracket.default < 0.1
     True
     """
-    from steepest.workbench.training.rising_run import rising_run
-
     if seeds < 1:
         raise UsageError(f"seeds={seeds} leaves no run to learn from; give at least 1, better 3.")
     if steps is not None and steps < 1:
         raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers={workers} trains nothing; give at least 1.")
+    cluster = ray_cluster(ray, cpus_per_run, gpus_per_run)
+    if cluster is None and workers in (None, 1):
+        return _tested(task, optimizers, seeds, steps, tell, None)
+    executor = executors.start(workers, cluster)
+    try:
+        executor.prepare(Trainer(Recipe(task, optimizers, CONSTANT, controls=False), seed=seeds))
+        return _tested(task, optimizers, seeds, steps, tell, RunsByExecutor(executor))
+    finally:
+        executor.close()
+
+
+def _tested(
+    task: str | TaskFunction,
+    optimizers: OptimizerNames,
+    seeds: int,
+    steps: int | None,
+    tell: Callable[[str], None],
+    elsewhere: RangeRuns | None,
+) -> RangeTest:
     source, found, metric = load_task(task), [], ""
     for candidate in choose(optimizers):
         tell(candidate.name)
         with ReportsTaskErrors(source.name, f"in the range test of {candidate.name}"):
-            curves = [rising_run(source.make, candidate, seed) for seed in range(seeds)]
+            short_runs = _ShortRuns(source, candidate, seeds, steps, elsewhere)
+            curves = short_runs.runs.rising(candidate, seeds)
             suggested = range_test.bracket(curves)
-            short_runs = _ShortRuns(source, candidate, seeds, steps)
             metric = short_runs.metric
             confirmed = None if suggested is None else short_runs.confirm(suggested)
         found.append(OptimizerRange(candidate, curves, suggested, sorted(short_runs.tried.items()), confirmed))
@@ -125,7 +155,9 @@ def lr_range(
 class _ShortRuns:
     """Short runs of one optimizer, with a seed that no run with a rising rate had."""
 
-    def __init__(self, source: TaskSource, candidate: Candidate, seed: int, steps: int | None) -> None:
+    def __init__(
+        self, source: TaskSource, candidate: Candidate, seed: int, steps: int | None, elsewhere: RangeRuns | None
+    ) -> None:
         from steepest.workbench.training.contract import checked
         from steepest.workbench.training.isolation import own_randomness
 
@@ -135,14 +167,13 @@ class _ShortRuns:
         self.steps, self.metric = min(whole, max(SHORT_STEPS, whole // SHORT_PART)), task.metric
         self.sign = -1 if task.higher_is_better else 1
         self.tried: dict[float, float | None] = {}
-        self._model, self._initial = task.model, math.nan
-        self._source, self._candidate, self._seed = source, candidate, seed
+        self.runs = elsewhere or RunsHere(source, task.model)
+        self._initial, self._candidate, self._seed = math.nan, candidate, seed
 
     def confirm(self, suggested: Bracket) -> Bracket | None:
         """The bracket after short runs at its rates, and beyond an end at which the best rate stands."""
         rates = sorted({*range_test.trial_rates(suggested, SHORT_RUNS), suggested.default})
-        for rate in rates:
-            self._run(rate)
+        self._run(*rates)
         for _ in range(EXTENSIONS):
             further = range_test.next_rate_outside(self.tried, self.sign, range_test.spacing(rates))
             if further is None:
@@ -156,15 +187,11 @@ class _ShortRuns:
             self._run(found.default)
         return replace(found, default=best) if self.tried[found.default] is None else found
 
-    def _run(self, rate: float) -> None:
+    def _run(self, *rates: float) -> None:
         from steepest.workbench.model.outcome import TRAINED
-        from steepest.workbench.training.isolation import restored
-        from steepest.workbench.training.run import Run
 
-        run = Run(self._source.make, self._candidate, rate, self._seed, steps=self.steps)
-        with restored(self._model):  # a task may return the same model again
-            outcome = run.train()
-        self._initial = outcome.trace.first(self.metric)
-        final = outcome.final(self.metric)
-        trained = outcome.status == TRAINED and final is not None and math.isfinite(final)
-        self.tried[rate] = final if trained else None
+        for rate, outcome in zip(rates, self.runs.short(self._candidate, rates, self._seed, self.steps), strict=True):
+            self._initial = outcome.trace.first(self.metric)
+            final = outcome.final(self.metric)
+            trained = outcome.status == TRAINED and final is not None and math.isfinite(final)
+            self.tried[rate] = final if trained else None

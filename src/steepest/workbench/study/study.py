@@ -16,7 +16,7 @@ from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
-from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.plan import Known, Plan
 from steepest.workbench.model.stage_gain import from_stored
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
@@ -36,6 +36,9 @@ from steepest.workbench.study.supervisor import StudySupervisor
 from steepest.workbench.study.together import Together
 from steepest.workbench.training.trainer import Trainer
 
+NAMED = 8
+"""Runs that were under way which the sentence of an interruption names: a cluster has a thousand."""
+
 
 class Study:
     """One comparison that is being made.
@@ -51,6 +54,7 @@ class Study:
         sampler: A name in `search.SAMPLERS`.
         pruner: A name in `search.PRUNERS`.
         stacked: Whether runs are trained at once: where possible, never, or if None where that is faster.
+        known: Results from before, which the search learns from.
 
     Raises:
         TaskError: The task function raised, or returned something else.
@@ -70,6 +74,7 @@ class Study:
         sampler: str = QUASI_RANDOM,
         pruner: str = "none",
         stacked: bool | None = None,
+        known: Known = (),
     ) -> None:
         self.trainer, self.budget = trainer, budget
         self.command, self.watcher = list(command), watcher
@@ -90,6 +95,7 @@ class Study:
             rates,
             trainer.recipe.controls,
             sampler,
+            known,
         )
         budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
 
@@ -105,6 +111,12 @@ class Study:
             WorkbenchError: The folder cannot be used, or holds another study.
             Interrupted: Ctrl-C or SIGTERM.  Everything is saved.
         """
+        try:
+            return self._conduct(executor, fresh)
+        finally:
+            self.watcher.close()
+
+    def _conduct(self, executor: Executor, fresh: bool) -> Comparison:
         folders.prepare(self.folder)
         with Record(self.folder, write=True) as record, StopSignals() as signals:
             if fresh:
@@ -119,8 +131,6 @@ class Study:
                 if record.holds_work():
                     self._say_what_is_kept(error)
                 raise
-            finally:
-                self.watcher.close()
 
     def _reported(self, record: Record) -> Comparison:
         from steepest.workbench.report import sentences
@@ -170,7 +180,8 @@ class Study:
 
     def _make_runs(self, record: Record, signals: StopSignals, executor: Executor) -> None:
         if record.get("finished"):
-            self.watcher.begin(self.plan, len(record.done()), len(record.done()))
+            runs, _ = record.amount()
+            self.watcher.begin(self.plan, runs, runs)
             return
         trainer, seed = self.trainer, self.plan.seed
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
@@ -186,15 +197,14 @@ class Study:
             for _ in self._stored(record, together.made(jobs, stages.may_be_asked_ahead, supervisor)):
                 self._tell_gains(record, stages)
             if signals.requested():
-                raise self._interrupted(bool(record.done()))
+                raise self._interrupted(any_ended=record.amount()[0] > 0)
             self._tell_gains(record, stages, over=True)
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
 
     def _cost_and_groups(self, record: Record, executor: Executor) -> Together:
         """What makes groups of runs that are trained at once; the watcher is told what is left to do."""
-        done, pace = record.runs(), self.trainer.pace(self.plan.seed)
-        left = (executor.count, done.height, int(done["steps"].sum()))
+        pace, left = self.trainer.pace(self.plan.seed), (executor.count, *record.amount())
         cost = cost_of(self.plan, self.budget, pace, *left)
         together = Together(self.trainer, executor, self.stacked, self.watcher.remark)
         if found := together.begin(cost.seconds * executor.count, self.plan.steps):
@@ -210,9 +220,8 @@ class Study:
                 self.watcher.measured(key, outcome, when)
 
     def _tell_what_is_done(self, record: Record, stages: Stages, executor: Executor) -> None:
-        done = record.all_ended()
-        self.watcher.begin(self.plan, stages.expected(), len(done), executor.count)
-        for key, status, final in done:
+        self.watcher.begin(self.plan, stages.expected(), record.amount()[0], executor.count)
+        for key, status, final in record.all_ended():
             self.watcher.ended(key, status, final, self.plan.higher_is_better)
         for kept in (record.get("gains") or {}).values():
             for one in kept:
@@ -227,11 +236,10 @@ class Study:
             self.watcher.stage(one)
 
     def _jobs(self, record: Record, stages: Stages, stage: Iterator[Key | None]) -> Iterator[Job | None]:
-        done = record.done()
         for key in stage:
             if key is None:
                 yield None
-            elif key not in done:
+            elif not record.has(key):
                 yield Job(key, stages.steps(key), record.interrupted(key), key.phase in self.pruner.phases)
 
     def _stored(self, record: Record, made: Iterator[tuple[Job, Outcome]]) -> Iterator[None]:
@@ -253,7 +261,9 @@ class Study:
     def _interrupted(self, any_ended: bool) -> Interrupted:
         words = [word for word in self.command if word != "--fresh"]
         again = shlex.join(words) if words else "the same call of compare(), without fresh=True"
-        under_way = f"Under way: {', '.join(self.stopped)}; saved, and continued from there." if self.stopped else ""
+        more = f", and {len(self.stopped) - NAMED} more" if len(self.stopped) > NAMED else ""
+        listed = ", ".join(self.stopped[:NAMED]) + more
+        under_way = f"Under way: {listed}; saved, and continued from there." if self.stopped else ""
         kept = f"The runs that have ended are in {self.folder}." if any_ended else "No run has ended yet."
         said = filter(None, ["Stopped between two steps.", kept, under_way, f"To go on:\n  {again}"])
         return Interrupted(" ".join(said))
