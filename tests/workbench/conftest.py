@@ -1,5 +1,6 @@
 """A task that trains in a few milliseconds, and studies that are made once for all tests that only read them."""
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -81,6 +82,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         task = f"{write_task(folder)}:task"
         compare(task, ["sgd", "adam"], "trials=3", 2, out=folder / "whole", controls=False)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train runs at once only where a test asks for it: whether that is faster depends on what else is running here."""
+    monkeypatch.setattr("steepest.workbench.study.together.WORTH", math.inf)
 
 
 @pytest.fixture

@@ -147,7 +147,15 @@ class Reads(nn.Linear):
 
 class Branches(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input) if input.sum() > 0 else -super().forward(input)
+        found = super().forward(input)
+        return found if found.sum() > 0 else -found
+
+
+class BranchesOnData(nn.Linear):
+    """The batch is the same for all runs of a seed."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input if input.sum() > 0 else -input)
 
 
 class Recurrent(nn.Module):
@@ -223,7 +231,10 @@ def test_what_cannot_be_trained_at_once_says_why(name: str) -> None:
     assert re.search(why, found.why), found.why
 
 
-@pytest.mark.parametrize(("make", "one_seed"), [(plain, False), (normalised, False), (dropped, True)])
+@pytest.mark.parametrize(
+    ("make", "one_seed"),
+    [(plain, False), (normalised, False), (dropped, True), (lambda: BranchesOnData(4, 1), True)],
+)
 def test_what_can_be_is_found_by_a_trial(make: Callable[[], nn.Module], one_seed: bool) -> None:
     found = trainer(of(make)).tried_at_once(jobs((0,))[0], measured=False)
     assert (found.most, found.one_seed, found.why) == (64, one_seed, "")

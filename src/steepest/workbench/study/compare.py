@@ -104,7 +104,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         cpus_per_run, gpus_per_run: What a run takes of that cluster; 0.25 where four runs share a GPU.
         stacked: Whether runs of a small model that do not wait for each other's results are trained at once in a
             process: True where possible, False never; if None, where a trial says that it is faster and gives the same
-            numbers, in a study of half a minute or more.
+            numbers, in a study of a minute or more.
         out: The folder; `runs/` and the task's name if None.
         fresh: Start over, discarding the study in the folder.
         command: What the user typed, for the manifest and for the line that says how to continue.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from steepest.workbench.model.outcome import Outcome
     from steepest.workbench.training.at_once.possible import AtOnce
 
-WORTH = 30.0
+WORTH = 60.0
 """Seconds that a study takes at least, one run after the other, for a trial of runs at once: it takes about one."""
 
 
