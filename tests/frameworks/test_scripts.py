@@ -129,7 +129,7 @@ def torchrun() -> str:
 
 def test_torchrun_and_what_it_starts() -> None:
     settings = ["SGD.lr=1e-3..0.1:log", "SGD.momentum=0..0.9"]
-    made, runs = tuned(torchrun(), TORCHRUN, settings=settings)
+    made, runs = tuned(torchrun(), TORCHRUN, settings=settings, budget="trials=1")
     assert set(runs["status"]) == {"trained"}, runs["reason"].to_list()
     assert made.candidates[0].usual == {"SGD.lr": 0.01, "SGD.momentum": 0.5}
     assert made.numbers.task == "under_torchrun.py"
