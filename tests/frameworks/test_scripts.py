@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from steepest.workbench import tune_script
-from steepest.workbench.errors import UsageError
+from steepest.workbench.errors import TaskError, UsageError
 from steepest.workbench.scripts.pattern import Pattern
 from steepest.workbench.store.record import Record
 
@@ -144,8 +144,8 @@ def test_an_argument_that_there_is_not_is_said_through_torchrun_too() -> None:
 
 def test_what_torchrun_has_started_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANGS", "1")
-    with pytest.raises(Exception, match="ended after 25 s"):
-        tuned(torchrun(), [*TORCHRUN[:-1], "{seed}", "{lr:1e-3..0.1:log}"], timeout=25, workers=3)
+    with pytest.raises(TaskError, match="ended after 25 s"):
+        tuned(torchrun(), [*TORCHRUN[:-1], "{seed}", "{lr:1e-3..0.1:log}"], timeout=25, workers=3, budget="trials=3")
     left = [
         folder
         for folder in Path("/proc").glob("[0-9]*")
