@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from steepest.workbench import tune_script
-from steepest.workbench.errors import UsageError
+from steepest.workbench.errors import TaskError, UsageError
 from steepest.workbench.scripts.pattern import Pattern
 from steepest.workbench.store.record import Record
 
@@ -129,7 +129,7 @@ def torchrun() -> str:
 
 def test_torchrun_and_what_it_starts() -> None:
     settings = ["SGD.lr=1e-3..0.1:log", "SGD.momentum=0..0.9"]
-    made, runs = tuned(torchrun(), TORCHRUN, settings=settings)
+    made, runs = tuned(torchrun(), TORCHRUN, settings=settings, budget="trials=1")
     assert set(runs["status"]) == {"trained"}, runs["reason"].to_list()
     assert made.candidates[0].usual == {"SGD.lr": 0.01, "SGD.momentum": 0.5}
     assert made.numbers.task == "under_torchrun.py"
@@ -144,8 +144,8 @@ def test_an_argument_that_there_is_not_is_said_through_torchrun_too() -> None:
 
 def test_what_torchrun_has_started_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANGS", "1")
-    with pytest.raises(Exception, match="ended after 25 s"):
-        tuned(torchrun(), [*TORCHRUN[:-1], "{seed}", "{lr:1e-3..0.1:log}"], timeout=25, workers=3)
+    with pytest.raises(TaskError, match="ended after 25 s"):
+        tuned(torchrun(), [*TORCHRUN[:-1], "{seed}", "{lr:1e-3..0.1:log}"], timeout=25, workers=3, budget="trials=3")
     left = [
         folder
         for folder in Path("/proc").glob("[0-9]*")

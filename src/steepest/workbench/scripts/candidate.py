@@ -142,6 +142,7 @@ def script_candidate(command: ScriptCommand, from_script: Mapping[str, Any]) -> 
     dimensions = [_dimension(name, written) for name, written in command.searched().items()]
     usual = {name: parsed_value(text) for name, text in command.given_defaults().items()}
     usual = {name: value for name, value in from_script.items() if value is not None} | usual
+    dimensions = [_fractional(one, usual.get(one.argument)) for one in dimensions]
     rates = next((one for one in dimensions if _is_rate(one)), None)
     others = sorted((one for one in dimensions if one is not rates), key=lambda one: not _DECAY.fullmatch(one.argument))
     centre = NO_RATE if rates is None else float(usual.get(rates.argument, rates.at(0.5)))
@@ -206,6 +207,11 @@ def _dimension(name: str, written: str) -> Dimension:
     (found,) = parsed_search([f"{shown}={written}"])
     assert isinstance(found, Dimension)
     return found if found.name == name else replace(found, option=name)
+
+
+def _fractional(one: Dimension, usual: Any) -> Dimension:
+    """Not of whole numbers alone where today's value is none: `{momentum:0..1=0.9}`."""
+    return replace(one, integer=False) if one.integer and isinstance(usual, float) else one
 
 
 def _is_rate(one: Dimension) -> bool:
