@@ -63,7 +63,7 @@ $(FRAMEWORKS)/ready: pyproject.toml constraints.txt constraints-frameworks.txt
 	  torch --editable '.[workbench]' pytest pytest-timeout pytest-xdist
 	@touch $@
 
-test-frameworks: $(FRAMEWORKS)/ready  ## small runs in Lightning, Trainer, accelerate, peft, opacus, timm and skorch; Ray on two nodes
+test-frameworks: $(FRAMEWORKS)/ready  ## small runs in Lightning, Trainer, accelerate, peft, opacus, timm, skorch; loggers; Ray on two nodes
 	$(FRAMEWORKS)/bin/python -m pytest $(ON_EVERY_CORE) tests/frameworks
 
 check: .venv/developer      ## everything that CI looks at beside the tests

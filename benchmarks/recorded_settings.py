@@ -1,4 +1,4 @@
-"""Real runs of AdamW at spread settings, on which searches are tried: `python -m benchmarks.recorded_settings text vae`.
+"""Real runs of AdamW at spread settings, to try searches on: `python -m benchmarks.recorded_settings text spirals`.
 
 `benchmarks.regret` makes a smooth model of a table.  The two problems here were recorded after `tune`'s strategy was
 made, and nothing of it was chosen by them.  The tables of `digits-mlp` (`mlp4`, `mlp6`) are older: the strategy was
@@ -26,14 +26,15 @@ from steepest.workbench.model.candidate import DECADES, Candidate
 from steepest.workbench.model.dimension import LOG, Dimension
 from steepest.workbench.model.optimizers import reference
 from steepest.workbench.model.outcome import TRAINED
-from steepest.workbench.problems import _text, digits_vae
+from steepest.workbench.problems import _text
 from steepest.workbench.study.cost import rising_steps
 from steepest.workbench.task import Task, TaskFunction
+from steepest.workbench.template import my_task
 from steepest.workbench.training.rising_run import rising_run
 from steepest.workbench.training.run import Run
 
 STEPS = 300
-AMOUNT = {"text": (208, (1, 2, 3)), "vae": (160, (1, 2))}
+AMOUNT = {"text": (208, (1, 2, 3)), "spirals": (192, (1, 2))}
 """Settings, and the seeds of each."""
 OF_ADAMW = (
     Dimension("weight_decay", 1e-3, 10.0, scale=LOG),
@@ -46,16 +47,14 @@ CONTEXT = 6
 """Characters that are read to know the next."""
 
 
-def vae(seed: int, divergence: float = 1.0) -> Task:
-    """`digits-vae`, where a factor of the divergence in the training loss is a number of the task."""
-    return replace(digits_vae.task(seed), loss=partial(_weighted_bound, divergence=divergence), evaluations=1)
+def spirals(seed: int, noise: float = 0.1) -> Task:
+    """The task that `steepest new` writes; noise on the points of a batch is a number of the task."""
 
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        points, labels = batch
+        return functional.cross_entropy(model(points + noise * torch.randn_like(points)), labels)
 
-def _weighted_bound(model: Any, batch: tuple[Tensor], divergence: float) -> Tensor:
-    (images,) = batch
-    mean, log_std, _, logits = model(images, torch.randn(len(images), digits_vae.CODE))
-    apart = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
-    return (digits_vae._pixels(logits, images) + divergence * apart).mean()
+    return replace(my_task.task(seed), loss=loss, evaluations=1)
 
 
 class Windows:
@@ -93,8 +92,8 @@ def text(seed: int, dropout: float = 0.25) -> Task:
 
 
 PROBLEMS: dict[str, tuple[TaskFunction, Dimension, float]] = {
-    "vae": (vae, Dimension("divergence", 0.1, 4.0, scale=LOG, of_task=True), 1.0),
     "text": (text, Dimension("dropout", 0.0, 0.5, of_task=True), 0.25),
+    "spirals": (spirals, Dimension("noise", 0.0, 0.5, of_task=True), 0.1),
 }
 """The task function, its number, and what that number is by default."""
 

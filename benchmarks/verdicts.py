@@ -1,19 +1,21 @@
 """How often a named winner is none, and whether the pasted row's interval is right: the whole protocol, simulated.
 
-`python -m benchmarks.verdicts [--studies N]`: a JSON line for each row, some minutes in full.  A study is a search of
-five optimizers with one seed, the two best settings of each again with fresh seeds, the choice between them, and the
-verdict, by the functions that the report uses.  Its runs are drawn from worlds whose truth is known: `recorded` ones
-(`recorded_runs.csv`, real runs with their failures and outliers), and made ones in which optimizers are level, close,
-or heavy-tailed.  A named winner is tried on 100 new seeds against what the study recommends of every other optimizer.
+`python -m benchmarks.verdicts [--studies N]`: a JSON line for each row, some minutes in full.  A study
+is a search of five optimizers with one seed, the two best settings of each again with fresh seeds, the choice between
+them, and the verdict, by the functions that the report uses.  Its runs are drawn from worlds whose truth is known:
+`recorded` ones (`recorded_runs.csv`, real runs with their failures and outliers), and made ones in which optimizers are
+level, close, or heavy-tailed.  A named winner is tried on 100 new seeds against what the study recommends of every
+other optimizer.  `recommended again` is how often two studies of one world recommend the same optimizer.
 """
 
 import argparse
 import json
 import math
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +33,8 @@ TRUTH_SEEDS = 20_000
 OPTIMIZERS = 5
 
 
-class World(NamedTuple):
+@dataclass(frozen=True)
+class World:
     """Settings of each optimizer, as arrays; a run is drawn by its setting and what its seed shares with others.
 
     Args:
@@ -46,10 +49,23 @@ class World(NamedTuple):
 
     def draw(self, generator: np.random.Generator, optimizer: int, setting: int, columns: np.ndarray) -> np.ndarray:
         """Runs of a setting with these seeds."""
-        values = self.runs[optimizer][setting]
-        finite = values[np.isfinite(values)]
-        spread = float(np.median(np.abs(finite - np.median(finite)))) if len(finite) else 0.0
-        return values[columns] + self.smooth * spread * generator.normal(size=len(columns))
+        noise = self.spreads[optimizer][setting] * generator.normal(size=len(columns))
+        return self.runs[optimizer][setting][columns] + noise
+
+    def search(self, generator: np.random.Generator, optimizer: int, column: int) -> np.ndarray:
+        """A run of each setting of an optimizer, with one seed."""
+        spreads = self.spreads[optimizer]
+        return self.runs[optimizer][:, column] + np.array(spreads) * generator.normal(size=len(spreads))
+
+    @cached_property
+    def spreads(self) -> list[list[float]]:
+        """By how much the draws of each setting differ from its recorded runs."""
+        return [[self.smooth * _spread(values) for values in settings] for settings in self.runs]
+
+
+def _spread(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(np.abs(finite - np.median(finite)))) if len(finite) else 0.0
 
 
 def recorded_worlds() -> Iterator[World]:
@@ -116,16 +132,22 @@ def study(world: World, seeds: int, generator: np.random.Generator) -> Simulated
     estimates = [_estimate(world, optimizer, columns, generator) for optimizer in range(len(world.runs))]
     order = sorted(range(len(estimates)), key=lambda place: _rank(estimates[place]))
     fitted = [estimates[place].cross_fitted or [math.inf] * seeds for place in order]
-    chances = [statistics.superiority(fitted[0], other) for other in fitted[1:]]
-    decisions = [decided(chance, p) for chance, p in zip(chances, p_against(fitted[0], fitted[1:]), strict=True)]
-    won = estimates[order[0]].values and all(decision == "win" for decision in decisions)
-    return Simulated(estimates, order, order[0] if won else None)
+    pasted = [estimates[place].values or [math.inf] * seeds for place in order]
+    return Simulated(estimates, order, order[0] if estimates[order[0]].values and _wins(fitted, pasted) else None)
+
+
+def _wins(fitted: list[list[float]], pasted: list[list[float]]) -> bool:
+    """Whether the first wins against each other one, as `analysis.pairs` decides it; few need the p, which is slow."""
+    others = list(zip(fitted[1:], pasted[1:], strict=True))
+    if any(decided(fitted[0], a, pasted=(pasted[0], b)) != "win" for a, b in others):
+        return False
+    p_values = p_against(fitted[0], fitted[1:])
+    return all(decided(fitted[0], a, p) == "win" for (a, _), p in zip(others, p_values, strict=True))
 
 
 def _estimate(world: World, optimizer: int, columns: np.ndarray, generator: np.random.Generator) -> Estimate:
-    settings = range(len(world.runs[optimizer]))
-    searched = [float(world.draw(generator, optimizer, setting, columns[:1])[0]) for setting in settings]
-    trained = [setting for setting in settings if math.isfinite(searched[setting])]
+    searched = world.search(generator, optimizer, columns[0]).tolist()
+    trained = [setting for setting, value in enumerate(searched) if math.isfinite(value)]
     finalists = sorted(trained, key=lambda setting: searched[setting])[:FINALISTS_PER_OPTIMIZER]
     if not finalists:
         return Estimate(None)
@@ -165,9 +187,11 @@ def row(name: str, worlds: list[World], seeds: int, studies: int) -> dict[str, A
     generator = np.random.default_rng([seeds, len(name)])
     counts: dict[str, int] = defaultdict(int)
     truths: dict[tuple[int, int, int], tuple[float, float]] = {}
+    recommended: dict[int, list[int]] = defaultdict(list)
     for number in range(studies):
         place = number % len(worlds)
         found = study(worlds[place], seeds, generator)
+        recommended[place].append(found.order[0])
         for optimizer, estimate in enumerate(found.estimates):
             _count_coverage(counts, truths, worlds[place], (place, optimizer), estimate, generator)
         if found.winner is not None:
@@ -183,10 +207,20 @@ def row(name: str, worlds: list[World], seeds: int, studies: int) -> dict[str, A
         "winner named": counts["named"],
         "not better in most pairs": counts["not in pairs"],
         "not better in the mean": counts["not in the mean"],
+        "recommended again": _again(recommended.values()),
         "rows": rows,
         "median covered": counts["median"] / max(1, rows),
         "Student's t covered": counts["mean"] / max(1, counts["rows with a mean"]),
     }
+
+
+def _again(recommended: Iterable[list[int]]) -> float:
+    """How often two studies of one world recommend the same optimizer."""
+    same = all_pairs = 0
+    for found in recommended:
+        same += sum(count * (count - 1) for count in Counter(found).values())
+        all_pairs += len(found) * (len(found) - 1)
+    return same / max(1, all_pairs)
 
 
 def _count_coverage(
@@ -217,12 +251,15 @@ def _count_coverage(
         counts["mean"] += around.low <= mean <= around.high
 
 
-def rows(studies: int = STUDIES) -> Iterator[dict[str, Any]]:
-    """Every world at every number of seeds; made worlds are made anew for every tenth study."""
-    for seeds in SEEDS:
+def rows(studies: int = STUDIES, numbers: Iterable[int] = SEEDS, named: str = "") -> Iterator[dict[str, Any]]:
+    """Every world with this in its name, at these numbers of seeds; made ones are made anew for every tenth study."""
+    for seeds in numbers:
         for world in recorded_worlds():
-            yield row(world.name, [world], seeds, studies)
+            if named in world.name:
+                yield row(world.name, [world], seeds, studies)
         for name, how in MADE.items():
+            if named not in name:
+                continue
             generator = np.random.default_rng(seeds)
             worlds = [made_world(generator, name, **how) for _ in range(max(1, studies // 10))]
             yield row(name, worlds, seeds, studies)
@@ -232,7 +269,10 @@ def main() -> None:
     """Print the rows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.verdicts")
     parser.add_argument("--studies", type=int, default=STUDIES)
-    for found in rows(parser.parse_args().studies):
+    parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
+    parser.add_argument("--worlds", default="", help="only those with this in their name")
+    given = parser.parse_args()
+    for found in rows(given.studies, given.seeds, given.worlds):
         print(json.dumps(found), flush=True)
 
 

@@ -40,7 +40,7 @@ Search = Annotated[
     ),
 ]
 Strategy = Annotated[
-    str, typer.Option(help="staged, or quasi-random, where no trial depends on the results of those before.")
+    str, typer.Option(help="staged; tpe (by Optuna); or quasi-random, random, grid, where trials depend on no results.")
 ]
 Steps = Annotated[int | None, typer.Option(help="Length of a run; the problem's own if not given.")]
 Metric = Annotated[str | None, typer.Option(help="The metric that decides; the problem's own if not given.")]

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from steepest.workbench import Task, compare
+from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import near_optimal
+from steepest.workbench.analysis.pairs import decided
 from steepest.workbench.report import sentences
 from support.by_hand import FINALISTS, SEARCH, results_by_hand
 
@@ -45,6 +47,39 @@ def test_a_pair_of_six_seeds_by_hand(tmp_path: Path) -> None:
     (pair,) = results_by_hand(tmp_path, SEARCH, finals, seeds=6).pairs
     assert pair.p == 2 / 2**6  # one comparison, all six differences of one sign
     assert pair.outcome == "adam wins"
+
+
+def test_a_win_is_seen_three_times() -> None:
+    """In the cross-fitted values, in those of the two settings that one pastes, and in the mean; else it is a lead."""
+    better, worse, mixed = [0.5, 0.6, 0.5, 0.6, 0.5], [1.0] * 5, [0.5, 0.5, 2.0, 2.0, 2.0]
+    assert decided(better, worse) == "win"
+    assert decided(better, worse, pasted=(better, worse)) == "win"
+    assert decided(better, worse, pasted=(mixed, worse)) == "leaning"
+    assert decided(worse, better, pasted=(worse, mixed)) == "trailing"
+    assert decided(worse, better, pasted=(worse, better)) == "loss"
+    assert decided(worse, worse, pasted=(better, worse)) == "tie"
+    assert decided(better, worse, p=0.2) == "leaning"
+    # better with 9 of 10 seeds and on the whole worse: the mean of the differences is 0.05
+    assert decided([0.5] * 9 + [6.0], [1.0] * 10) == "leaning"
+    assert decided(better[:3], worse[:3]) == "tie"  # with three seeds everything is
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "is_better"),
+    [
+        # differences -0.1, -0.2, -0.3: mean -0.2, deviation 0.1, t(0.975; 2) = 4.3027, half-width 0.248
+        ([1.0, 1.0, 1.0], [1.1, 1.2, 1.3], False),
+        # -0.2, -0.2, -0.3: mean -0.2333, deviation 0.0577, half-width 0.1434
+        ([1.0, 1.0, 1.0], [1.2, 1.2, 1.3], True),
+        ([1.2, 1.2, 1.3], [1.0, 1.0, 1.0], False),
+        ([9.0, 9.0, 9.0], [1.0, 1.0, math.inf], True),  # an infinite mean
+        ([1.0, math.inf, 1.0], [9.0, 9.0, 9.0], False),
+        ([1.0, math.inf, 1.0], [math.inf, 9.0, 9.0], False),  # one seed trained with both: no interval
+        ([1.0, math.inf, 1.1], [9.0, math.inf, 9.0], True),
+    ],
+)
+def test_better_in_the_mean_by_hand(a: list[float], b: list[float], is_better: bool) -> None:
+    assert statistics.is_better_in_the_mean(a, b) == is_better
 
 
 def test_the_row_of_a_setting_is_about_that_setting(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from steepest.workbench import Dimension
 from steepest.workbench.errors import UsageError
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.dimension import LOG
+from steepest.workbench.model.half_precision import with_eps_early
 from steepest.workbench.model.key import SEARCH, Key, settings_text
 from steepest.workbench.model.optimizers import KNOWN, choose
 from steepest.workbench.model.search_space import parsed_search, with_search
@@ -154,6 +155,21 @@ def test_a_dimension_of_the_first_release_still_writes_its_call() -> None:
 def test_a_run_is_named_with_every_value() -> None:
     key = Key(SEARCH, "adam", 0.01, 3, settings_text({"act": "tanh", "width": 32, "eps": 1e-6, "amsgrad": True}))
     assert str(key) == "adam at 0.01, act tanh, amsgrad True, eps 1e-06, width 32, seed 3"
+
+
+def test_what_the_task_has_by_default_is_known() -> None:
+    (adam,) = with_search([KNOWN["adam"]], parsed_search("width=16..256,dropout=0..0.5"), task)
+    assert {one.name: adam.default_of(one) for one in adam.space[:2]} == {"dropout": 0.1, "width": 64}
+    assert "default" not in adam.space[0].stored(), "a study of before is the same study"
+
+
+def test_parameters_of_half_precision_open_eps_early() -> None:
+    (adam,) = with_eps_early([KNOWN["adam"]])
+    assert [one.name for one in adam.searched(10)] == ["weight_decay", "eps", "beta1"]
+    assert (adam.searched(10)[1].low, adam.searched(10)[1].high) == (1e-8, 1e-3)
+    mine = with_search([KNOWN["adam"]], parsed_search("eps=1e-6..1e-2:log"), task)
+    assert with_eps_early(mine) == mine
+    assert with_eps_early([KNOWN["sgd"]]) == [KNOWN["sgd"]]
 
 
 def test_an_optimizer_that_takes_any_argument_takes_this_one() -> None:

@@ -1,7 +1,6 @@
 """The report in a real browser: opened from a file, everything drawn, everything that can be clicked clicked."""
 
 import csv
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,32 +8,23 @@ import pytest
 
 from steepest.workbench import Comparison
 from support import hostile
+from support.browser import Chrome, chromium, needs_browser, wait
 
 pytest.importorskip("selenium", reason="needs selenium: pip install 'steepest[dev]'")
 
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 NAMES = ["sgd", *hostile.NAMES]
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs a browser: apt-get install chromium chromium-driver (Debian)"
-)
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
-    options = ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1100,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options=options, service=ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -46,10 +36,6 @@ def page(browser: Chrome, recorded: Comparison) -> Chrome:
     browser.get((recorded.folder / "report.html").as_uri())
     wait(browser, "return document.body.dataset.drawn === 'yes'")
     return browser
-
-
-def wait(browser: Chrome, condition: str) -> None:
-    WebDriverWait(browser, 15).until(lambda driver: driver.execute_script(condition))
 
 
 def click(browser: Chrome, selector: str, position: int = 0) -> None:

@@ -1,10 +1,13 @@
 """The staged search: which stage comes when, where it looks, and that a model of noisy results finds the valley."""
 
+import json
 import math
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from steepest.workbench import Comparison, Dimension, Task, tune
@@ -12,6 +15,11 @@ from steepest.workbench.errors import UsageError
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.key import SEARCH, Key, Setting, values_of
 from steepest.workbench.model.optimizers import KNOWN
+from steepest.workbench.model.stage_gain import StageGain
+from steepest.workbench.progress import stage_words
+from steepest.workbench.progress.json_events import JsonEvents
+from steepest.workbench.progress.watcher import Watcher, Watchers
+from steepest.workbench.report.page import page
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.search.staged import ALL, DEFAULT, OTHERS, RATE, SECOND, Staged, stages
 from steepest.workbench.search.surrogate import Surrogate, levelled
@@ -135,9 +143,12 @@ def trials_of(record: Record) -> list[Key]:
 
 
 def test_tune_and_continue(tiny: Make, tmp_path: Path) -> None:
-    options = {"search": "eps=1e-10..1e-4:log", "out": tmp_path / "study"}
-    result = tune(tiny, "adamw", "trials=12", seeds=2, **options)
+    options: dict = {"search": "eps=1e-10..1e-4:log", "out": tmp_path / "study"}
+    log, stream = Gains(), StringIO()
+    result = tune(tiny, "adamw", "trials=12", seeds=2, **options, watcher=Watchers([log, JsonEvents(stream)]))
     assert isinstance(result, Comparison)
+    assert [one.stage for one in log.gains] == [DEFAULT, RATE, SECOND, OTHERS, ALL]
+    assert_told_everywhere(result, log.gains, [json.loads(line) for line in stream.getvalue().splitlines()])
     with Record(tmp_path / "study", write=True) as record:
         ended = trials_of(record)
         record.connection.execute("DELETE FROM runs WHERE phase = 'search' AND id > 9")
@@ -145,11 +156,47 @@ def test_tune_and_continue(tiny: Make, tmp_path: Path) -> None:
     assert [key.settings for key in ended[:4]] == [""] * 4, "the defaults, then the rate alone"
     assert all({*key.values} == {"weight_decay"} for key in ended[4:7])
     assert all({"eps", "weight_decay"} <= {*key.values} for key in ended[7:])
-    tune(tiny, "adamw", "trials=12", seeds=2, **options)
+    again = Gains()
+    tune(tiny, "adamw", "trials=12", seeds=2, **options, watcher=again)
     with Record(tmp_path / "study") as record:
         assert trials_of(record) == ended
+    assert again.gains == log.gains, "what was gained before is told again"
+
+
+class Gains(Watcher):
+    """Writes down what it is told of stages."""
+
+    def __init__(self) -> None:
+        self.gains: list[StageGain] = []
+
+    def stage(self, gain: StageGain) -> None:
+        """One more."""
+        self.gains.append(gain)
+
+
+def assert_told_everywhere(result: Comparison, gains: list[StageGain], events: list[dict]) -> None:
+    """The same numbers in the record, the results, the summary, the page and the events."""
+    (tuning,) = result.numbers.tuning
+    assert tuning.stages == gains
+    assert [one["stage"] for one in events if one["event"] == "stage"] == [one.stage for one in gains]
+    summary, content = result.summary(), page(result.numbers)
+    for one in gains:
+        assert f"  {stage_words.title(one)}  " in summary
+        assert f'<td class="name">{stage_words.title(one)}</td>' in content
+    labels = [one.label for one in tuning.settings]
+    assert labels[0] == "recommended"
+    assert labels[-1] == "untuned"
+    best = tuning.settings[0]
+    searched = result.runs.filter((pl.col("phase") == SEARCH) & (pl.col("rate") == best.rate))
+    if best.search is not None:
+        assert best.search in searched["final"].to_list()
+    fresh = result.runs.filter((pl.col("phase") == "finalists") & (pl.col("rate") == best.rate))["final"].to_list()
+    assert best.fresh.estimate == pytest.approx(sum(sorted(fresh)[:2]) / 2) or len(fresh) > 2
+    assert {*tuning.kept} == {*result.best().settings}
 
 
 def test_an_unknown_strategy_is_refused(tiny: Make) -> None:
-    with pytest.raises(UsageError, match=r"no strategy 'stagd' \(did you mean staged\?\); give quasi-random or staged"):
+    with pytest.raises(
+        UsageError, match=r"no strategy 'stagd' \(did you mean staged\?\); give one of quasi-random, staged"
+    ):
         tune(tiny, strategy="stagd")

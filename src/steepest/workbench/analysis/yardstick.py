@@ -19,12 +19,13 @@ def yardstick_of(tables: Tables, best: OptimizerResult) -> Yardstick | None:
     values = [tables.oriented(run) for run in tables.rows(USUAL_RATE, name)]
     if not values:
         return None
-    mine = [tables.sign * value for value in best.cross_fitted]
+    mine, pasted = ([tables.sign * value for value in one] for one in (best.cross_fitted, best.values))
+    against = pair_of(best.name, YARDSTICK.name, mine, values, tables.sign, pasted=(pasted, values)) if mine else None
     return Yardstick(
         optimizer=name,
         rate=YARDSTICK.centre,
         median=tables.unoriented(statistics.median_interval(values)),
         trained=sum(map(math.isfinite, values)),
         seeds=len(values),
-        against=pair_of(best.name, YARDSTICK.name, mine, values, tables.sign) if mine else None,
+        against=against,
     )

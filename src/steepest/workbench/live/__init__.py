@@ -5,7 +5,7 @@ Starlette and uvicorn serve it in a thread.  A study never waits for it, and goe
 
 from __future__ import annotations
 
-import importlib.util
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ PACKAGES = ("starlette", "uvicorn")
 def check_packages() -> None:
     """Find out before a study that a package is missing (WorkbenchError)."""
     for package in PACKAGES:
-        if importlib.util.find_spec(package) is None:
+        if find_spec(package) is None:
             raise WorkbenchError(
                 f"The live page needs {package}, which is not installed; type: pip install 'steepest[live]'"
             )

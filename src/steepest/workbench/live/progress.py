@@ -6,13 +6,15 @@ import math
 import time
 from typing import Any
 
-from steepest.workbench.model.key import OF_OPTIMIZERS, Key
+from steepest.workbench.model.key import FINALISTS, OF_OPTIMIZERS, RANGE, USUAL_RATE, Key
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.progress.words import about
 
 PREPARING, RUNNING, FINISHED, STOPPED = "preparing", "running", "finished", "stopped"
+PHASES = {RANGE: "range test", FINALISTS: "fresh seeds", USUAL_RATE: "usual rate"}
+"""Where the word of the record says less."""
 
 
 class Progress(Watcher):
@@ -35,7 +37,7 @@ class Progress(Watcher):
 
     def started(self, key: Key, steps: int, worker: int = 0) -> None:
         """A worker has a run."""
-        self.workers[worker] = {"run": f"{key.phase}: {key}", "step": 0, "steps": steps, "value": ""}
+        self.workers[worker] = {"run": _named(key), "step": 0, "steps": steps, "value": ""}
 
     def at_step(self, step: int, worker: int = 0) -> None:
         """Where its run is."""
@@ -49,6 +51,7 @@ class Progress(Watcher):
 
     def ended(self, key: Key, status: str, value: float | None, higher_is_better: bool) -> None:
         """One more."""
+        self.workers = {place: one for place, one in self.workers.items() if one.get("run") != _named(key)}
         self.done += 1
         self.runs = max(self.runs, self.done)
         self.failed += key.phase in OF_OPTIMIZERS and status != TRAINED
@@ -81,3 +84,7 @@ class Progress(Watcher):
         if self.status != RUNNING or made <= 0 or self.runs <= self.done:
             return ""
         return about((time.monotonic() - self.started_at) / made * (self.runs - self.done))
+
+
+def _named(key: Key) -> str:
+    return f"{PHASES.get(key.phase, key.phase)}: {key}"

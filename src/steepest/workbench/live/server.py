@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
@@ -75,10 +75,10 @@ class LivePage(Watcher):
             self._application(), log_level="critical", access_log=False, lifespan="off", ws="none", http="h11",
             timeout_graceful_shutdown=1,
         )  # fmt: skip
-        self.server = uvicorn.Server(config)
-        serve: Any = self.server.run
-        self.thread = threading.Thread(target=serve, args=([bound],), name="steepest-live", daemon=True)
+        server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=server.run, args=([bound],), name="steepest-live", daemon=True)
         self.thread.start()
+        self.server = server
         self.address = f"http://{ADDRESS}:{bound.getsockname()[1]}"
         tell(self.address)
 

@@ -11,8 +11,11 @@ from typing import Any
 
 from steepest.workbench.errors import UsageError
 
-FIRST = {"strategy": "quasi-random"}
+FIRST = {"strategy": "quasi-random", "known": []}
 """What studies had of which the record says nothing, since there was nothing else."""
+
+Known = tuple[tuple[float, str, float], ...]
+"""Results from before a study: rate, other hyperparameters as the record has them, value of the metric."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Plan:
         rates: The rates to try with every optimizer, in place of a search; none if empty.
         controls: Whether the optimizer that does nothing and the reference run too.
         strategy: Of the search: the name of a sampler.
+        known: Results from before, which the search learns from.
     """
 
     task: str
@@ -43,6 +47,7 @@ class Plan:
     rates: tuple[float, ...] = ()
     controls: bool = True
     strategy: str = "quasi-random"
+    known: Known = ()
 
     def difference(self, stored: dict[str, Any]) -> str:
         """The first difference from a stored plan, in words; empty if there is none."""
@@ -68,6 +73,8 @@ def _difference_of_optimizers(theirs: Any, mine: Any) -> str:
 def _differs(name: str, theirs: Any, mine: Any) -> str:
     if name == "budget":
         return f"{theirs}, not {mine}"
+    if name == "known":
+        return f"{len(theirs or [])} results of an Optuna study, not these {len(mine)}"
     if name == "rates":
         theirs, mine = (",".join(f"{rate:g}" for rate in those) or "each optimizer's own" for those in (theirs, mine))
     return f"{name}={theirs}, not {name}={mine}"

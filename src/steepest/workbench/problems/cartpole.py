@@ -1,8 +1,9 @@
-"""A pole on a cart (gymnasium's CartPole-v1), a policy gradient; needs gymnasium; two or three seconds a run.
+"""A pole on a cart (gymnasium's CartPole-v1), a policy gradient; needs gymnasium; a second or two a run.
 
 Judged by the return: the number of steps, at most 500, for which the policy keeps the pole upright, without chance in
 its actions.  Seeds differ much here, as they do in the literature (Henderson et al., "Deep reinforcement learning that
-matters", 2018).
+matters", 2018).  A run is short, so that few policies are perfect at its end: after 40 steps every optimizer had a rate
+that gave 500, and none could be told from another.
 """
 
 import importlib
@@ -94,7 +95,7 @@ def evaluate(model: nn.Module) -> dict[str, float]:
 
 
 def task(seed: int) -> Task:
-    """4 -> 32 -> 2, 40 steps of eight episodes."""
+    """4 -> 32 -> 2, 16 steps of eight episodes."""
     gymnasium()
     torch.manual_seed(seed)
     return Task(
@@ -105,8 +106,8 @@ def task(seed: int) -> Task:
         evaluate=evaluate,
         metric="return",
         higher_is_better=True,
-        steps=40,
-        evaluations=5,
+        steps=16,
+        evaluations=4,
         baseline=CONSTANT_RETURN,
         target=400,
     )

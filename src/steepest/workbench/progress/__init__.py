@@ -1,6 +1,6 @@
 """Who is told how a study gets on: a line in the terminal, another program that reads JSON.
 
-A new watcher, such as a logger, is a file in this folder, and a line in `watcher_of_command`.
+A new watcher is a file in this folder, and a line in `watcher_of_command`; loggers have a folder of their own.
 """
 
 from __future__ import annotations

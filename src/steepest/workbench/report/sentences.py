@@ -74,7 +74,8 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
     sentences += _against_adam(results, found)
     if found.kind == WINNER:
         chance = min(pair.superiority.estimate for pair in found.beaten)
-        sentences.append(f"It wins: it beats {listed([pair.b for pair in found.beaten])} in {_share(chance)}.")
+        beaten = listed([pair.b for pair in found.beaten])
+        sentences.append(f"It wins: it beats {beaten} in {_share(chance)}, and in the mean over these seeds.")
         sentences.append(_unseen(len(best.values)))
     elif found.level_with and found.can_tell:
         names = listed(found.level_with)
@@ -89,8 +90,8 @@ def _unseen(seeds: int) -> str:
     """What so many seeds cannot show: an ending that comes so rarely that they miss it as often as not."""
     once_in = round(1 / (1 - 0.5 ** (1 / seeds)))
     return (
-        f"That is of most runs, not of the rare ones: an ending that comes once in {once_in} runs is missed by {seeds} "
-        "seeds as often as not."
+        f"That is shown of endings that are not rare: one that comes once in {once_in} runs is missed by {seeds} seeds "
+        "as often as not, and can cost more than the others gain."
     )
 
 

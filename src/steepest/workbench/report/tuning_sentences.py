@@ -25,8 +25,8 @@ def sentences(tuning: Tuning) -> list[str]:
     if tuning.spared:
         trials = f"{tuning.spared} trial{'s' if tuning.spared > 1 else ''}"
         said.append(
-            f"The search of {tuning.optimizer} ended {trials} early: what the model still expected to gain stayed small "
-            "beside the noise of a seed."
+            f"The search of {tuning.optimizer} ended {trials} early: what the model still expected to gain stayed "
+            "small beside the noise of a seed."
         )
     return said
 

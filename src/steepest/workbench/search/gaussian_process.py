@@ -1,6 +1,6 @@
-"""A Gaussian process with Matern's covariance 5/2, a length for each dimension, and noise: Rasmussen and Williams, 2006.
+"""A Gaussian process with Matern's covariance, a length for each dimension, and noise: Rasmussen and Williams, 2006.
 
-Lengths and noise are those of the greatest marginal likelihood (their algorithm 2.1, and equation 5.9 for its gradient).
+Lengths and noise are those of the greatest marginal likelihood (their algorithm 2.1, its gradient is equation 5.9).
 Scikit-learn's gives the same numbers, which a test holds it to, in twice the time: a search fits one for each trial.
 """
 

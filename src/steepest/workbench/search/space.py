@@ -19,11 +19,13 @@ class SearchSpace:
         candidate: The optimizer.
         centre: The middle of its range of rates.
         dimensions: The hyperparameters that are searched beside the rate.
+        known: Results from before the search, lower is better.
     """
 
     candidate: Candidate
     centre: float
     dimensions: tuple[Dimension, ...] = ()
+    known: tuple[tuple[Setting, float], ...] = ()
 
     def in_order(self, key: Callable[[Dimension], Any]) -> SearchSpace:
         """The same with its dimensions sorted."""

@@ -50,6 +50,7 @@ class Staged:
         self._points: dict[Setting, np.ndarray] = {}
         self._results: dict[Setting, float] = {}
         self._worth: dict[int, float] = {}
+        self._known = [(np.clip(self.space.point_of(one), 0, 1), value) for one, value in self.space.known]
 
     def ask(self) -> Setting | None:
         """The next setting; None where nothing is left to gain, or chance finds none that was not tried."""
@@ -161,15 +162,16 @@ class Staged:
 
     def _model(self) -> Surrogate:
         """Of all results; what is still under way counts as the model expects it."""
-        done = {one: point for one, point in self._points.items() if one in self._results}
-        if not done:
+        pairs = [*self._known, *((self._points[one], value) for one, value in self._results.items())]
+        if not pairs:
             return Surrogate([self.space.defaults()], [0.0])
-        model = Surrogate(list(done.values()), levelled([self._results[one] for one in done]))
+        points, values = zip(*pairs, strict=True)
+        model = Surrogate(points, levelled(values))
         waiting = [point for one, point in self._points.items() if one not in self._results]
         if not waiting:
             return model
-        expected = [*model.means(list(done.values())), *model.means(waiting)]
-        return Surrogate([*done.values(), *waiting], expected)
+        everything = [*points, *waiting]
+        return Surrogate(everything, model.means(everything), model.parameters)
 
 
 def stages(trials: int, dimensions: int) -> Iterator[tuple[str, int]]:

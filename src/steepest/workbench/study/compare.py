@@ -11,14 +11,16 @@ from steepest.workbench.errors import UsageError, nearest
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.machines import ray_cluster
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
-from steepest.workbench.model.plan import parsed_rates
+from steepest.workbench.model.plan import Known, parsed_rates
 from steepest.workbench.model.schedules import CONSTANT
 from steepest.workbench.model.search_space import SearchNames, parsed_search
 from steepest.workbench.problems import comparison_defaults
 from steepest.workbench.progress.watcher import Watcher
-from steepest.workbench.search import QUASI_RANDOM, SAMPLERS
+from steepest.workbench.search import LEARNS, QUASI_RANDOM, SAMPLERS, TPE
 from steepest.workbench.search.budget import parsed_budget
+from steepest.workbench.search.optuna_tpe import optuna_module
 from steepest.workbench.study.comparison import Comparison
+from steepest.workbench.study.optuna_study import known_trials
 from steepest.workbench.study.study import Study
 from steepest.workbench.study.watching import Watching
 from steepest.workbench.task import TaskFunction
@@ -55,6 +57,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     higher_is_better: bool | None = None,
     search: SearchNames = (),
     strategy: str = QUASI_RANDOM,
+    study: Any = None,
     controls: bool = True,
     has_reference: bool = True,
     seed: int = 0,
@@ -85,8 +88,9 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         higher_is_better: The direction of `metric`.
         search: What is searched beside the rate and what each optimizer searches by itself: `Dimension`s, or as text
             `weight_decay,dropout=0..0.5,width=32|64|128`; arguments of the optimizers, or of the task function.
-        strategy: Of the search: quasi-random, where every optimizer has the same points, each in its own ranges; or
-            staged, for which see `tune`.
+        strategy: Of the search: quasi-random, where every optimizer has the same points, each in its own ranges;
+            staged, for which see `tune`; tpe (by Optuna), random or grid.
+        study: A study of Optuna whose completed trials a search by staged or tpe knows from the start.
         controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.
         has_reference: Whether AdamW with linear decay is one of the controls.
         seed: Of the search; the fresh seeds follow it.  The same seed gives the same numbers.
@@ -112,8 +116,15 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     if rates is not None and budget is not None:
         raise UsageError(f"The rates say already how many trials there are; leave out the budget {budget!r}.")
     if strategy not in SAMPLERS:
-        near, known = nearest(strategy, SAMPLERS), " or ".join(SAMPLERS)
-        raise UsageError(f"There is no strategy {strategy!r}{near}; give {known}.")
+        raise UsageError(
+            f"There is no strategy {strategy!r}{nearest(strategy, SAMPLERS)}; give one of {', '.join(SAMPLERS)}."
+        )
+    if study is not None and strategy not in LEARNS:
+        raise UsageError(
+            f"The strategy {strategy} learns from no results, so it has no use for a study; give {' or '.join(LEARNS)}."
+        )
+    if strategy == TPE:
+        optuna_module()
     if metric is None and higher_is_better is not None:
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)
@@ -134,7 +145,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         recipe = Recipe(task, chosen, schedules, steps, controls, metric, higher_is_better, search, has_reference)
         trainer = Trainer(recipe, seed)
         executor.prepare(trainer)
-        study = Study(
+        conducted = Study(
             trainer,
             search_budget,
             parsed_rates(rates),
@@ -143,15 +154,21 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             command=command,
             out=out,
             sampler=strategy,
+            known=() if study is None else _known(study, trainer),
         )
         if not dry_run:
-            watching.join(study)
-            return study.conduct(executor, fresh)
-        study.watcher.cost(study.cost(executor.count))
-        study.watcher.close()
+            watching.join(conducted)
+            return conducted.conduct(executor, fresh)
+        conducted.watcher.cost(conducted.cost(executor.count))
+        conducted.watcher.close()
         return None
     finally:
         executor.close()
+
+
+def _known(study: Any, trainer: Trainer) -> Known:
+    space = {one.name: one for candidate in trainer.candidates for one in candidate.space}
+    return known_trials(study, space.values(), trainer.first_task.higher_is_better)
 
 
 def _check(seeds: int | None, steps: int | None, seed: int, workers: int | None) -> None:

@@ -49,6 +49,18 @@ class Comparison:
         with Record(self.folder) as record:
             return record.runs()
 
+    def optuna_study(self, optimizer: str = "") -> Any:
+        """The trials of the search of an optimizer, the best one's if none is named, as a study of Optuna in memory.
+
+        Raises:
+            WorkbenchError: Optuna is not installed.
+        """
+        from steepest.workbench.study.optuna_study import exported
+
+        named = optimizer or self.numbers.rows[0].name
+        with Record(self.folder) as record:
+            return exported(record, next(one for one in self.candidates if one.name == named))
+
     def best(self) -> Best:
         """The recommended optimizer, rate and settings.
 

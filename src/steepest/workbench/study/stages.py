@@ -19,7 +19,7 @@ from steepest.workbench.analysis import range_test, selection
 from steepest.workbench.model import rising
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.dimension import Dimension
-from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, RANGE, SEARCH, USUAL_RATE, Key
+from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, RANGE, SEARCH, USUAL_RATE, Key, Setting
 from steepest.workbench.model.optimizers import YARDSTICK, is_yardstick
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.model.stage_gain import StageGain
@@ -155,7 +155,9 @@ class Stages:
     def _sampler(self, candidate: Candidate) -> Sampler:
         if self.plan.rates:
             return GivenRates(self.plan.rates)
-        space = SearchSpace(candidate, self.centre(candidate), self.dimensions(candidate))
+        sign = -1.0 if self.plan.higher_is_better else 1.0
+        known = tuple((Setting(rate, others), sign * value) for rate, others, value in self.plan.known)
+        space = SearchSpace(candidate, self.centre(candidate), self.dimensions(candidate), known)
         return self.make_sampler(space, self.plan.seed, self.trials(candidate))
 
     def fresh_seeds(self) -> Iterator[Key]:

@@ -16,7 +16,7 @@ from steepest.workbench.model.cost import Cost
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
-from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.plan import Known, Plan
 from steepest.workbench.model.stage_gain import from_stored
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
@@ -52,6 +52,7 @@ class Study:
         out: The folder; `runs/` and the task's name if None.
         sampler: A name in `search.SAMPLERS`.
         pruner: A name in `search.PRUNERS`.
+        known: Results from before, which the search learns from.
 
     Raises:
         TaskError: The task function raised, or returned something else.
@@ -70,6 +71,7 @@ class Study:
         out: str | Path | None,
         sampler: str = QUASI_RANDOM,
         pruner: str = "none",
+        known: Known = (),
     ) -> None:
         self.trainer, self.budget = trainer, budget
         self.command, self.watcher = list(command), watcher
@@ -89,6 +91,7 @@ class Study:
             rates,
             trainer.recipe.controls,
             sampler,
+            known,
         )
         budget.trials(self.plan.steps, step_seconds=1.0)  # raises where it pays for none
 
@@ -104,6 +107,12 @@ class Study:
             WorkbenchError: The folder cannot be used, or holds another study.
             Interrupted: Ctrl-C or SIGTERM.  Everything is saved.
         """
+        try:
+            return self._conduct(executor, fresh)
+        finally:
+            self.watcher.close()
+
+    def _conduct(self, executor: Executor, fresh: bool) -> Comparison:
         folders.prepare(self.folder)
         with Record(self.folder, write=True) as record, StopSignals() as signals:
             if fresh:
@@ -118,8 +127,6 @@ class Study:
                 if record.holds_work():
                     self._say_what_is_kept(error)
                 raise
-            finally:
-                self.watcher.close()
 
     def _reported(self, record: Record) -> Comparison:
         from steepest.workbench.report import sentences

@@ -39,8 +39,9 @@ def tune(
         seeds: The number of fresh seeds; as many as `compare` has if None.
         search: What is searched beside the rate and what the optimizer searches by itself: `Dimension`s, or as text
             `dropout=0..0.5,width=32|64|128`.
-        strategy: staged, or quasi-random, where the points do not depend on the results.
-        **options: As for `compare`: schedules, steps, metric, seed, workers, ray, out, fresh, watcher, log_to, live.
+        strategy: staged; tpe (by Optuna); quasi-random, random or grid, where the points do not depend on the results.
+        **options: As for `compare`: study (of Optuna), schedules, steps, metric, seed, workers, ray,
+                out, fresh, watcher, log_to, live.
 
     Raises:
         UsageError: An argument cannot be used.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from steepest.workbench.errors import TaskError
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.cost import Pace
+from steepest.workbench.model.half_precision import with_eps_early
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE, Key, settings_text
 from steepest.workbench.model.optimizers import NOTHING, YARDSTICK
@@ -66,8 +67,10 @@ class Trainer:
     @cached_property
     def candidates(self) -> list[Candidate]:
         """The optimizers, the reference among them."""
-        written = _parameters_of(self.first_task)
-        return [replace(one, parameters=written) if written else one for one in self.recipe.candidates(self.steps)]
+        written, found = _parameters_of(self.first_task), self.recipe.candidates(self.steps)
+        if _has_half_parameters(self.first_task):
+            found = with_eps_early(found)
+        return [replace(one, parameters=written) if written else one for one in found]
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of that name; the controls too."""
@@ -265,6 +268,13 @@ class Trainer:
         steps = len(found.losses)
         points = [(step, seconds * step / steps, loss) for step, loss in enumerate(found.losses, 1)]
         return Outcome(TRAINED if saved is None else INTERRUPTED, "", Trace(steps, seconds, points), saved)
+
+
+def _has_half_parameters(task: Task) -> bool:
+    """Whether any parameter is of half precision; under autocast they are not."""
+    import torch
+
+    return any(p.dtype in (torch.float16, torch.bfloat16) for p in task.model.parameters())
 
 
 def _parameters_of(task: Task) -> str:

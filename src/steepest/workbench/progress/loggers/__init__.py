@@ -7,9 +7,9 @@ A new one is a file in this folder with a class that follows `logger.Logger`, a 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from steepest.workbench.errors import UsageError, WorkbenchError, nearest
@@ -51,7 +51,7 @@ def _logger(wanted: str) -> Watcher:
         known = ", ".join(LOGGERS)
         raise UsageError(f"There is no logger {name!r}{nearest(name, LOGGERS)}; log to {known}, or to NAME:WHERE.")
     package = LOGGERS[name].package
-    if importlib.util.find_spec(package) is None:
+    if find_spec(package) is None:
         raise WorkbenchError(
             f"Logging to {name} needs {package}, which is not installed; type: pip install 'steepest[{name}]'"
         )

@@ -32,8 +32,6 @@ class InBackground(Watcher):
         patience: Seconds to wait for it at the end.
     """
 
-    needs_past = True
-
     def __init__(self, name: str, make: Callable[[], Logger], patience: float = PATIENCE) -> None:
         self.name, self.make, self.patience = name, make, patience
         self.metric = ""
@@ -41,6 +39,11 @@ class InBackground(Watcher):
         self.error: Exception | None = None
         self.has_warned = False
         self.thread: threading.Thread | None = None
+
+    @property
+    def needs_past(self) -> bool:
+        """A study that was made without a logger is logged when it is repeated with one."""
+        return True
 
     def opened(self, plan: Plan, folder: Path, identity: str) -> None:
         """Begin."""

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlflow.entities import Metric, Param, Run, RunTag
-from mlflow.tracking import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag  # pyright: ignore[reportMissingImports]  an extra
+from mlflow.tracking import MlflowClient  # pyright: ignore[reportMissingImports]  an extra
 
 from steepest.workbench.model.outcome import PRUNED, TRAINED
 from steepest.workbench.progress.loggers.logger import LoggedResult, LoggedRun, LoggedStudy

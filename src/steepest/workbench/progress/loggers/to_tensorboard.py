@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
-from tensorboardX.summary import hparams
+from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]  an extra
+from tensorboardX.summary import hparams  # pyright: ignore[reportMissingImports]  an extra
 
 from steepest.workbench.progress.loggers.logger import LoggedResult, LoggedRun, LoggedStudy
 

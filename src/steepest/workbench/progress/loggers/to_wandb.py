@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import wandb
+import wandb  # pyright: ignore[reportMissingImports]  an extra
 
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.progress.loggers.logger import LoggedResult, LoggedRun, LoggedStudy, digest, plain
