@@ -124,9 +124,7 @@ def _space(problem: Problem) -> SearchSpace:
     """The unit cube as a space of an optimizer with the same names."""
     dimensions = [Dimension(name, -1e-3, 1.001, of_task=True, default=0.5) for name in problem.names[1:]]
     given = zip(dimensions, problem.default[1:], strict=True)
-    space = tuple(
-        Dimension(one.name, 0.0, 1.0, of_task=True, default=float(default)) for one, default in given
-    )
+    space = tuple(Dimension(one.name, 0.0, 1.0, of_task=True, default=float(default)) for one, default in given)
     return SearchSpace(Candidate("adamw", "AdamW", 1.0, "", space=space), 1.0, space)
 
 
@@ -208,7 +206,9 @@ def rows(tables: tuple[str, ...] = TABLES, searches: int = 20, trials: int = TRI
         for problem in problems(table):
             for name, search in SEARCHES.items():
                 USED.clear()
-                found = [float(problem.true(search(problem, trials, 100 + k))[0]) - problem.least for k in range(searches)]
+                found = [
+                    float(problem.true(search(problem, trials, 100 + k))[0]) - problem.least for k in range(searches)
+                ]
                 row = {"table": table, "dimensions": problem.count, "fit": problem.fit, "search": name}
                 error = float(np.std(found, ddof=1)) / math.sqrt(searches)
                 yield row | {"regret": float(np.mean(found)), "error": error, "trials": np.mean(USED or [trials])}

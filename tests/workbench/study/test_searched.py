@@ -75,7 +75,9 @@ def test_a_number_that_the_task_cannot_use_is_refused_before_anything_is_trained
     tmp_path: Path, without_figures: None
 ) -> None:
     MADE.clear()
-    with pytest.raises(TaskError, match=r"of 64 rows; give 1 to that many. when it was made with batch=1000, an end of"):
+    with pytest.raises(
+        TaskError, match=r"of 64 rows; give 1 to that many. when it was made with batch=1000, an end of"
+    ):
         compare(net, ["sgd"], "trials=3", 1, search="batch=8|1000", controls=False, out=tmp_path / "study")
     assert len(MADE) < 5, "the task was made, and trained with no optimizer"
 
