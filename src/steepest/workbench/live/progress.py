@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from steepest.workbench.model.key import FINALISTS, OF_OPTIMIZERS, RANGE, USUAL_RATE, Key
-from steepest.workbench.model.outcome import TRAINED
+from steepest.workbench.model.outcome import has_failed
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.progress.words import about
@@ -54,7 +54,7 @@ class Progress(Watcher):
         self.workers = {place: one for place, one in self.workers.items() if one.get("run") != _named(key)}
         self.done += 1
         self.runs = max(self.runs, self.done)
-        self.failed += key.phase in OF_OPTIMIZERS and status != TRAINED
+        self.failed += key.phase in OF_OPTIMIZERS and has_failed(status)
         self.changes += 1
 
     @property
