@@ -79,7 +79,7 @@ def conduct(
     try:
         trainer = Trainer(Recipe(task, optimizers, "constant", controls=False), seed=0)
         executor.prepare(trainer)
-        names = {"sampler": sampler, "pruner": pruner}
+        names: dict[str, Any] = {"sampler": sampler, "pruner": pruner}
         study = Study(trainer, parsed_budget(budget), (), 1, watcher=Watcher(), command=[], out=out, **names)
         return study.conduct(executor)
     finally:

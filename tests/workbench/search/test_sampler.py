@@ -50,7 +50,10 @@ def test_no_setting_is_tried_twice_however_many_there_are() -> None:
 def test_every_optimizer_has_the_same_points_in_its_own_range() -> None:
     first, second = (QuasiRandom(SearchSpace(KNOWN["sgd"], centre), seed=3, trials=16) for centre in (0.1, 1e-4))
     for _ in range(20):
-        assert first.ask().rate / second.ask().rate == pytest.approx(1000, rel=0.02)
+        one, other = first.ask(), second.ask()
+        assert one is not None
+        assert other is not None
+        assert one.rate / other.rate == pytest.approx(1000, rel=0.02)
 
 
 def test_rates_that_are_given_come_once_each() -> None:

@@ -69,7 +69,7 @@ def test_a_killed_study_asks_for_the_same_and_makes_no_run_twice(tmp_path: Path)
         conducted(tmp_path / "killed", 3, chance, killed_after)
     assert conducted(tmp_path / "killed", 3, chance) == whole
     with Record(tmp_path / "killed") as record:
-        assert len(record.all_ended()) == TRIALS, "the record refuses a run that it has"
+        assert len(list(record.all_ended())) == TRIALS, "the record refuses a run that it has"
 
 
 def test_another_number_of_workers_keeps_the_points_that_are_there(tmp_path: Path) -> None:

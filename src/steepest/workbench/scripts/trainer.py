@@ -21,7 +21,7 @@ from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.cost import Pace
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key, values_of
-from steepest.workbench.model.outcome import FAILED, Outcome
+from steepest.workbench.model.outcome import FAILED, LAST, Outcome
 from steepest.workbench.scripts import process
 from steepest.workbench.scripts.candidate import ScriptCandidate, script_candidate
 from steepest.workbench.scripts.command import ScriptCommand
@@ -114,6 +114,11 @@ class ScriptTrainer:
     def controls(self) -> bool:
         """Whether the script runs with fresh seeds as it is, untuned."""
         return self.script.has_usual
+
+    @property
+    def judged_by(self) -> str:
+        """Which value of its metric a run is judged by."""
+        return LAST
 
     def candidate(self, name: str) -> Candidate:
         """The script."""

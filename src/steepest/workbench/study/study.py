@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import cast
 
 from steepest.workbench.errors import Interrupted, TaskError, WorkbenchError
 from steepest.workbench.executors.executor import Executor
@@ -38,7 +39,6 @@ from steepest.workbench.study.stop_signals import StopSignals
 from steepest.workbench.study.supervisor import StudySupervisor
 from steepest.workbench.study.together import Together
 from steepest.workbench.training.trainer import Trainer
-from steepest.workbench.training.verdict import judged_by
 
 NAMED = 8
 """Runs that were under way which the sentence of an interruption names: a cluster has a thousand."""
@@ -179,7 +179,7 @@ class Study:
             )
         forget_failed_start(self.plan, record)
         record.set(task_failed=False)
-        record.set(digests=list(digests), baseline=task.baseline, target=task.target, judged_by=judged_by(task))
+        record.set(digests=list(digests), baseline=task.baseline, target=task.target, judged_by=self.trainer.judged_by)
 
     def _say_what_is_kept(self, error: TaskError) -> None:
         error.args = (
@@ -217,7 +217,10 @@ class Study:
         """What makes groups of runs that are trained at once; the watcher is told what is left to do."""
         pace, left = self.trainer.pace(self.plan.seed), (executor.count, *record.amount())
         cost = cost_of(self.plan, self.budget, pace, *left)
-        together = Together(self.trainer, executor, False if self.plan.is_script else self.stacked, self.watcher.remark)
+        stacked = False if self.plan.is_script else self.stacked
+        together = Together(
+            cast(Trainer, self.trainer), executor, stacked, self.watcher.remark
+        )  # a script's is not asked
         if found := together.begin(cost.seconds * executor.count, self.plan.steps):
             cost = cost_of(self.plan, self.budget, replace(pace, step=pace.step / max(1.0, found.times)), *left)
         self.watcher.cost(cost)

@@ -19,6 +19,7 @@ from steepest.workbench.model.optimizers import NOTHING, YARDSTICK
 from steepest.workbench.model.user_code import in_one_line
 from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.task_errors import ReportsTaskErrors
+from steepest.workbench.training.verdict import judged_by
 
 if TYPE_CHECKING:
     from steepest.workbench.model.outcome import Outcome
@@ -71,6 +72,11 @@ class Trainer:
     def controls(self) -> bool:
         """Whether usual rates and an optimizer that does nothing run too."""
         return self.recipe.controls
+
+    @property
+    def judged_by(self) -> str:
+        """Which value of its metric a run is judged by."""
+        return judged_by(self.first_task)
 
     @cached_property
     def candidates(self) -> list[Candidate]:
