@@ -1,4 +1,4 @@
-"""The command line of the package.  It imports nothing heavy at its start."""
+"""The commands that make studies, and what is written of them."""
 
 import json
 import sys
@@ -6,49 +6,18 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
-from steepest.workbench.errors import Interrupted, WorkbenchError, check_extra, missing_extra
+import typer
+
+from steepest.cli import options, scripts
+from steepest.workbench.errors import Interrupted, check_extra
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS
 from steepest.workbench.model.schedules import CONSTANT
 
-try:
-    import typer
-except ModuleNotFoundError as error:  # the package without its workbench extra
-    raise SystemExit(missing_extra(error) or str(error)) from None
-
-from steepest import command_options as options
-from steepest import script_options
-
-app = typer.Typer(
-    help="Optimizers written once as plain functions; and a workbench that says which one to use.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
 DEFAULT_NAMES = ",".join(DEFAULT_OPTIMIZERS)
-USAGE_ERROR = 2
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
-        import steepest
-
-        print(f"steepest {steepest.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def program(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
-    ] = False,
-) -> None:
-    """Optimizers written once as plain functions; and a workbench that says which one to use."""
-
-
-@app.command()
 def compare(
     problem: options.Problem,
     optimizers: options.Optimizers = None,
@@ -91,7 +60,6 @@ def compare(
     _conduct(partial(run_comparison, problem, chosen, budget, seeds, search=search, **given), as_json, quiet, dry_run)
 
 
-@app.command()
 def tune(
     problem: options.Tunable,
     arguments: options.Arguments = None,
@@ -131,14 +99,14 @@ def tune(
     """
     from steepest.workbench.study.tune import tune as run_tuning
 
-    if script_options.is_script(problem, arguments, from_outside, pattern, timeout):
+    if scripts.is_script(problem, arguments, from_outside, pattern, timeout):
         own: dict[str, Any] = {"optimizer": optimizer, "search": search, "schedules": schedules, "steps": steps}
         own |= {"ray": ray}
         asked: dict[str, Any] = {"metric": metric, "higher_is_better": higher, "pattern": pattern, "timeout": timeout}
         asked |= {"log_to": log_to or (), "live": live}
         asked |= {"settings": from_outside or [], "strategy": strategy, "seed": seed, "workers": workers}
         asked |= {"prune": prune}
-        made = script_options.script_study(problem, arguments or [], budget, seeds, own, out=out, fresh=fresh, **asked)
+        made = scripts.script_study(problem, arguments or [], budget, seeds, own, out=out, fresh=fresh, **asked)
         _conduct(made, as_json, quiet, dry_run)
         return
     given: dict[str, Any] = {"schedules": schedules, "steps": steps, "seed": seed, "out": out, "workers": workers}
@@ -149,39 +117,6 @@ def tune(
     _conduct(partial(run_tuning, problem, _names(optimizer), budget, seeds, **given), as_json, quiet, dry_run)
 
 
-def _names(typed: str) -> list[str]:
-    return [name for name in typed.split(",") if name.strip()]
-
-
-def _conduct(run: Callable[..., Any], as_json: bool, quiet: bool, dry_run: bool) -> None:
-    """Make a study, and say what came out."""
-    check_extra()
-    from rich.console import Console
-
-    from steepest.workbench.progress import watcher_of_command
-    from steepest.workbench.progress.json_events import JsonEvents
-    from steepest.workbench.report.terminal import announce
-    from steepest.workbench.store.manifest import command_line
-
-    events = JsonEvents(sys.stdout) if as_json else None
-    watcher = watcher_of_command(Console(stderr=True), events, quiet)
-    try:
-        with redirect_stdout(sys.stderr):  # stdout is for the output of this command alone
-            if dry_run:
-                run(watcher=watcher, dry_run=True)
-                return
-            result = run(command=command_line(), watcher=watcher)
-    except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
-        raise Interrupted(
-            "Stopped at once. Runs that had ended are kept; the same command, without --fresh, continues from there."
-        ) from None
-    if events is None and not quiet:
-        announce(result.numbers, result.folder)
-    if result.numbers.nothing_trained:
-        raise typer.Exit(1)  # the report says why; a script must not go on with it
-
-
-@app.command("lr-range")
 def lr_range(
     problem: options.Problem,
     optimizers: Annotated[str, typer.Option(help="Names, separated by commas.")] = DEFAULT_NAMES,
@@ -223,7 +158,6 @@ def lr_range(
             print(f"\nThe curves are in {out}")
 
 
-@app.command()
 def new(
     file: Annotated[Path, typer.Argument(metavar="FILE.py", help="The file to write; it must not exist yet.")],
 ) -> None:
@@ -234,7 +168,6 @@ def new(
     print(f"{file} is written. It runs as it is:\n  steepest lr-range {file}:task\n  steepest compare {file}:task")
 
 
-@app.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Folders that `steepest compare` has made; several as one.")],
     out: Annotated[
@@ -262,87 +195,33 @@ def report(
         typer.launch((place / "report.html").resolve().as_uri())
 
 
-@app.command("list")
-def list_() -> None:
-    """List the rules and the built-in problems, each with its first line."""
-    from steepest.show import in_columns, listing
-    from steepest.workbench import problems
-
-    print(f"rules (steepest show RULE)\n{listing()}\n\nproblems (steepest compare PROBLEM)")
-    print(in_columns(problems.names()))
+def _names(typed: str) -> list[str]:
+    return [name for name in typed.split(",") if name.strip()]
 
 
-@app.command()
-def show(
-    rule: Annotated[
-        str,
-        typer.Argument(metavar="RULE|FILE.py:FUNCTION|schedule", help="A rule of `list`, or your own; or a schedule."),
-    ],
-    text: Annotated[
-        str | None, typer.Argument(metavar="SCHEDULE", help='As in "warmup(100) then cosine(3e-4, 10_000)".')
-    ] = None,
-    form: Annotated[
-        str, typer.Option("--as", help="summary, formula, numba or triton (what is compiled).")
-    ] = "summary",
-    settings: Annotated[
-        list[str] | None, typer.Option("--with", help="A setting that chooses lines: amsgrad=true. Repeatable.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of a schedule that are drawn.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Draw the schedule into this PNG, SVG or HTML file.")] = None,
-) -> None:
-    """Print a rule: its formula, defaults and state, or the kernel made from it; or draw a schedule."""
-    if rule == "schedule":
-        draw(text, steps, out)
-        return
-    from steepest.compiler.rule import RuleError
-    from steepest.show import ShowError
-    from steepest.show import show as text_of
+def _conduct(run: Callable[..., Any], as_json: bool, quiet: bool, dry_run: bool) -> None:
+    """Make a study, and say what came out."""
+    check_extra()
+    from rich.console import Console
 
+    from steepest.workbench.progress import watcher_of_command
+    from steepest.workbench.progress.json_events import JsonEvents
+    from steepest.workbench.report.terminal import announce
+    from steepest.workbench.store.manifest import command_line
+
+    events = JsonEvents(sys.stdout) if as_json else None
+    watcher = watcher_of_command(Console(stderr=True), events, quiet)
     try:
-        print(text_of(rule, form, settings or []).rstrip())
-    except (ShowError, RuleError) as error:
-        leave(str(error), USAGE_ERROR)
-
-
-def draw(text: str | None, steps: int | None, out: Path | None) -> None:
-    """Draw a schedule in the terminal, or into a file."""
-    from steepest import schedules
-    from steepest.draw import DrawError, in_terminal, save
-
-    if not text:
-        names = ", ".join(name for name in schedules.__all__ if name not in ("Schedule", "parse"))
-        leave(
-            f'Say which: steepest show schedule "warmup(100) then cosine(3e-4, 10_000)". There are {names}.',
-            USAGE_ERROR,
-        )
-    try:
-        schedule = schedules.parse(text)
-        if out is None:
-            print(in_terminal(schedule, steps))
-        else:
-            save(schedule, out, steps)
-            print(f"{schedule!r} is drawn in {out}")
-    except (DrawError, ValueError) as error:
-        leave(str(error), USAGE_ERROR)
-
-
-def main() -> None:
-    """Run a command.  An error that its user can repair becomes a message and an exit code."""
-    try:
-        app()
-    except WorkbenchError as error:
-        leave(str(error), error.exit_code)
-    except ModuleNotFoundError as error:
-        if not missing_extra(error):
-            raise
-        leave(missing_extra(error), 1)
-
-
-def leave(message: str, code: int) -> NoReturn:
-    """Print the message, and end the process with the exit code."""
-    print(message, file=sys.stderr)
-    raise SystemExit(code)
-
-
-if __name__ == "__main__":
-    main()
+        with redirect_stdout(sys.stderr):  # stdout is for the output of this command alone
+            if dry_run:
+                run(watcher=watcher, dry_run=True)
+                return
+            result = run(command=command_line(), watcher=watcher)
+    except KeyboardInterrupt:  # the second Ctrl-C, or one before the study began
+        raise Interrupted(
+            "Stopped at once. Runs that had ended are kept; the same command, without --fresh, continues from there."
+        ) from None
+    if events is None and not quiet:
+        announce(result.numbers, result.folder)
+    if result.numbers.nothing_trained:
+        raise typer.Exit(1)  # the report says why; a script must not go on with it
