@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 
 from steepest.workbench import compare, problems
-from steepest.workbench.analysis.results import OptimizerResult, Results
+from steepest.workbench.analysis.optimizer_row import OptimizerResult
+from steepest.workbench.analysis.results import Results
 from steepest.workbench.report import formatting, sentences
 from steepest.workbench.report.terminal import good_rates
 

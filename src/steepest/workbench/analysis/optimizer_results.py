@@ -9,8 +9,9 @@ import polars as pl
 
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import Band, near_optimal
+from steepest.workbench.analysis.optimizer_row import OptimizerResult
 from steepest.workbench.analysis.points import RatePoint, Tried
-from steepest.workbench.analysis.results import RATE, OptimizerResult
+from steepest.workbench.analysis.results import RATE
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.steadiness import spikes_of
 from steepest.workbench.analysis.tables import Tables

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from steepest.workbench.analysis import statistics
-from steepest.workbench.analysis.results import OptimizerResult, Pair
+from steepest.workbench.analysis.optimizer_row import OptimizerResult
+from steepest.workbench.analysis.results import Pair
 
 SMALL_P = 0.05
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from steepest.workbench.analysis.optimizer_row import OptimizerResult
 from steepest.workbench.analysis.points import Spike
-from steepest.workbench.analysis.results import OptimizerResult
 from steepest.workbench.analysis.tables import Tables
 
 JUMP = 0.1

@@ -11,10 +11,11 @@ from steepest.workbench.analysis.diagnosis import diagnoses_of
 from steepest.workbench.analysis.failures import failures_of
 from steepest.workbench.analysis.importance import Importance, importance_of
 from steepest.workbench.analysis.optimizer_results import optimizer_result
+from steepest.workbench.analysis.optimizer_row import OptimizerResult
 from steepest.workbench.analysis.pairs import pairs_of
 from steepest.workbench.analysis.points import CurvePoint, RunPoint
 from steepest.workbench.analysis.pruning import Pruning, pruning_of
-from steepest.workbench.analysis.results import AtOnceRuns, Control, OptimizerResult, Results
+from steepest.workbench.analysis.results import AtOnceRuns, Control, Results
 from steepest.workbench.analysis.selection import estimate
 from steepest.workbench.analysis.study_data import StudyData
 from steepest.workbench.analysis.tables import Tables

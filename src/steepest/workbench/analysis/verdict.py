@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from steepest.workbench.analysis import statistics
-from steepest.workbench.analysis.results import SEEDS_OF_A_CLAIM, OptimizerResult, Pair, Results
+from steepest.workbench.analysis.optimizer_row import OptimizerResult
+from steepest.workbench.analysis.results import SEEDS_OF_A_CLAIM, Pair, Results
 from steepest.workbench.model.outcome import DIVERGED
 
 UNFINISHED, EVERY_RUN_FAILED, NOTHING_LEARNED = "unfinished", "every run failed", "nothing beats doing nothing"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.optimizer_row import OptimizerResult
 from steepest.workbench.analysis.pairs import pair_of
-from steepest.workbench.analysis.results import OptimizerResult, Yardstick
+from steepest.workbench.analysis.results import Yardstick
 from steepest.workbench.analysis.tables import Tables
 from steepest.workbench.model.key import USUAL_RATE
 from steepest.workbench.model.optimizers import YARDSTICK, is_yardstick

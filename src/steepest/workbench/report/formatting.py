@@ -11,7 +11,7 @@ from steepest.workbench.analysis.results import RATE
 from steepest.workbench.model.key import written
 
 if TYPE_CHECKING:
-    from steepest.workbench.analysis.results import OptimizerResult
+    from steepest.workbench.analysis.optimizer_row import OptimizerResult
     from steepest.workbench.analysis.statistics import Interval
 
 MINUS = "\u2212"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from steepest.workbench.analysis import statistics, steadiness
-from steepest.workbench.analysis.results import RATE, Failures, OptimizerResult, Results
+from steepest.workbench.analysis.optimizer_row import OptimizerResult
+from steepest.workbench.analysis.results import RATE, Failures, Results
 from steepest.workbench.analysis.verdict import (
     CLAIM,
     EVERY_RUN_FAILED,

@@ -19,7 +19,8 @@ from steepest.workbench.model.key import written
 from steepest.workbench.report import formatting, sentences, tuning_sentences
 
 if TYPE_CHECKING:
-    from steepest.workbench.analysis.results import OptimizerResult, Results
+    from steepest.workbench.analysis.optimizer_row import OptimizerResult
+    from steepest.workbench.analysis.results import Results
 
 WIDTH = 110
 NEEDED = 3
