@@ -101,7 +101,8 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
         workers: Processes that train at the same time; if None one, or with `ray` as many as there is room for.
         ray: The address of a Ray cluster on whose machines the runs are made: `auto`, `HOST:6379`, or `local`, which is
             started on this machine and stopped after the study.
-        cpus_per_run, gpus_per_run: What a run takes of that cluster; 0.25 where four runs share a GPU.
+        cpus_per_run: Processors that a run takes of that cluster.
+        gpus_per_run: GPUs that it takes; 0.25 where four runs share one.
         stacked: Whether runs of a small model that do not wait for each other's results are trained at once in a
             process: True where possible, False never; if None, where a trial says that it is faster and gives the same
             numbers, in a study of a minute or more.

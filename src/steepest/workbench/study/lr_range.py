@@ -104,7 +104,10 @@ def lr_range(
         seeds: Runs with a rising rate, for each optimizer.
         steps: Length of a whole run, of which the short ones are a fifth; the task's own if None.
         tell: Is told which optimizer begins.
-        workers, ray, cpus_per_run, gpus_per_run: As for `compare`: where the runs are made, and how many at a time.
+        workers: As for `compare`.
+        ray: As for `compare`.
+        cpus_per_run: As for `compare`.
+        gpus_per_run: As for `compare`.
 
     Raises:
         UsageError: An argument cannot be used.
