@@ -241,9 +241,9 @@ def test_tune_by_the_command_line(run, tmp_path: Path) -> None:
     code, _, err = run(*command, "--seeds", "2", "--strategy", "quasi-random")
     assert code == 1
     assert "holds a comparison with strategy=staged, not strategy=quasi-random" in " ".join(err.split())
-    code, _, err = run(*command, "--strategy", "grid")
+    code, _, err = run(*command, "--strategy", "gird")
     assert code == 2
-    assert "There is no strategy 'grid'" in err
+    assert "There is no strategy 'gird'" in err
     code, _, err = run(*command, "--seeds", "0")
     assert code == 2
     assert "seeds=0 would leave nothing to estimate from" in " ".join(err.split())

@@ -56,7 +56,7 @@ def test_a_joint_search_of_task_and_optimizer(tmp_path: Path) -> None:
     assert row.recommended == best.settings["width"]
     assert 4 <= row.low <= row.high <= 32
     page = (tmp_path / "study" / "report.html").read_text()
-    assert "What was searched beside the rate" in page
+    assert "What the search tried, and what mattered" in page
     assert (tmp_path / "study" / "searched-1.png").exists()
     assert f"width={best.settings['width']}" in str(best)
 
