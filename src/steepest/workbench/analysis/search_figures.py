@@ -15,6 +15,8 @@ from steepest.workbench.model.outcome import PRUNED
 
 TRAINED, FAILED, ENDED_EARLY = "trained", "failed", "ended early"
 """How a trial is drawn."""
+MOST_PARALLEL = 2
+"""Optimizers that are drawn so: of the five of a comparison the page would be twice as long, and say little of each."""
 LEAST_AXES = 3
 """Hyperparameters from which lines through all of them say more than a figure of each."""
 MOST_LINES = 200
@@ -143,9 +145,11 @@ def importance(results: Results) -> ImportanceData | None:
 
 
 def parallel(results: Results) -> list[ParallelData]:
-    """One record for each optimizer of which three hyperparameters or more were searched."""
+    """One record for each optimizer of which three hyperparameters or more were searched; none of a field of many."""
     spaces = results.manifest["search_space"]
     found = []
+    if sum(bool(trials_of(results.points, row.name)) for row in results.rows) > MOST_PARALLEL:
+        return found
     for row in results.rows:
         trials = trials_of(results.points, row.name)
         axes = axes_of(trials, spaces[row.name].get("also_searched", [])) if trials else []
