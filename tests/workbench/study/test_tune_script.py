@@ -6,6 +6,7 @@ tests/frameworks/test_scripts.py.
 
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import textwrap
@@ -269,3 +270,32 @@ def test_what_cannot_be_used_is_said_before_anything_runs(arguments, options, sa
     with pytest.raises(UsageError, match=said):
         tune(arguments, **options)
     assert not Path("runs").exists()
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_runs_that_fall_behind_are_ended_with_their_processes(train):
+    train("""
+        import sys, time
+        from pathlib import Path
+        lr = float(sys.argv[2])
+        for epoch in range(1, 11):
+            print(f"epoch {epoch} val_loss {100 * lr + 1 / epoch:.6f}", flush=True)
+            time.sleep(0.15)
+        Path(f"ended-{sys.argv[2]}").touch()
+    """)
+    tune(["--lr", "{lr:1e-3..1:log}"], budget="trials=12", seeds=1, strategy="quasi-random", prune="median")
+    search = runs().filter(pl.col("phase") == "search")
+    whole, ended = (search.filter(pl.col("status") == status) for status in ("trained", "pruned"))
+    assert whole.height + ended.height == 12
+    assert ended.height >= 2  # without the checks about half of those behind the first four
+    assert set(whole["steps"]) == {10}
+    assert all(steps < 10 for steps in ended["steps"])
+    assert min(ended["rate"].to_list()) > statistics.median(whole["rate"].to_list())
+    for rate in ended["rate"]:
+        assert not Path(f"ended-{rate!r}").exists()
+
+
+@pytest.mark.usefixtures("train")
+def test_a_rule_of_no_pruner():
+    with pytest.raises(UsageError, match=r"No rule 'medan' ends runs early \(did you mean median\?\)"):
+        tune(LR, prune="medan")
