@@ -35,7 +35,7 @@ def test_a_study_of_many_slots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert study.runs.select("phase", "optimizer", "rate", "settings", "seed").is_unique().all()
     told = re.sub(r"\s+", " ", (out / "report.html").read_text(encoding="utf-8"))
     assert re.search(r"of (5\d|[6-9]\d|1[0-4]\d) of 3\d\d runs, the best and an even sample of the others", told)
-    assert re.search(r"val_loss of \d+ of 300 trials, the best and an even sample", told)
+    assert re.search(r"\d+ of 300 trials are drawn, the best and an even sample of the others", told)
     with_curves = study.numbers.runs_with_curves
     assert with_curves == 4 * 5 + study.runs.filter(~study.runs["phase"].is_in(["range", "search"])).height
     assert f"curves.parquet has the curves of {with_curves} of {study.runs.height} runs" in told

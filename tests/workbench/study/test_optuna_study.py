@@ -78,12 +78,12 @@ def test_another_strategy_goes_on_with_the_same_points(strategy: str, tiny: Make
     result = tune(tiny, "adamw", "trials=10", strategy=strategy, out=tmp_path / "study", **OPTIONS)
     assert result.numbers.tuning == []
     with Record(tmp_path / "study", write=True) as record:
-        whole = record.all_ended()
+        whole = list(record.all_ended())
         record.connection.execute("DELETE FROM runs WHERE id > 9")
         record.set(finished=False)
     tune(tiny, "adamw", "trials=10", strategy=strategy, out=tmp_path / "study", **OPTIONS)
     with Record(tmp_path / "study") as record:
-        assert record.all_ended() == whole
+        assert list(record.all_ended()) == whole
 
 
 def test_without_optuna_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:

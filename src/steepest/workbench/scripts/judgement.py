@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from steepest.workbench.model.outcome import DIVERGED, FAILED, INTERRUPTED, PRUNED, TRAINED, Outcome, Trace
 from steepest.workbench.scripts import process
-from steepest.workbench.scripts.command import ScriptCommand
 from steepest.workbench.scripts.heard import Report
 from steepest.workbench.scripts.pattern import Pattern
 from steepest.workbench.scripts.process import Ending
@@ -24,7 +23,7 @@ class Judgement:
 
     Args:
         metric: The one that decides.
-        command: The script.
+        from_outside: The arguments of its optimizers that this run sets: "AdamW.lr".
         pattern: By which values are found in what it prints.
         timeout: Seconds that it had.
         evaluated: Is told of each value of the metric; whether to end the run there.
@@ -33,13 +32,13 @@ class Judgement:
     def __init__(
         self,
         metric: str,
-        command: ScriptCommand,
+        from_outside: Sequence[str],
         pattern: Pattern,
         timeout: float,
         evaluated: Callable[[int, float], bool],
     ) -> None:
         self.trace = Trace()
-        self._metric, self._command, self._pattern, self._timeout = metric, command, pattern, timeout
+        self._metric, self._from_outside, self._pattern, self._timeout = metric, from_outside, pattern, timeout
         self._evaluated, self._is_pruned = evaluated, False
 
     def reported(self, report: Report) -> bool:
@@ -82,7 +81,7 @@ class Judgement:
             return FAILED, f"it was ended after {self._timeout:g} s, its --timeout"
         if ending.status == process.FAILED:
             return FAILED, _of_code(ending.code)
-        missing = [one for one in self._command.set_from_outside() if one not in ending.outside.before]
+        missing = [one for one in self._from_outside if one not in ending.outside.before]
         if missing:
             return FAILED, f"it made no optimizer with {missing[0]}, which was to be set"
         return (TRAINED, "") if values else (FAILED, self._never(ending))

@@ -166,7 +166,9 @@ class ScriptTrainer:
             at_step: Is told that it goes on.
             evaluated: Is told of each value of the deciding metric; whether to end the run there.
         """
-        judged = Judgement(self.first_task.metric, self.command, self._pattern, self._timeout, evaluated)
+        values = self.script.values(job.key.rate, job.key.values)
+        from_outside = [one for one in self.command.set_from_outside() if one in values]
+        judged = Judgement(self.first_task.metric, from_outside, self._pattern, self._timeout, evaluated)
         signs = _SignsOfLife(at_step)
         with self._slot() as environment:
             run = self._run(job.key, environment)
