@@ -16,6 +16,13 @@ from steepest.workbench.training.recipe import Recipe
 
 _ONE_RUN = threading.Lock()
 """Runs share the generators of a process, so these are made one after the other."""
+_CALLS: list[threading.Thread] = []
+
+
+def wait_for_lost_runs() -> None:
+    """Until no actor that was lost or killed makes a run any more: it would draw what the next test draws."""
+    while _CALLS:
+        _CALLS.pop().join(60)
 
 
 class RayError(Exception):
@@ -69,7 +76,8 @@ class Actor:
         self.asked.append((name, answer))
         if name == "make":
             self.made.append(arguments[0])
-        threading.Thread(target=self._answer, args=(name, arguments, answer), daemon=True).start()
+        _CALLS.append(threading.Thread(target=self._answer, args=(name, arguments, answer), daemon=True))
+        _CALLS[-1].start()
         return answer
 
     def _answer(self, name: str, arguments: tuple[Any, ...], answer: Future[Any]) -> None:

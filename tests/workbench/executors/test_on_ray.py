@@ -1,6 +1,6 @@
 """Runs on a cluster whose machines come, go and fall silent: every run is in the record once, with the same numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,14 @@ from steepest.workbench.executors.on_ray import OnRay
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.machines import RayCluster, ray_cluster
 from steepest.workbench.store.record import Record
-from support.pretended_ray import ActorDiedError, ActorUnavailableError, Machines, RayError, RayTaskError
+from support.pretended_ray import (
+    ActorDiedError,
+    ActorUnavailableError,
+    Machines,
+    RayError,
+    RayTaskError,
+    wait_for_lost_runs,
+)
 from support.study import FAST, results, small, write_task
 from support.watching import Log
 
@@ -30,7 +37,7 @@ def alone(tiny: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machines], None]:
+def on(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Machines], None]]:
     """Have studies made on these machines."""
     monkeypatch.setattr(on_ray, "ROOM_EVERY", 0.0)
 
@@ -38,7 +45,8 @@ def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machines], None]:
         made = OnRay(RayCluster("auto"), None, machines.as_connection())
         monkeypatch.setattr(executors, "start", lambda workers, cluster: made)
 
-    return use
+    yield use
+    wait_for_lost_runs()
 
 
 class Disturbs(Log):
