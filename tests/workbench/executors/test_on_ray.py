@@ -10,6 +10,8 @@ from steepest.workbench import Task, compare, executors
 from steepest.workbench.errors import UsageError, WorkbenchError
 from steepest.workbench.executors import on_ray
 from steepest.workbench.executors.on_ray import OnRay
+from steepest.workbench.executors.ray_worker import RunMaker
+from steepest.workbench.model.job import Job
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.machines import RayCluster, ray_cluster
 from steepest.workbench.store.record import Record
@@ -237,3 +239,13 @@ def test_without_ray_it_says_what_to_install(tiny: Make, tmp_path: Path, monkeyp
     with pytest.raises(UsageError, match=r"ray='auto' needs Ray.*pip install 'steepest\[ray\]'"):
         compare(tiny, ["sgd"], out=tmp_path / "study", ray="auto")
     assert not (tmp_path / "study").exists()
+
+
+def test_a_look_that_was_asked_of_the_run_before_tells_nothing_of_this_one() -> None:
+    """It would come with how many evaluations of the other run are known, and so many of this one would be lost."""
+    maker = RunMaker()
+    maker._begin(4)
+    maker._evaluated(Job(Key("search", "sgd", 0.1, 0), 20), 10, 1.5)
+    assert maker.look(3, told=1, stop=False, answer=None, wait=0.0) == (3, 0, [])
+    assert maker.look(4, told=0, stop=False, answer=None, wait=0.0) == (4, 0, [(10, 1.5)])
+    assert maker.look(5, told=0, stop=False, answer=None, wait=0.0) == (5, 0, [])

@@ -80,7 +80,7 @@ class RunMaker:
         """How the run gets on: its number, its step, and its evaluations after those that were told.
 
         Args:
-            number: Of the run that is meant; the answer is of the run that is made.
+            number: Of the run that is meant.
             told: How many evaluations are known.
             stop: Whether to interrupt the run, and those that follow.
             answer: Whether the run ends where it waits for an answer.
@@ -92,7 +92,9 @@ class RunMaker:
                 self._answer = answer
                 self._changed.notify_all()
             self._changed.wait_for(lambda: self._asks(number, told), wait)
-            return (self._number, self._step, self._evaluations[told:])
+            if number != self._number:  # it was asked of a run before this one, or of one that has not begun
+                return (number, 0, [])
+            return (number, self._step, self._evaluations[told:])
 
     def _asks(self, number: int, told: int) -> bool:
         return number == self._number and self._waits and len(self._evaluations) > told
