@@ -18,7 +18,7 @@ from steepest.workbench.problems import comparison_defaults
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.search import LEARNS, QUASI_RANDOM
 from steepest.workbench.search.budget import parsed_budget
-from steepest.workbench.study.chosen import check_strategy
+from steepest.workbench.study.chosen import check_numbers, check_strategy
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.optuna_study import known_trials
 from steepest.workbench.study.study import Study
@@ -131,7 +131,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
     if metric is None and higher_is_better is not None:
         raise UsageError("higher_is_better is the direction of `metric`; name the metric too.")
     search_budget = parsed_budget(BUDGET if budget is None else budget)
-    _check(seeds=seeds, steps=steps, seed=seed, workers=workers)
+    check_numbers(seeds=seeds, steps=steps, seed=seed, workers=workers)
     watching = Watching(watcher, log_to, live)
     executor = executors.start(workers, ray_cluster(ray, cpus_per_run, gpus_per_run))
     try:
@@ -161,12 +161,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             known=() if study is None else _known(study, trainer),
             stacked=stacked,
         )
-        if not dry_run:
-            watching.join(conducted)
-            return conducted.conduct(executor, fresh)
-        conducted.watcher.cost(conducted.cost(executor.count))
-        conducted.watcher.close()
-        return None
+        return watching.conduct(conducted, executor, fresh, dry_run)
     finally:
         executor.close()
 
@@ -174,14 +169,3 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
 def _known(study: Any, trainer: Trainer) -> Known:
     space = {one.name: one for candidate in trainer.candidates for one in candidate.space}
     return known_trials(study, space.values(), trainer.first_task.higher_is_better)
-
-
-def _check(seeds: int | None, steps: int | None, seed: int, workers: int | None) -> None:
-    if seeds is not None and seeds < 1:
-        raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
-    if steps is not None and steps < 1:
-        raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
-    if seed < 0:
-        raise UsageError(f"seed={seed} cannot seed a generator; give 0 or more.")
-    if workers is not None and workers < 1:
-        raise UsageError(f"workers={workers} trains nothing; give at least 1.")

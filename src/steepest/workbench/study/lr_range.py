@@ -16,6 +16,7 @@ from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.machines import ray_cluster
 from steepest.workbench.model.optimizers import DEFAULT_OPTIMIZERS, choose
 from steepest.workbench.model.schedules import CONSTANT
+from steepest.workbench.study.chosen import check_numbers
 from steepest.workbench.study.range_runs import RangeRuns, RunsByExecutor, RunsHere
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training.recipe import OptimizerNames, Recipe
@@ -119,10 +120,7 @@ def lr_range(
     """
     if seeds < 1:
         raise UsageError(f"seeds={seeds} leaves no run to learn from; give at least 1, better 3.")
-    if steps is not None and steps < 1:
-        raise UsageError(f"steps={steps} trains nothing; give at least 1, or leave it out for the task's own number.")
-    if workers is not None and workers < 1:
-        raise UsageError(f"workers={workers} trains nothing; give at least 1.")
+    check_numbers(steps=steps, workers=workers)
     cluster = ray_cluster(ray, cpus_per_run, gpus_per_run)
     if cluster is None and workers in (None, 1):
         return _tested(task, optimizers, seeds, steps, tell, None)

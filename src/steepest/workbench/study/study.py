@@ -217,10 +217,8 @@ class Study:
         """What makes groups of runs that are trained at once; the watcher is told what is left to do."""
         pace, left = self.trainer.pace(self.plan.seed), (executor.count, *record.amount())
         cost = cost_of(self.plan, self.budget, pace, *left)
-        stacked = False if self.plan.is_script else self.stacked
-        together = Together(
-            cast(Trainer, self.trainer), executor, stacked, self.watcher.remark
-        )  # a script's is not asked
+        trainer = cast(Trainer, self.trainer)  # a script's is not asked: its runs are never stacked
+        together = Together(trainer, executor, self.stacked, self.watcher.remark)
         if found := together.begin(cost.seconds * executor.count, self.plan.steps):
             cost = cost_of(self.plan, self.budget, replace(pace, step=pace.step / max(1.0, found.times)), *left)
         self.watcher.cost(cost)

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from steepest.workbench.errors import UsageError
 from steepest.workbench.executors.threads import Threads
@@ -17,7 +16,7 @@ from steepest.workbench.scripts.pattern import Pattern
 from steepest.workbench.scripts.trainer import ScriptTrainer
 from steepest.workbench.search import STAGED
 from steepest.workbench.search.budget import parsed_budget, seconds_of
-from steepest.workbench.study.chosen import check_strategy
+from steepest.workbench.study.chosen import check_numbers, check_strategy
 from steepest.workbench.study.comparison import Comparison
 from steepest.workbench.study.study import Study
 from steepest.workbench.study.watching import Watching
@@ -92,7 +91,7 @@ def tune_script(
     """
     check_strategy(strategy, prune)
     workers = 1 if workers is None else workers
-    _check(seeds, seed, workers)
+    check_numbers(seeds=seeds, seed=seed, workers=workers)
     search_budget = parsed_budget(budget)
     if search_budget.kind != "trials":
         raise UsageError(
@@ -124,14 +123,9 @@ def tune_script(
             out=folder,
             sampler=strategy,
             pruner=prune,
+            stacked=False,
         )
-        if not dry_run:
-            watching.join(study)
-            return study.conduct(executor, fresh)
-        study.watcher.cost(study.cost(workers))
-        study.watcher.close()
-        nothing: Any = None
-        return nothing
+        return watching.conduct(study, executor, fresh, dry_run)
     finally:
         executor.close()
 
@@ -158,12 +152,3 @@ def _seconds(timeout: str | float | None) -> float:
     if not found > 0:
         raise UsageError(f"The timeout {timeout!r} cannot be used; give seconds, or a time such as 30min or 2h.")
     return found
-
-
-def _check(seeds: int | None, seed: int, workers: int) -> None:
-    if seeds is not None and seeds < 1:
-        raise UsageError(f"seeds={seeds} would leave nothing to estimate from; give at least 1, better 5.")
-    if seed < 0:
-        raise UsageError(f"seed={seed} cannot seed a generator; give 0 or more.")
-    if workers < 1:
-        raise UsageError(f"workers={workers} trains nothing; give at least 1.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from steepest.workbench.executors.executor import Executor
 from steepest.workbench.live import check_packages, live_page
 from steepest.workbench.progress.loggers import loggers
 from steepest.workbench.progress.watcher import Watcher, Watchers
@@ -40,6 +41,15 @@ class Watching:
             page.start(self.watcher.live)
             several.append(page)
         study.watcher = Watchers(several) if len(several) > 1 else several[0]
+
+    def conduct(self, study: Study, executor: Executor, fresh: bool, dry_run: bool) -> Any:
+        """The comparison, made under their eyes; with `dry_run` only the study's own watcher is told what it costs."""
+        if not dry_run:
+            self.join(study)
+            return study.conduct(executor, fresh)
+        study.watcher.cost(study.cost(executor.count))
+        study.watcher.close()
+        return None
 
 
 class _Printing(Watcher):
