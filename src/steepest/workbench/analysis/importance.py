@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from steepest.workbench.analysis.axes import axes_of, places
+from steepest.workbench.analysis.drawn import evenly
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.points import RunPoint
@@ -70,7 +71,7 @@ def importance_of(
     axes = axes_of(trials, described)
     if len(axes) < 2:
         return None
-    kept = np.linspace(0, len(trials) - 1, min(len(trials), MOST_TRIALS)).round().astype(int)
+    kept = evenly(len(trials), MOST_TRIALS)
     points = np.array([places(trials[place], axes) for place in kept])
     estimates, deviations = shares([axis.name for axis in axes], points, [heights[place] for place in kept])
     found = [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from steepest.workbench.analysis.axes import Axis, axes_of, places, trials_of
+from steepest.workbench.analysis.drawn import drawn
 from steepest.workbench.analysis.importance import Share
 from steepest.workbench.analysis.points import RunPoint
 from steepest.workbench.analysis.results import Results
@@ -197,19 +199,13 @@ def _parallel(results: Results, name: str, trials: Sequence[RunPoint], axes: Seq
         lines.append(Line(number, [*places(trial, axes), last], rank, _how(trial), _shown(results.metric, trial)))
     ends = [AxisEnd(place, axis.position(end), end) for place, axis in enumerate(axes) for end in axis.ends()]
     ends += [AxisEnd(len(axes), BEST, sign * trained[0]), AxisEnd(len(axes), WORST, sign * trained[-1])]
-    drawn = sorted(_some(lines), key=lambda line: -2 if line.rank is None else -line.rank)
-    return ParallelData(name, results.metric, [*(axis.name for axis in axes), results.metric], ends, drawn, len(trials))
+    some = drawn(lines, MOST_LINES, lambda line: math.inf if line.rank is None else line.rank)
+    worst_first = sorted(some, key=lambda line: -2 if line.rank is None else -line.rank)
+    return ParallelData(
+        name, results.metric, [*(axis.name for axis in axes), results.metric], ends, worst_first, len(trials)
+    )
 
 
 def _shown(metric: str, trial: RunPoint) -> str:
     outcome = _how(trial) if trial.value is None else f"{metric} {trial.value:.4g}"
     return f"{_setting(trial)}: {outcome}"
-
-
-def _some(lines: Sequence[Line]) -> list[Line]:
-    """The best quarter of the most that are drawn, and every so manieth of the others."""
-    if len(lines) <= MOST_LINES:
-        return list(lines)
-    by_rank = sorted(lines, key=lambda line: 2 if line.rank is None else line.rank)
-    best, others = by_rank[: MOST_LINES // 4], by_rank[MOST_LINES // 4 :]
-    return best + others[:: -(-len(others) // (MOST_LINES - len(best)))]

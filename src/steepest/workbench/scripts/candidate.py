@@ -69,22 +69,26 @@ class ScriptCandidate(Candidate):
         """What the first coordinate is called, and its value; None for a choice."""
         if self.rates:
             return self.first_name, setting.rate
-        first = self.space[0]
-        value = values_of(setting.others).get(first.name, self.default_of(first))
+        first, value = self._without_a_rate(setting)
         return None if first.choices or value is None else (self.first_name, value)
 
     def first_position(self, setting: Setting, centre: float) -> float:
         """The first coordinate of a setting."""
         if self.rates:
             return self.rates.position(setting.rate)
-        first = self.space[0]
-        value = values_of(setting.others).get(first.name, self.default_of(first))
+        first, value = self._without_a_rate(setting)
         return 0.5 if value is None else first.position(value)
+
+    def _without_a_rate(self, setting: Setting) -> tuple[Dimension, Any]:
+        """The dimension of the first coordinate, and its value in a setting; None where that is not known."""
+        first = self.space[0]
+        return first, values_of(setting.others).get(first.name, self.default_of(first))
 
     def default_position(self, centre: float) -> float:
         """The first coordinate of what the script has without tuning; the middle where that is not known."""
-        value = self.default_of(self.rates or self.space[0])
-        return 0.5 if value is None else (self.rates or self.space[0]).position(value)
+        first = self.rates or self.space[0]
+        value = self.default_of(first)
+        return 0.5 if value is None else first.position(value)
 
     def default_of(self, dimension: Dimension) -> Any:
         """What the script has without tuning; None where that is not known."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.outcome import Outcome
 from steepest.workbench.model.plan import Plan
+from steepest.workbench.model.user_code import in_one_line
 from steepest.workbench.progress.loggers.logger import LoggedResult, LoggedRun, LoggedStudy, Logger
 from steepest.workbench.progress.watcher import Watcher
 
@@ -72,13 +73,13 @@ class InBackground(Watcher):
         if self.thread.is_alive():
             self._warn(f"it has not finished within {self.patience:g} seconds")
         elif self.error is not None:
-            self._warn(_in_a_line(self.error))
+            self._warn(in_one_line(self.error))
 
     def _pass_on(self, event: str, content: Any) -> None:
         if self.error is None:
             self.events.put((event, content))
         else:
-            self._warn(_in_a_line(self.error))
+            self._warn(in_one_line(self.error))
 
     def _work(self) -> None:
         try:
@@ -96,7 +97,7 @@ class InBackground(Watcher):
         """Once, from the thread of the study, where a program may look for warnings."""
         if self.has_warned:
             return
-        self.has_warned = True
+        self.has_warned, why = True, why.rstrip(".")
         said = (
             f"Logging to {self.name} stopped: {why}.  The study goes on, and its folder has everything.  When the "
             "cause is mended, the same command or call logs what is missing."
@@ -105,8 +106,3 @@ class InBackground(Watcher):
             warnings.warn(said, stacklevel=3)
         except UserWarning:  # a program that turns warnings into errors must not lose a study of days
             print(said, file=sys.stderr)
-
-
-def _in_a_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:300].rstrip('.')}"
