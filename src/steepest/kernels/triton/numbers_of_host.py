@@ -68,8 +68,9 @@ class NumbersOfHost:
 
     def tell(self, row: Row, stream: int) -> None:
         """Have the kernel of elements walk another row."""
+        data = rows.table([row]).tobytes()  # of one row both tables are the same
         for table in (self._alike, self._different):
-            self._using.upload(table, rows.table([row]).tobytes(), stream)
+            self._using.upload(table, data, stream)
 
     def counted(self) -> None:
         """Write the counts of the step that was queued."""

@@ -23,8 +23,12 @@ class StepOverTables(PreparedStep):
     """Where gradients may lie."""
 
     def __init__(self, program: Program, storages: tuple[str, ...], found: Sequence[Row]) -> None:
-        size = STORAGES[storages[1]].sizes[0]
-        self._memory = rows.Memory([rows.elements(row) * size for row in found], written(storages, found))
+        self._cell = STORAGES[storages[1]].sizes[0]
+        self._memory = self._memory_of(found, written(storages, found))
+
+    def _memory_of(self, found: Sequence[Row], written: np.ndarray) -> rows.Memory:
+        """Where gradients of these rows may lie."""
+        return rows.Memory([rows.elements(row) * self._cell for row in found], written)
 
     @property
     def written(self) -> np.ndarray:  # type: ignore[override]

@@ -7,7 +7,6 @@ from typing import Any
 
 from steepest.compiler.program import Program
 from steepest.kernels.backend import Row
-from steepest.kernels.storage import STORAGES
 from steepest.kernels.triton import driver, rows
 from steepest.kernels.triton.step import GPUStep
 
@@ -37,13 +36,9 @@ def _made(program: Program, storages: tuple[str, ...], row: Row, using: Any) -> 
 class SlicedStep(GPUStep):
     """A prepared step whose slices may change."""
 
-    def __init__(self, program: Program, storages: tuple[str, ...], found: Sequence[Row], using: Any) -> None:
-        super().__init__(program, storages, found, using)
-        self._cell = STORAGES[storages[1]].sizes[0]
-
     def take(self, row: Row) -> None:
         """Step these slices from now on."""
-        self._memory = rows.Memory([rows.elements(row) * self._cell], self.written)
+        self._memory = self._memory_of([row], self.written)
         self._chunks, self._addresses = len(rows.rows_of_chunks([row])), ()
         with self._using.on(self._device):
             self._numbers.tell(row, driver.current_stream(self._device))
