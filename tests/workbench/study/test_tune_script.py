@@ -283,7 +283,8 @@ def test_runs_that_fall_behind_are_ended_with_their_processes(train):
             time.sleep(0.15)
         Path(f"ended-{sys.argv[2]}").touch()
     """)
-    tune(["--lr", "{lr:1e-3..1:log}"], budget="trials=12", seeds=1, strategy="quasi-random", prune="median")
+    lr = ["--lr", "{lr:1e-3..1:log}"]
+    made = tune(lr, budget="trials=12", seeds=1, strategy="quasi-random", prune="median")
     search = runs().filter(pl.col("phase") == "search")
     whole, ended = (search.filter(pl.col("status") == status) for status in ("trained", "pruned"))
     assert whole.height + ended.height == 12
@@ -291,6 +292,8 @@ def test_runs_that_fall_behind_are_ended_with_their_processes(train):
     assert set(whole["steps"]) == {10}
     assert all(steps < 10 for steps in ended["steps"])
     assert min(ended["rate"].to_list()) > statistics.median(whole["rate"].to_list())
+    spared = sum(10 - steps for steps in ended["steps"])
+    assert made.numbers.pruning.saved == pytest.approx(spared / 120)
     for rate in ended["rate"]:
         assert not Path(f"ended-{rate!r}").exists()
 

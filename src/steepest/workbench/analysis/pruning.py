@@ -60,15 +60,16 @@ def pruning_of(tables: Tables, stored: dict[str, Any] | None) -> Pruning:
     """
     plan, runs = tables.plan, _ended(tables)
     used = plan.get("prune", NO_PRUNING) != NO_PRUNING
+    steps = plan["steps"] or max((run["steps"] for run in _searched(tables)), default=0)  # of a script, its last step
     left_alone = exempt(plan["optimizers"], plan["steps"])
     rule = MedianRule(plan["steps"], left_alone, one_checked_in=0)
     cut = {} if used or not _all_known(runs) else _cut(rule, runs)
     if used:
         for run in runs:
             rule.tell(run)
-    saved = [max(0, plan["steps"] - step) for step in cut.values()] if not used else _saved(tables)
+    saved = [max(0, steps - step) for step in (_steps_of_pruned(tables) if used else cut.values())]
     checked = list(Memory.of(stored).checked if used else cut)
-    whole = len(runs) * plan["steps"]
+    whole = len(runs) * steps
     return Pruning(
         used=used,
         trials=len(runs),
@@ -100,9 +101,9 @@ def _cut(rule: MedianRule, runs: Sequence[Ended]) -> dict[Key, int]:
     return found
 
 
-def _saved(tables: Tables) -> list[int]:
-    """The steps that each run was spared."""
-    return [max(0, tables.plan["steps"] - run["steps"]) for run in _searched(tables) if run["status"] == PRUNED]
+def _steps_of_pruned(tables: Tables) -> list[int]:
+    """The step at which each run was ended."""
+    return [run["steps"] for run in _searched(tables) if run["status"] == PRUNED]
 
 
 def _best(runs: Sequence[Ended]) -> list[Key]:
