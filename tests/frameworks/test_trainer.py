@@ -91,15 +91,21 @@ def test_bfloat16(tmp_path: Path) -> None:
     assert_near(values(ours.model), values(theirs.model), 1e-3)
 
 
+def resumed_and_through(name: str, make: Any, folder: Path) -> tuple[Any, Any]:
+    """A run that went on from the middle of another one, and that one; they end with the same weights."""
+    more = {"lr_scheduler_type": name, "save_strategy": "steps", "save_steps": STEPS // 2, **SCHEDULERS[name]}
+    through = make(steepest, folder, **more)
+    through.train()
+    resumed = make(steepest, folder, **more)
+    resumed.train(resume_from_checkpoint=str(folder / f"checkpoint-{STEPS // 2}"))
+    assert_same(values(resumed.model), values(through.model))
+    return resumed, through
+
+
 @pytest.mark.parametrize("make", [by_class, by_hand])
 @pytest.mark.parametrize("name", ["cosine", "reduce_lr_on_plateau"])
 def test_resumed_bit_for_bit(name: str, make: Any, tmp_path: Path) -> None:
-    more = {"lr_scheduler_type": name, "save_strategy": "steps", "save_steps": STEPS // 2, **SCHEDULERS[name]}
-    through = make(steepest, tmp_path, **more)
-    through.train()
-    resumed = make(steepest, tmp_path, **more)
-    resumed.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{STEPS // 2}"))
-    assert_same(values(resumed.model), values(through.model))
+    resumed, through = resumed_and_through(name, make, tmp_path)
     assert rates(resumed) == rates(through)
 
 
@@ -183,12 +189,7 @@ def test_two_ranks_are_equal_to_torch(name: str, ranks: Group, tmp_path: Path) -
 
 def resumed_on_a_rank(name: str, folder: Path) -> list[Any]:
     as_if_started_by_torchrun(folder)
-    more = {"lr_scheduler_type": name, "save_strategy": "steps", "save_steps": STEPS // 2, **SCHEDULERS[name]}
-    through = by_class(steepest, folder, **more)
-    through.train()
-    resumed = by_class(steepest, folder, **more)
-    resumed.train(resume_from_checkpoint=str(folder / f"checkpoint-{STEPS // 2}"))
-    assert_same(values(resumed.model), values(through.model))
+    resumed, _ = resumed_and_through(name, by_class, folder)
     return values(resumed.model)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from steepest.workbench.executors.executor import Supervisor
-from steepest.workbench.model.job import Job
+from steepest.workbench.model.job import AtStep, Evaluated, Job, StopRequested
 
 if TYPE_CHECKING:
     from steepest.workbench.model.outcome import Outcome
@@ -21,13 +21,7 @@ _LOOKS = 0.2
 class Trains(Protocol):
     """A trainer, as far as this executor needs it."""
 
-    def train(
-        self,
-        job: Job,
-        stop: Callable[[], bool],
-        at_step: Callable[[int], None],
-        evaluated: Callable[[int, float], bool],
-    ) -> Outcome:
+    def train(self, job: Job, stop: StopRequested, at_step: AtStep, evaluated: Evaluated) -> Outcome:
         """The outcome of a run."""
         ...
 

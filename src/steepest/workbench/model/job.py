@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from steepest.workbench.model.key import Key
+
+if TYPE_CHECKING:
+    from steepest.workbench.model.outcome import Outcome
+
+StopRequested = Callable[[], bool]
+"""Whether to interrupt a run; asked after each of its steps."""
+AtStep = Callable[[int], None]
+"""Is told the step that a run has reached."""
+Evaluated = Callable[[int, float], bool]
+"""Is told the step and the metric of an evaluation; whether to end the run there."""
+EvaluatedOne = Callable[[int, int, float], bool]
+"""The same of several runs at once: is told the place of the run first."""
+EndedOne = Callable[[int, "Outcome"], None]
+"""Is told the place of a run that has ended or was interrupted, and its outcome."""
 
 
 @dataclass(frozen=True)

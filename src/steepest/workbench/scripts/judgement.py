@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from steepest.workbench.model.job import Evaluated
 from steepest.workbench.model.outcome import DIVERGED, FAILED, INTERRUPTED, PRUNED, TRAINED, Outcome, Trace
 from steepest.workbench.scripts import process
 from steepest.workbench.scripts.heard import Report
@@ -35,7 +36,7 @@ class Judgement:
         from_outside: Sequence[str],
         pattern: Pattern,
         timeout: float,
-        evaluated: Callable[[int, float], bool],
+        evaluated: Evaluated,
     ) -> None:
         self.trace = Trace()
         self._metric, self._from_outside, self._pattern, self._timeout = metric, from_outside, pattern, timeout

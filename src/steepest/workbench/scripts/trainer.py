@@ -10,7 +10,7 @@ import queue
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 from steepest.workbench.errors import TaskError, UsageError
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.cost import Pace
-from steepest.workbench.model.job import Job
+from steepest.workbench.model.job import AtStep, Evaluated, Job, StopRequested
 from steepest.workbench.model.key import Key, values_of
 from steepest.workbench.model.outcome import FAILED, LAST, Outcome
 from steepest.workbench.scripts import process
@@ -151,13 +151,7 @@ class ScriptTrainer:
         }
         return {title: said for title, said in found.items() if said}
 
-    def train(
-        self,
-        job: Job,
-        stop: Callable[[], bool],
-        at_step: Callable[[int], None],
-        evaluated: Callable[[int, float], bool],
-    ) -> Outcome:
+    def train(self, job: Job, stop: StopRequested, at_step: AtStep, evaluated: Evaluated) -> Outcome:
         """The outcome of a run.
 
         Args:
@@ -241,7 +235,7 @@ def _not_made(name: str, made: list[str], script: str) -> str:
 class _SignsOfLife:
     """Tells twice a second that a run goes on."""
 
-    def __init__(self, tell: Callable[[int], None]) -> None:
+    def __init__(self, tell: AtStep) -> None:
         self._tell, self._last = tell, 0.0
 
     def give(self) -> None:

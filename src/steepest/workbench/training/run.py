@@ -15,6 +15,7 @@ import torch
 
 from steepest.workbench.errors import UsageError
 from steepest.workbench.model.candidate import Candidate, Settings
+from steepest.workbench.model.job import AtStep, Evaluated, StopRequested
 from steepest.workbench.model.outcome import DIVERGED, INTERRUPTED, PRUNED, Outcome, Trace
 from steepest.workbench.task import TaskFunction
 from steepest.workbench.training import divergence
@@ -78,9 +79,9 @@ class Run:
 
     def train(
         self,
-        stop: Callable[[], bool] = lambda: False,
-        at_step: Callable[[int], None] = lambda step: None,
-        evaluated: Callable[[int, float], bool] = lambda step, value: False,
+        stop: StopRequested = lambda: False,
+        at_step: AtStep = lambda step: None,
+        evaluated: Evaluated = lambda step, value: False,
     ) -> Outcome:
         """Train to the end, unless something ends the run before.
 
@@ -122,9 +123,7 @@ class Run:
         else:
             self._continue(self.saved)
 
-    def _loop(
-        self, stop: Callable[[], bool], at_step: Callable[[int], None], evaluated: Callable[[int, float], bool]
-    ) -> Outcome:
+    def _loop(self, stop: StopRequested, at_step: AtStep, evaluated: Evaluated) -> Outcome:
         started = time.perf_counter()
         while True:
             self.add(self.step(self.training.take))
@@ -142,7 +141,7 @@ class Run:
         """Whether the curve has a point at this step; the last step is one."""
         return self.trace.step in self.curve_steps
 
-    def at_point(self, at_step: Callable[[int], None], evaluated: Callable[[int, float], bool]) -> Outcome | None:
+    def at_point(self, at_step: AtStep, evaluated: Evaluated) -> Outcome | None:
         """Add the point, and evaluate where it is time.  The outcome where the run ends here."""
         trace, steps = self.trace, self.steps or 0
         if not self._measure():
@@ -192,7 +191,7 @@ class Run:
         finite = self._point()
         return (self._evaluate() and finite) if self.trace.step in self.evaluation_steps else finite
 
-    def _is_pruned(self, evaluated: Callable[[int, float], bool]) -> bool:
+    def _is_pruned(self, evaluated: Evaluated) -> bool:
         step = self.trace.step
         return evaluated(step, self.trace.last(self.task.metric)) and step < (self.steps or 0)
 

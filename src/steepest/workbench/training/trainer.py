@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
@@ -13,10 +13,11 @@ from steepest.workbench.errors import TaskError
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.cost import Pace
 from steepest.workbench.model.half_precision import with_eps_early
-from steepest.workbench.model.job import Job
+from steepest.workbench.model.job import AtStep, EndedOne, Evaluated, EvaluatedOne, Job, StopRequested
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, RANGE, Key, settings_text
 from steepest.workbench.model.optimizers import NOTHING, YARDSTICK
 from steepest.workbench.model.user_code import in_one_line
+from steepest.workbench.training.parameters import bytes_of, has_half_parameters, line_of_parameters, listed_shapes
 from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.task_errors import ReportsTaskErrors
 from steepest.workbench.training.verdict import judged_by
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
 TIMED_STEPS = 20
 """By which the cost of a study is estimated before it begins."""
-StopRequested = Callable[[], bool]
-AtStep = Callable[[int], None]
-Evaluated = Callable[[int, float], bool]
-EvaluatedOne = Callable[[int, int, float], bool]
-EndedOne = Callable[[int, "Outcome"], None]
 
 
 class Trainer:
@@ -81,8 +77,8 @@ class Trainer:
     @cached_property
     def candidates(self) -> list[Candidate]:
         """The optimizers, the reference among them."""
-        written, found = _parameters_of(self.first_task), self.recipe.candidates(self.steps)
-        if _has_half_parameters(self.first_task):
+        written, found = line_of_parameters(self.first_task), self.recipe.candidates(self.steps)
+        if has_half_parameters(self.first_task):
             found = with_eps_early(found)
         return [replace(one, parameters=written) if written else one for one in found]
 
@@ -104,8 +100,8 @@ class Trainer:
             trace = run.train().trace
             check_first_values(run.task, trace)
         return {
-            "state": _bytes([one.state_dict()["state"] for one in run.training.optimizers.values()]),
-            "parameters": _bytes(list(run.model.parameters())),
+            "state": bytes_of([one.state_dict()["state"] for one in run.training.optimizers.values()]),
+            "parameters": bytes_of(list(run.model.parameters())),
         }
 
     def card(self, seed: int) -> dict[str, str]:
@@ -147,8 +143,9 @@ class Trainer:
         shapes = [tuple(p.shape) for p in made.model.parameters()]
         if (before := self.shapes.setdefault(kind, shapes)) != shapes:
             raise TaskError(
-                f"The model has parameters of shapes {_listed(shapes)} for seed {seed} and had {_listed(before)} "
-                "before, so the runs would be of different models; let the seed decide values and orders alone."
+                f"The model has parameters of shapes {listed_shapes(shapes)} for seed {seed} and had "
+                f"{listed_shapes(before)} before, so the runs would be of different models; let the seed decide values "
+                "and orders alone."
             )
         start = [float(p.detach().double().abs().sum()) for p in made.model.parameters()]
         if self.starts.setdefault((seed, kind), start) != start:
@@ -281,43 +278,3 @@ class Trainer:
         steps = len(found.losses)
         points = [(step, seconds * step / steps, loss) for step, loss in enumerate(found.losses, 1)]
         return Outcome(TRAINED if saved is None else INTERRUPTED, "", Trace(steps, seconds, points), saved)
-
-
-def _has_half_parameters(task: Task) -> bool:
-    """Whether any parameter is of half precision; under autocast they are not."""
-    import torch
-
-    return any(p.dtype in (torch.float16, torch.bfloat16) for p in task.model.parameters())
-
-
-def _parameters_of(task: Task) -> str:
-    """What the line to paste has in the place of `model.parameters()`; empty where that is right."""
-    module = f"model.<{'|'.join(task.parts)}>" if task.parts else "model"  # one optimizer for each of them
-    if task.groups is not None:
-        return f"groups({module})"
-    return f"{module}.parameters()" if task.parts else ""
-
-
-def _listed(shapes: Sequence[tuple[int, ...]], most: int = 4) -> str:
-    shown = ", ".join("x".join(map(str, shape)) or "()" for shape in shapes[:most])
-    return shown + (f" and {len(shapes) - most} more" if len(shapes) > most else "")
-
-
-def _bytes(tensors: object) -> int:
-    """The bytes of all tensors in nested containers; shared memory counts once."""
-    import torch
-
-    storages: dict[int, int] = {}
-
-    def visit(part: object) -> None:
-        if isinstance(part, torch.Tensor):
-            storages[part.untyped_storage().data_ptr()] = part.untyped_storage().nbytes()
-        elif isinstance(part, Mapping):
-            for value in part.values():
-                visit(value)
-        elif isinstance(part, list | tuple):
-            for value in part:
-                visit(value)
-
-    visit(tensors)
-    return sum(storages.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from steepest.workbench.model.diagnostics import RUNS_AT_ONCE
-from steepest.workbench.model.outcome import Outcome
+from steepest.workbench.model.job import AtStep, EndedOne, Evaluated, EvaluatedOne, StopRequested
 from steepest.workbench.model.user_code import in_one_line
 from steepest.workbench.training.at_once.gradients import Gradients
 from steepest.workbench.training.at_once.possible import LEAST
@@ -25,8 +25,6 @@ from steepest.workbench.training.isolation import (
     threads_for,
 )
 from steepest.workbench.training.run import Run
-
-Ended = Callable[[int, Outcome], None]
 
 
 class NotAtOnce(Exception):  # noqa: N818 - it is no error of anybody
@@ -61,14 +59,12 @@ class RunsAtOnce:
         ended: Is told the place of each run that has ended or was interrupted, and its outcome.
     """
 
-    def __init__(self, runs: Sequence[Run], ended: Ended) -> None:
+    def __init__(self, runs: Sequence[Run], ended: EndedOne) -> None:
         self.members = [Member(place, run) for place, run in enumerate(runs)]
         self.draws = len({run.seed for run in runs}) == 1
         self.ended = ended
 
-    def train(
-        self, stop: Callable[[], bool], at_step: Callable[[int], None], evaluated: Callable[[int, int, float], bool]
-    ) -> None:
+    def train(self, stop: StopRequested, at_step: AtStep, evaluated: EvaluatedOne) -> None:
         """Train all to their ends, unless something ends them before.
 
         Args:
@@ -122,9 +118,7 @@ class RunsAtOnce:
         dtype = torch.float32 if device.type == "mps" else torch.float64  # which has no other
         self.losses, self.count = torch.zeros(len(self.members), dtype=dtype, device=device), 0
 
-    def _loop(
-        self, stop: Callable[[], bool], at_step: Callable[[int], None], evaluated: Callable[[int, int, float], bool]
-    ) -> None:
+    def _loop(self, stop: StopRequested, at_step: AtStep, evaluated: EvaluatedOne) -> None:
         set_random_states(self.members[0].random)
         started = time.perf_counter()
         while self.members:
@@ -166,7 +160,7 @@ class RunsAtOnce:
         for member, loss in zip(self.members, self.losses, strict=True):
             member.run.add(loss, self.count)
 
-    def _at_point(self, at_step: Callable[[int], None], evaluated: Callable[[int, int, float], bool]) -> None:
+    def _at_point(self, at_step: AtStep, evaluated: EvaluatedOne) -> None:
         if not self.draws and not same_states(random_states(), self.members[0].random):
             raise NotAtOnce("a step draws random numbers, which differ with the seed")
         at_step(self.members[0].run.trace.step)
@@ -177,7 +171,7 @@ class RunsAtOnce:
         if self.members and not self.draws:
             set_random_states(self.members[0].random)
 
-    def _ends(self, member: Member, evaluated: Callable[[int, float], bool]) -> bool:
+    def _ends(self, member: Member, evaluated: Evaluated) -> bool:
         run = member.run
         if not self.draws and run.trace.step in run.evaluation_steps:  # an evaluation may draw
             set_random_states(member.random)
