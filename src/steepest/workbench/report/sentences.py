@@ -26,7 +26,7 @@ from steepest.workbench.analysis.verdict import (
 from steepest.workbench.model.outcome import DIVERGED
 from steepest.workbench.report import script_sentences
 from steepest.workbench.report.formatting import duration, interval, listed, number, percent, setting
-from steepest.workbench.report.search_sentences import pruning_warnings
+from steepest.workbench.report.search_sentences import at_the_ends, pruning_warnings
 
 CONTINUE = "The same command continues it."
 _STRENGTHS = {
@@ -175,13 +175,7 @@ def warnings(results: Results) -> list[str]:
 
 
 def _of_optimizer(row: OptimizerResult, results: Results) -> list[str]:
-    texts = []
-    if row.best_is_at_the_edge:
-        side = "smaller" if row.edge == "lowest" else "larger"
-        texts.append(
-            f"the best {row.rate_name}, {row.rate:g}, is the {row.edge} that was tried, so a {side} one may be better "
-            "than anything in this report."
-        )
+    texts = at_the_ends(row, results)
     if row.many_trials_failed:
         texts.append(
             f"{row.searched_failed} of {row.searched} trials failed, so its part of the budget was "
