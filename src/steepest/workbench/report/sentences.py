@@ -24,6 +24,7 @@ from steepest.workbench.analysis.verdict import (
     verdict_of,
 )
 from steepest.workbench.model.outcome import DIVERGED
+from steepest.workbench.progress.words import AROUND_USUAL
 from steepest.workbench.report import script_sentences
 from steepest.workbench.report.formatting import duration, interval, listed, number, percent, setting
 from steepest.workbench.report.search_sentences import at_the_ends, pruning_warnings
@@ -88,8 +89,9 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
         sentences.append(
             f"No clear winner: {names} {'is' if len(found.level_with) == 1 else 'are'} not reliably worse."
         )
-    seeds = f"{results.seeds} fresh seed{'s' if results.seeds > 1 else ''} for each"
-    return [*sentences, f"The evidence is {seeds}: {_STRENGTHS[found.strength]}."]
+    if results.has_few_seeds:  # which is a warning
+        return sentences
+    return [*sentences, f"The evidence is {results.seeds} fresh seeds for each: {_STRENGTHS[found.strength]}."]
 
 
 def _unseen(seeds: int) -> str:
@@ -229,6 +231,8 @@ def _unsteady(row: OptimizerResult, results: Results) -> list[str]:
 
 def _of_study(results: Results) -> list[str]:
     texts = pruning_warnings(results.pruning)
+    if results.around_usual:
+        texts.append(AROUND_USUAL.format(listed([*results.around_usual])))
     if results.control_trained:
         texts.append(_control(results))
     if results.searches_are_unequal:
