@@ -11,8 +11,8 @@ from steepest.workbench import Task, compare
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import near_optimal
 from steepest.workbench.analysis.pairs import decided
-from steepest.workbench.report import sentences
 from steepest.workbench.model.stage_gain import Edge
+from steepest.workbench.report import sentences
 from support.by_hand import FINALISTS, SEARCH, results_by_hand
 
 
