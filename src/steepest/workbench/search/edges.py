@@ -1,4 +1,4 @@
-"""Where the best lies at an end of what was searched, and how a search goes on past an end that the user did not give."""
+"""Where the best lies at an end of what was searched, and how a search goes on past an end that is not the user's."""
 
 from __future__ import annotations
 
