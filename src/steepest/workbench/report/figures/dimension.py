@@ -78,10 +78,8 @@ def _x(data: DimensionData) -> alt.X:
         return x
     if data.logarithmic and (zero := _place_of_zero(data)):
         x = style.axis_x("place:Q", data.name, [value or zero for value in values])
-        ticks = x["axis"]["values"]
-        x["axis"]["values"] = (
-            [zero, *(tick for tick in ticks if tick > 2 * zero)] if ticks is not alt.Undefined else [zero]
-        )
+        ticks = [] if x["axis"]["values"] is alt.Undefined else x["axis"]["values"]
+        x["axis"]["values"] = [zero, *(tick for tick in ticks if tick > 2 * zero)]
         x["axis"]["labelExpr"] = f"datum.value < {2 * zero!r} ? '0' : {x['axis']['labelExpr']}"
         return x
     if data.logarithmic:
