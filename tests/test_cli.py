@@ -194,7 +194,9 @@ def test_a_missing_package_of_the_extra_is_answered_with_what_to_type(run, monke
 
 
 def test_python_m_steepest_is_the_command_line() -> None:
-    answer = subprocess.run([sys.executable, "-m", "steepest", "--version"], capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [sys.executable, "-m", "steepest", "--version"], capture_output=True, text=True, check=False
+    )
     assert (answer.returncode, answer.stdout) == (0, f"steepest {steepest.__version__}\n"), answer.stderr
 
 
