@@ -12,6 +12,7 @@ from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import near_optimal
 from steepest.workbench.analysis.pairs import decided
 from steepest.workbench.report import sentences
+from steepest.workbench.model.stage_gain import Edge
 from support.by_hand import FINALISTS, SEARCH, results_by_hand
 
 
@@ -27,8 +28,8 @@ def test_a_row_by_hand(tmp_path: Path) -> None:
     assert adam.steps_to_target == 8
     assert adam.seconds_to_target == pytest.approx(0.8)
     assert adam.step_seconds == pytest.approx(0.1)
-    assert adam.edge == "highest"
-    assert sgd.edge == ""
+    assert adam.ends == [Edge("rate", 0.01, "upper")]
+    assert sgd.ends == []
     assert adam.falling == pytest.approx(0.1)
     assert found.failed == 1
 

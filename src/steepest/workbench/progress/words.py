@@ -7,6 +7,7 @@ import math
 from steepest.workbench.model.cost import Cost
 
 LIVE = "The report as it grows: {}"
+AROUND_USUAL = "The range test of {} shows no fall above its noise, so the search is around the usual rate, from 1/30 to 30."
 
 
 def about(seconds: float) -> str:

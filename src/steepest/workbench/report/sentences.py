@@ -24,9 +24,10 @@ from steepest.workbench.analysis.verdict import (
     verdict_of,
 )
 from steepest.workbench.model.outcome import DIVERGED
+from steepest.workbench.progress.words import AROUND_USUAL
 from steepest.workbench.report import script_sentences
 from steepest.workbench.report.formatting import duration, interval, listed, number, percent, setting
-from steepest.workbench.report.search_sentences import pruning_warnings
+from steepest.workbench.report.search_sentences import at_the_ends, pruning_warnings
 
 CONTINUE = "The same command continues it."
 _STRENGTHS = {
@@ -88,8 +89,9 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
         sentences.append(
             f"No clear winner: {names} {'is' if len(found.level_with) == 1 else 'are'} not reliably worse."
         )
-    seeds = f"{results.seeds} fresh seed{'s' if results.seeds > 1 else ''} for each"
-    return [*sentences, f"The evidence is {seeds}: {_STRENGTHS[found.strength]}."]
+    if results.has_few_seeds:  # which is a warning
+        return sentences
+    return [*sentences, f"The evidence is {results.seeds} fresh seeds for each: {_STRENGTHS[found.strength]}."]
 
 
 def _unseen(seeds: int) -> str:
@@ -175,13 +177,7 @@ def warnings(results: Results) -> list[str]:
 
 
 def _of_optimizer(row: OptimizerResult, results: Results) -> list[str]:
-    texts = []
-    if row.best_is_at_the_edge:
-        side = "smaller" if row.edge == "lowest" else "larger"
-        texts.append(
-            f"the best {row.rate_name}, {row.rate:g}, is the {row.edge} that was tried, so a {side} one may be better "
-            "than anything in this report."
-        )
+    texts = at_the_ends(row, results)
     if row.many_trials_failed:
         texts.append(
             f"{row.searched_failed} of {row.searched} trials failed, so its part of the budget was "
@@ -235,6 +231,8 @@ def _unsteady(row: OptimizerResult, results: Results) -> list[str]:
 
 def _of_study(results: Results) -> list[str]:
     texts = pruning_warnings(results.pruning)
+    if results.around_usual:
+        texts.append(AROUND_USUAL.format(listed([*results.around_usual])))
     if results.control_trained:
         texts.append(_control(results))
     if results.searches_are_unequal:

@@ -20,6 +20,8 @@ from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
 from steepest.workbench.model.plan import NO_PRUNING, Known, Plan
 from steepest.workbench.model.stage_gain import from_stored
 from steepest.workbench.progress.watcher import Watcher
+from steepest.workbench.progress.words import AROUND_USUAL
+from steepest.workbench.report.formatting import listed
 from steepest.workbench.scripts.trainer import ScriptTrainer
 from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import Budget
@@ -210,6 +212,8 @@ class Study:
             if signals.requested():
                 raise self._interrupted(any_ended=record.amount()[0] > 0)
             self._tell_gains(record, stages, over=True)
+            if record.get("around_usual") is None:
+                self._tell_of_ranges(record, stages)
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
 
@@ -230,6 +234,12 @@ class Study:
         if self.watcher.needs_past:
             for key, outcome, when in past_runs(record):
                 self.watcher.measured(key, outcome, when)
+
+    def _tell_of_ranges(self, record: Record, stages: Stages) -> None:
+        """Behind the first stage: which optimizers its runs tell nothing of."""
+        record.set(around_usual=stages.around_usual())
+        if names := record.get("around_usual"):
+            self.watcher.remark(AROUND_USUAL.format(listed(names)))
 
     def _tell_what_is_done(self, record: Record, stages: Stages, executor: Executor) -> None:
         self.watcher.begin(self.plan, stages.expected(), record.amount()[0], executor.count)
