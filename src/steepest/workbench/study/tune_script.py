@@ -69,7 +69,7 @@ def tune_script(
         script: A Python file, or any program: `torchrun`.
         arguments: Its arguments, with places for what is searched: `["--lr", "{lr:1e-4..1e-1:log}", "--seed",
             "{seed}"]`; a value that is used today may stand behind a range, `{lr:1e-4..1e-1:log=1e-3}`.
-        budget: `trials=32`.
+        budget: `trials=32`, or `time=2h`: no run of the search begins after the runs before took so long in all.
         seeds: The number of fresh seeds for the best two settings, and for the script as it is.
         metric: The one that decides: its last value in a run.
         higher_is_better: Its direction; where None, its name must tell it.
@@ -101,10 +101,10 @@ def tune_script(
     check_strategy(strategy, prune)
     check_numbers(seeds=seeds, seed=seed, workers=workers)
     search_budget = parsed_budget(budget)
-    if search_budget.kind != "trials":
+    if search_budget.kind == "steps":
         raise UsageError(
-            f"The budget {budget} needs the length of a run, which only the script knows; give trials=N, and a "
-            "--timeout for each of them."
+            f"The budget {budget} needs the steps of a run, which only the script knows; give trials=N, or time=T such "
+            "as time=2h."
         )
     cluster = ray_cluster(ray, cpus_per_run, gpus_per_run)
     called = ScriptCommand(script, tuple(map(str, arguments)), tuple(settings))
