@@ -177,6 +177,12 @@ class Record:
             self._costs[phase, optimizer] = found
         return found
 
+    def first_seconds(self, phase: str, optimizer: str) -> float | None:
+        """Seconds of the first run in a phase that trained; None where none has."""
+        query = "SELECT seconds FROM runs WHERE phase = ? AND optimizer = ? AND status = ? ORDER BY id LIMIT 1"
+        row = self.connection.execute(query, (phase, optimizer, TRAINED)).fetchone()
+        return None if row is None else row[0]
+
     def ended(self, phase: str, optimizer: str) -> list[tuple[Key, str, float | None]]:
         """Key, status and final metric of an optimizer's runs in a phase, in the order of the keys."""
         query = f"SELECT {COLUMNS}, status, final FROM runs WHERE phase = ? AND optimizer = ? ORDER BY {COLUMNS}"

@@ -20,19 +20,30 @@ def cost_of(plan: Plan, budget: Budget, pace: Pace, workers: int, done: int = 0,
     runs, steps = _amount(plan, budget, pace)
     left, left_steps = max(0, runs - done), max(0, steps - done_steps)
     seconds = (left_steps * pace.step + left * pace.around) / workers
+    if _is_uncounted(plan, budget):
+        return Cost(runs, 0, 0, seconds, workers, search=budget.amount)
     return Cost(left, plan.steps, left_steps, seconds, workers, _cheaper(plan, budget, pace, workers))
+
+
+def _is_uncounted(plan: Plan, budget: Budget) -> bool:
+    """Whether nobody knows how many trials there will be: how long a run takes only the script says."""
+    return plan.is_script and budget.kind == "time"
 
 
 def _amount(plan: Plan, budget: Budget, pace: Pace) -> tuple[int, int]:
     """The number of runs, and of all their steps."""
     count, script = len(plan.optimizers), plan.is_script
-    trials = len(plan.rates) or budget.trials(plan.steps, pace.step + pace.around / max(1, plan.steps))
+    trials = 0 if _is_uncounted(plan, budget) else len(plan.rates) or _trials(plan, budget, pace)
     fresh = (FINALISTS_PER_OPTIMIZER + plan.controls) * plan.seeds
     controls = plan.controls and not script
     yardstick = plan.seeds * (controls and not any(map(is_yardstick, plan.optimizers)))
     whole = count * (trials + fresh + (0 if script else DIAGNOSES)) + controls + yardstick
     ranges = 0 if plan.rates or script else count * len(rising.SEEDS)
     return whole + ranges, whole * plan.steps + ranges * rising_steps(plan.steps)
+
+
+def _trials(plan: Plan, budget: Budget, pace: Pace) -> int:
+    return budget.trials(plan.steps, pace.step + pace.around / max(1, plan.steps))
 
 
 def rising_steps(steps: int) -> int:
