@@ -11,7 +11,9 @@ from steepest.workbench.model.stage_gain import Edge
 from steepest.workbench.search.edges import LOWER, UPPER, edge_of
 
 
-def ends_of(optimizer: Mapping[str, Any], rates: Sequence[float], chosen: Setting, tried: Iterable[Setting]) -> list[Edge]:
+def ends_of(
+    optimizer: Mapping[str, Any], rates: Sequence[float], chosen: Setting, tried: Iterable[Setting]
+) -> list[Edge]:
     """The rate first, where it is one of them.
 
     Args:

@@ -20,8 +20,8 @@ WINDOW = 9
 FALL_BEGINS = 0.1
 """The part of the whole fall, in logarithms of the loss, at which a rate counts as large enough to train."""
 MOST_APART = 1.0
-"""Decades between the rates at which the losses of two seeds begin to fall.  With more, single curves are noise: at most
-0.1 on most built-in problems, 5 where 50 steps teach a model nothing, and on `cartpole`, whose returns are noisy."""
+"""Decades between the rates at which the losses of two seeds begin to fall.  With more, single curves are noise: at
+most 0.1 on most built-in problems, 5 where 50 steps teach nothing, and on `cartpole`, whose returns are noisy."""
 CLEAR, ABOVE_NOISE = 7.0, 3.0
 """A fall is clear where it is so many standard deviations of a smoothed point, and begins where it is so many.  Of
 curves that are noise alone, of 50 or 200 steps, fewer than one in a hundred falls so far."""

@@ -16,8 +16,8 @@ from steepest.workbench.model.user_code import from_file
 # epsilon; many more: beta2").  Weight decay comes before beta1: of the spread of 512 settings of AdamW on `digits-mlp`
 # the rate explains 54 %, the decay 32 %, beta1 0.1 %.  The ranges are ours: they lie around the usual value, on a
 # logarithmic scale.  AlgoPerf searches the decoupled decay from 5e-3 to 1 (Dahl et al., 2023).
-# How far a search may go on where the best lies at an end (`grows`): below a decay of the lower bound there is only none
-# at all; 1 - beta stays between 1e-6 and 0.9.
+# How far a search may go on where the best lies at an end (`grows`): below the lower bound of a decay there is only
+# none at all; 1 - beta stays between 1e-6 and 0.9.
 _NONE_TO_100 = (0.0, 100.0)
 _BELOW_ONE = (1e-6, 0.9)
 _DECAY = Dimension("weight_decay", 1e-6, 1e-2, scale=LOG, trials=10, grows=_NONE_TO_100)

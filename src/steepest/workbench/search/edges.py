@@ -1,4 +1,4 @@
-"""Where the best lies at an end of what was searched, and how a search goes on past an end that the user did not give."""
+"""Where the best lies at an end of what was searched, and how a search goes on past an end that is not the user's."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Tried:
         if sign < 0:
             here, extent, reach = 1 - here, (1 - extent[1], 1 - extent[0]), (1 - reach[1], 1 - reach[0])
         near = max(AT_THE_EDGE, 1 / self.count)
-        return 1 - near < here and extent[1] <= here < reach[1] and 1 < reach[1]
+        return 1 - near < here and extent[1] <= here < reach[1] and reach[1] > 1
 
     def past(self, end: End, steps: int) -> Setting:
         """The best setting, moved so many steps past an end."""
@@ -181,6 +181,4 @@ def _higher(dimension: Dimension) -> float:
     low, high = dimension.low, dimension.high
     if dimension.scale == LOG:
         return high * 10
-    return (1 + high) / 2 if 0 <= low and high <= 1 and not dimension.integer else high + (high - low) / 2
-
-
+    return (1 + high) / 2 if low >= 0 and high <= 1 and not dimension.integer else high + (high - low) / 2

@@ -92,7 +92,8 @@ class Surrogate:
         lowest, highest = np.array(bounds, float).T
         tried = self._process.means(self._points)
         near = [self._points[place] for place in np.argsort(tried)[:3]]
-        clouds = [np.clip(one + rng.normal(0, far, (80, len(one))), lowest, highest) for one in near for far in (0.05, 0.15)]
+        around = [one + rng.normal(0, far, (80, len(one))) for one in near for far in (0.05, 0.15)]
+        clouds = [np.clip(one, lowest, highest) for one in around]
         candidates = np.concatenate([lowest + (highest - lowest) * rng.random((600, len(lowest))), *clouds])
         with on_one_thread():
             improvement = self._improvement(candidates, tried.min())
