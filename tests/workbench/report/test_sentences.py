@@ -21,7 +21,8 @@ def test_the_verdict_says_who_how_sure_and_at_what_cost(tmp_path: Path) -> None:
     verdict = " ".join(sentences.verdict(found))
     assert verdict.startswith("Try adam at 0.01; so few seeds cannot tell which is best.")
     assert "0.90 (75 % interval 0.80 to 1.00), the median" in verdict
-    assert "3 fresh seeds for each: indicative" in verdict
+    assert "indicative" not in verdict  # which a warning says
+    assert "3 seeds for each estimate: indicative; ten make a claim." in warning_sentences.warnings(found)
     assert "18 runs: 171 steps" in verdict  # 17 of 10, and one that ended at its first
     assert "Of the 18 that try an optimizer, 1 failed." in verdict
 
