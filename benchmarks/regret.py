@@ -208,11 +208,14 @@ def problems(table: str) -> Iterator[Problem]:
     yield from (Problem(file_of(table), count) for count in counts)
 
 
-def rows(tables: tuple[str, ...] = TABLES, searches: int = 20, trials: int = TRIALS) -> Iterator[dict[str, Any]]:
+def rows(
+    tables: tuple[str, ...] = TABLES, searches: int = 20, trials: int = TRIALS, only: tuple[str, ...] = tuple(SEARCHES)
+) -> Iterator[dict[str, Any]]:
     """One row for each problem and search: the mean regret, and its standard error."""
     for table in tables:
         for problem in problems(table):
-            for name, search in SEARCHES.items():
+            for name in only:
+                search = SEARCHES[name]
                 USED.clear()
                 found = [
                     float(problem.true(search(problem, trials, 100 + k))[0]) - problem.least for k in range(searches)
@@ -226,7 +229,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.regret", description=__doc__)
     parser.add_argument("tables", nargs="*", default=TABLES)
     parser.add_argument("--searches", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=TRIALS, help="of each search")
+    parser.add_argument("--only", nargs="+", choices=SEARCHES, default=tuple(SEARCHES))
     given = parser.parse_args()
     with on_one_thread():
-        for row in rows(tuple(given.tables), given.searches):
+        for row in rows(tuple(given.tables), given.searches, given.trials, tuple(given.only)):
             print("  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)

@@ -113,8 +113,8 @@ def test_an_interrupted_group_is_saved_run_by_run_and_goes_on(tiny: Make, tmp_pa
 
 def test_a_short_study_is_not_worth_a_trial(tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = Remarks()
-    small(tiny, tmp_path / "short", watcher=log)
+    small(tiny, tmp_path / "short", watcher=log, stacked=None)
     assert log.sentences == []
     monkeypatch.setattr("steepest.workbench.study.together.WORTH", 0.0)
-    small(tiny, tmp_path / "long", watcher=log)
+    small(tiny, tmp_path / "long", watcher=log, stacked=None)
     assert len(log.sentences) == 1

@@ -29,7 +29,7 @@ class JsonEvents(Watcher):
     live: address, where the report can be seen as it grows; only if that was asked for.
     remark: text, a sentence on how the runs will be made.
     cost: runs, steps, all_steps, seconds (null where only the first run can tell), workers,
-    cheaper (a smaller budget and its seconds, or null).
+    cheaper (a smaller budget and its seconds, or null), search (seconds of a search whose runs are not counted).
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
     seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
     stage (of `tune`): optimizer, stage, names (what it varied for the first time), trials, failed, best, gain with low

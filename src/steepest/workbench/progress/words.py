@@ -25,7 +25,8 @@ def sentence(cost: Cost) -> str:
     """As `109 runs of 95 steps, about 35 minutes with 1 worker; --budget trials=8: about 24 minutes`."""
     if math.isnan(cost.seconds):
         once = "" if cost.workers == 1 else f", {cost.workers} at a time"
-        return f"{cost.runs} runs of the script{once}; the first of them says how long they take"
+        search = f"A search that ends after {about(cost.search)} of training, then " if cost.search else ""
+        return f"{search}{cost.runs} runs of the script{once}; the first of them says how long they take"
     workers = f"{cost.workers} worker{'s' if cost.workers > 1 else ''}"
     together = f", up to {cost.at_once} at once" if cost.at_once else ""
     said = f"{cost.runs} runs of {cost.steps} steps{together}, about {about(cost.seconds)} with {workers}"

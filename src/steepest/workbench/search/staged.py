@@ -7,6 +7,7 @@ measurements).  Every trial is in the model, so no stage is lost for those that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -32,8 +33,8 @@ WORTH, PATIENCE = 0.1, 6
 """The search ends when so many trials in a row were expected to improve the best by less than this part of the noise
 of a seed (its standard deviation)."""
 
-OFTEN = 32
-"""Lengths and noise of the model are found again when a 32nd more results have come: at first after each."""
+MANY, OFTEN = 64, 10
+"""Lengths and noise of the model are found anew after each result up to so many; then when a tenth more have come."""
 
 
 class Staged:
@@ -177,11 +178,7 @@ class Staged:
         if not pairs:
             return Surrogate([self.space.defaults()], [0.0])
         points, values = zip(*pairs, strict=True)
-        first, known = self._fitted
-        model = modelled(points, values, known if len(pairs) - first < len(pairs) // OFTEN else None)
-        if model.parameters is not known:
-            self._fitted = len(pairs), model.parameters
-        return model
+        return self._fitted_model(points, values)
 
     def _model(self) -> Surrogate:
         """The same, where what is still under way counts as the model expects it."""
@@ -191,6 +188,15 @@ class Staged:
         points = [*(point for point, _ in self._known), *(self._points[one] for one in self._results)]
         everything = [*points[-MOST:], *waiting]
         return Surrogate(everything, model.means(everything), model.parameters)
+
+    def _fitted_model(self, points: Sequence[np.ndarray], values: Sequence[float]) -> Surrogate:
+        """Of many results, lengths and noise are those of the last time, or are found near them."""
+        (first, known), count = self._fitted, len(values)
+        if known is not None and count > MANY and count - first < count // OFTEN:
+            return modelled(points, values, known)
+        model = modelled(points, values, start=known if first >= MANY else None)
+        self._fitted = count, model.parameters
+        return model
 
 
 def stages(trials: int, dimensions: int) -> Iterator[tuple[str, int]]:
@@ -215,7 +221,17 @@ def _near(now: float, drawn: float, width: float, ends: tuple[float, float]) -> 
 
 def _halton(dimensions: int, seed: list[int], place: int) -> np.ndarray:
     """One point of Halton's sequence, scrambled by the seed; each stage has its own."""
+    block, inside = divmod(place, _AT_ONCE)
+    return _halton_block(dimensions, tuple(seed), block)[inside]
+
+
+_AT_ONCE = 32
+"""Points that are made together: each sequence costs a millisecond."""
+
+
+@lru_cache(16)
+def _halton_block(dimensions: int, seed: tuple[int, ...], block: int) -> np.ndarray:
     from scipy.stats import qmc
 
     sequence = qmc.Halton(dimensions, scramble=True, rng=np.random.default_rng(seed))
-    return sequence.fast_forward(place).random(1)[0]
+    return sequence.fast_forward(block * _AT_ONCE).random(_AT_ONCE)

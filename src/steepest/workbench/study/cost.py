@@ -37,8 +37,17 @@ def cost_of(
     left, left_steps = max(0, amount.runs - done), max(0, amount.steps - done_steps)
     share = amount.steps_at_once / max(1, amount.steps)  # also of what is left, as far as it is known
     seconds = _seconds(pace, left, left_steps, share * left_steps, speed) / workers
+    if _is_uncounted(plan, budget):
+        return Cost(amount.runs, 0, 0, seconds, workers, search=budget.amount)
     cheaper = _cheaper(plan, budget, pace, workers, at_once)
-    return Cost(left, plan.steps, left_steps, seconds, workers, cheaper, at_once.most if at_once and share else 0)
+    return Cost(
+        left, plan.steps, left_steps, seconds, workers, cheaper, at_once=at_once.most if at_once and share else 0
+    )
+
+
+def _is_uncounted(plan: Plan, budget: Budget) -> bool:
+    """Whether nobody knows how many trials there will be: how long a run takes only the script says."""
+    return plan.is_script and budget.kind == "time"
 
 
 class _Amount(NamedTuple):
@@ -59,7 +68,7 @@ def _seconds(pace: Pace, runs: int, steps: int, steps_at_once: float, speed: flo
 
 def _amount(plan: Plan, budget: Budget, pace: Pace, at_once: AtOnce | None) -> _Amount:
     count, script = len(plan.optimizers), plan.is_script
-    trials = len(plan.rates) or budget.trials(plan.steps, pace.step + pace.around / max(1, plan.steps))
+    trials = 0 if _is_uncounted(plan, budget) else len(plan.rates) or _trials(plan, budget, pace)
     controls = plan.controls and not script
     yardstick = controls and not any(map(is_yardstick, plan.optimizers))
     of_a_seed = count * (FINALISTS_PER_OPTIMIZER + plan.controls) + yardstick
@@ -92,6 +101,10 @@ def _stages_of(plan: Plan, trials: int) -> Iterator[int]:
     yield sum(counts[:2])  # the defaults and the rates
     yield from counts[2:]
     yield from [1] * (trials - len(spread))
+
+
+def _trials(plan: Plan, budget: Budget, pace: Pace) -> int:
+    return budget.trials(plan.steps, pace.step + pace.around / max(1, plan.steps))
 
 
 def rising_steps(steps: int) -> int:

@@ -141,10 +141,10 @@ class Study:
                 raise
 
     def _reported(self, record: Record) -> Comparison:
-        from steepest.workbench.report import sentences
+        from steepest.workbench.report import sentences, warning_sentences
 
         results = write_report(record)
-        self.watcher.result(results, self.folder, sentences.verdict(results), sentences.warnings(results))
+        self.watcher.result(results, self.folder, sentences.verdict(results), warning_sentences.warnings(results))
         return Comparison(self.folder, self.trainer.candidates, results)
 
     def cost(self, executor: Executor) -> Cost:
