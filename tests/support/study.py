@@ -99,7 +99,7 @@ main()
 
 def launch(folder: Path, out: Path, *options: str, report: bool = False) -> subprocess.Popen[str]:
     """`steepest compare` on the task in the folder."""
-    program = ["-m", "steepest.cli"] if report else ["-c", WITHOUT_REPORT]
+    program = ["-m", "steepest"] if report else ["-c", WITHOUT_REPORT]
     command = [sys.executable, *program, "compare", f"{folder / 'slow.py'}:task", *OPTIONS, *options]
     return subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -18,6 +18,7 @@ class Cost:
         cheaper: A smaller budget of the search, as it is typed, and about how many seconds a new study with it takes;
             None where there is none.
         search: Seconds of a search whose runs cannot be counted before, and are not in `runs`.
+        at_once: How many runs are trained at once at most; 0 where each is alone.
     """
 
     runs: int
@@ -27,6 +28,7 @@ class Cost:
     workers: int
     cheaper: tuple[str, float] | None = None
     search: float = 0.0
+    at_once: int = 0
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from steepest.workbench.report import (
     sentences,
     terminal,
     tuning_sentences,
+    warning_sentences,
 )
 from steepest.workbench.report.methods import methods
 
@@ -62,7 +63,7 @@ def contents(results: Results) -> dict[str, Any]:
         "results": results,
         "best": results.rows[0],
         "verdict": sentences.verdict(results),
-        "warnings": sentences.warnings(results),
+        "warnings": warning_sentences.warnings(results),
         "methods": methods(results),
         "colours": figures.colours(data.order),
         "found": verdict_of(results),

@@ -72,6 +72,11 @@ class ScriptCandidate(Candidate):
         first, value = self._without_a_rate(setting)
         return None if first.choices or value is None else (self.first_name, value)
 
+    @property
+    def first_reach(self) -> tuple[float, float]:
+        """The user wrote the range."""
+        return 0.0, 1.0
+
     def first_position(self, setting: Setting, centre: float) -> float:
         """The first coordinate of a setting."""
         if self.rates:

@@ -95,9 +95,17 @@ class Stages:
 
     def centre(self, candidate: Candidate) -> float:
         """The middle of a candidate's bracket; its usual rate where the runs with a rising rate tell nothing."""
-        curves = self.record.rising_curves(candidate, self.rising_steps)
-        found = range_test.bracket(curves) if range_test.agree(curves) else None
+        found = self._bracket(candidate)
         return candidate.centre if found is None else float(f"{math.sqrt(found.low * found.high):.2g}")
+
+    def _bracket(self, candidate: Candidate) -> range_test.Bracket | None:
+        return range_test.of_search(self.record.rising_curves(candidate, self.rising_steps))
+
+    def around_usual(self) -> list[str]:
+        """The optimizers whose runs with a rising rate tell nothing, so that the usual rate is searched around."""
+        if self.plan.rates or self.plan.is_script:
+            return []
+        return [one.name for one in self.candidates if self._bracket(one) is None]
 
     def trials(self, candidate: Candidate) -> int:
         """How many settings the budget pays for; an estimate where the budget is time."""
