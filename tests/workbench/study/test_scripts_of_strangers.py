@@ -7,6 +7,7 @@ import json
 import stat
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def value_at(lr: float) -> float:
     return 9 * (1 - 2 * lr) ** 6
 
 
-def runs(folder: str) -> list[dict[str, object]]:
+def runs(folder: str) -> list[dict[str, Any]]:
     with Record(Path(folder)) as record:
         return list(record.runs().iter_rows(named=True))
 
