@@ -32,7 +32,7 @@ TRAIN = """
         w -= lr * scale * w
         print(f"epoch {epoch} val_loss {w * w:.9f}", flush=True)
         time.sleep(0.05)
-    print("threads", os.environ["OMP_NUM_THREADS"])
+    print("threads", os.environ.get("OMP_NUM_THREADS", "all"))
 """
 FILES = {"train.py": TRAIN, "yaml_like.py": "def read(name): return float(open(name).read())\n", "scale.txt": "2.0"}
 SHELL = '#!/bin/sh\nexec python3 train.py "$@"\n'

@@ -32,6 +32,7 @@ ASKED = {
     "answers": "",
     "refuses": "import ray.exceptions; raise ray.exceptions.RayError('RPC error:  rpc_code: 12')",
     "is silent": "import sys, time; time.sleep(60)",
+    "wants a token": "import ray.exceptions; raise ray.exceptions.RayError('RPC error: InvalidAuthToken: missing')",
 }
 
 
@@ -76,6 +77,12 @@ def test_another_program_listens_there(head, port, how):
     head(how)
     said = {"refuses": "RPC error: rpc_code: 12", "is silent": "no answer within 1 seconds"}[how]
     with pytest.raises(WorkbenchError, match=rf"127.0.0.1:{port} cannot be joined: .*not the head .*{said}.*is 6379"):
+        check_answers(f"127.0.0.1:{port}")
+
+
+def test_the_head_wants_a_token(head, port):
+    head("wants a token")
+    with pytest.raises(WorkbenchError, match=r"its head asks for a token \(RPC error: InvalidAuthToken.*RAY_AUTH_MODE"):
         check_answers(f"127.0.0.1:{port}")
 
 

@@ -317,7 +317,7 @@ class Stops(Watcher):
     def __init__(self, after):
         self.left = after
 
-    def ended(self, *what):
+    def ended(self, *what, **more):
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt

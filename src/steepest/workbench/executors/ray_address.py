@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 
 from steepest.workbench.errors import UsageError, WorkbenchError
-from steepest.workbench.executors.ray_probe import ANSWERS, NO_CLUSTER, NO_HEAD, NOT_A_NODE, UNKNOWN_NAME, UNREACHABLE
+from steepest.workbench.executors.ray_probe import (
+    ANSWERS,
+    NO_CLUSTER,
+    NO_HEAD,
+    NO_TOKEN,
+    NOT_A_NODE,
+    UNKNOWN_NAME,
+    UNREACHABLE,
+)
 from steepest.workbench.model.machines import AUTO, check_address
 
 PROBE = Path(__file__).with_name("ray_probe.py")
@@ -23,6 +31,8 @@ _WHY = {
     f"port it has, whether a firewall is between, or {_TO_START}",
     NO_HEAD: "what listens there is not the head of a cluster ({said}); its port is 6379 unless it was started with "
     "another, while 8265 is the dashboard and 10001 the server of Ray Client",
+    NO_TOKEN: "its head asks for a token ({said}); copy ~/.ray/auth_token from the head to this machine, and set "
+    "RAY_AUTH_MODE=token",
     NOT_A_NODE: "its head answers, but this machine is not one of its machines ({said}); type `ray start --address "
     "{asked}` here first, or begin the study on a machine of the cluster",
 }

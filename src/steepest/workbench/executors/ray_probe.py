@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 
 ANSWERS, NO_CLUSTER, UNKNOWN_NAME, UNREACHABLE, NO_HEAD = "answers", "none", "unknown", "unreachable", "other"
-NOT_A_NODE = "outside"
+NOT_A_NODE, NO_TOKEN = "outside", "token"
 PATIENCE = 10.0
 """Seconds for a connection, and as many for the head's answer: it takes 0.01 s."""
 JOINS = 30.0
@@ -42,7 +42,8 @@ def asked(given: str) -> str:
         try:
             raylet.GcsClient(address=address)
         except ray.exceptions.RayError as error:
-            return f"{NO_HEAD} {' '.join(str(error).split())[:300]}"
+            said = " ".join(str(error).split())[:300]
+            return f"{NO_TOKEN if 'token' in said.lower() else NO_HEAD} {said}"
     print(f"{NOT_A_NODE} Ray ended the process that tried", flush=True)
     with _in_time(NOT_A_NODE, JOINS), suppress(Exception):  # who joins after this is told it
         ray.init(address, log_to_driver=False, configure_logging=False)
