@@ -101,8 +101,9 @@ def _at_once(results: Results) -> str:
 def _statistics(results: Results) -> str:
     return (
         "Medians have distribution-free intervals (order statistics; Hettmansperger and Sheather, 1986)"
-        f"{_wider(results)}, differences Student's t at 95 %, proportions Wilson's. Differences are paired by seed, with an exact sign-flip p, "
-        "adjusted by Holm's method for the comparisons of the first optimizer with the others. The probability of "
+        f"{_wider(results)}, differences Student's t at 95 %, proportions Wilson's. Differences are paired by seed, "
+        "with an exact sign-flip p, adjusted by Holm's method for the comparisons of the first optimizer with the "
+        "others. The probability of "
         "superiority counts all pairs of runs, ties as half; its interval is Wilson's for as many independent "
         "comparisons as the pairs are worth. Two optimizers tie unless it excludes 0.5; a win takes a probability of "
         "at least 0.75 too, the same in the runs of the two recommended settings, a mean difference whose interval "
