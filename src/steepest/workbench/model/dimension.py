@@ -170,9 +170,9 @@ class Dimension:
 def from_stored(stored: Mapping[str, Any]) -> Dimension:
     """The inverse of `stored`, as far as a search needs it."""
     names = {one.name for one in fields(Dimension)}
-    given = {name: value for name, value in stored.items() if name in names}
-    lists = {name: tuple(given[name]) for name in ("choices", "grows") if given.get(name)}
-    return Dimension(**given | lists)
+    given: dict[str, Any] = {name: value for name, value in stored.items() if name in names}
+    given |= {name: tuple(given[name]) for name in ("choices", "grows") if given.get(name)}
+    return Dimension(**given)
 
 
 def of_task(space: Mapping[str, Any]) -> bool:
