@@ -76,7 +76,6 @@ def contents(results: Results) -> dict[str, Any]:
         "parallel": data.parallel,
         "of_history": _of_history(data),
         "of_importance": [search_sentences.importance(one) for one in results.importances],
-        "of_dimensions": [search_sentences.dimension(one) for one in data.searched],
         "of_pruning": search_sentences.pruning(results),
         "runs": data.sensitivity,
         "tuning": [_tuned(one) for one in results.tuning],

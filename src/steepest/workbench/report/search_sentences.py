@@ -10,7 +10,6 @@ from steepest.workbench.model.key import written
 from steepest.workbench.report.formatting import listed, percent
 
 if TYPE_CHECKING:
-    from steepest.workbench.analysis.dimensions import DimensionData, DimensionRow
     from steepest.workbench.analysis.importance import Importance, Share
     from steepest.workbench.analysis.optimizer_row import OptimizerResult
     from steepest.workbench.analysis.pruning import Pruning
@@ -53,17 +52,6 @@ def history(data: HistoryData, optimizer: str) -> str:
     late = last > LATE * count
     outlook = "more trials may find a better one" if late else f"none of the {count - last} trials after it was better"
     return f"{optimizer}: the best is trial {last} of {count}; {outlook}."
-
-
-def dimension(data: DimensionData) -> str:
-    """Where the best quarter of the trials lies, for each optimizer."""
-    return " ".join(_best_quarter(row) for row in data.rows if row.low is not None)
-
-
-def _best_quarter(row: DimensionRow) -> str:
-    low, high = written(row.low), written(row.high)
-    where = f"at {low}" if low == high else f"from {low} to {high}"
-    return f"{row.optimizer}: the best quarter of {row.trials} trials lies {where}."
 
 
 def at_the_ends(row: OptimizerResult, results: Results) -> list[str]:

@@ -93,10 +93,7 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
 def _unseen(seeds: int) -> str:
     """What so many seeds cannot show: an ending that comes so rarely that they miss it as often as not."""
     once_in = round(1 / (1 - 0.5 ** (1 / seeds)))
-    return (
-        f"That is shown of endings that are not rare: one that comes once in {once_in} runs is missed by {seeds} seeds "
-        "as often as not, and can cost more than the others gain."
-    )
+    return f"Rare bad endings are not ruled out: {seeds} seeds miss one in {once_in} half of the time."
 
 
 def _against_adam(results: Results, found: Verdict) -> list[str]:

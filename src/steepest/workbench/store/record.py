@@ -45,7 +45,7 @@ class Record:
     def __init__(self, folder: Path, write: bool = False) -> None:
         self.folder = folder
         self._costs: dict[tuple[str, str], tuple[float, int]] = {}  # of the one writer: a sum over all runs takes 50 ms
-        self._synced = -SYNCED_EVERY
+        self._synced, self._waits = -SYNCED_EVERY, None
         self.lock = lock_of_writer(folder) if write else None
         self.connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
         try:
@@ -137,7 +137,9 @@ class Record:
         is_due = time.monotonic() - self._synced >= SYNCED_EVERY
         if is_due:
             self._synced = time.monotonic()
-        self.connection.execute(f"PRAGMA synchronous = {'FULL' if is_due else 'NORMAL'}")
+        if is_due != self._waits:
+            self._waits = is_due
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if is_due else 'NORMAL'}")
 
     def interrupt(self, key: Key, state: bytes) -> None:
         """Store the state of an interrupted run, to be continued."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 from steepest.workbench.model.key import SEARCH, Key
 from steepest.workbench.model.outcome import PRUNED, TRAINED
@@ -45,6 +46,7 @@ class CandidateSearch:
     ) -> None:
         self.optimizer, self.sampler, self.record, self.ahead = optimizer, sampler, record, ahead
         self.pruner = pruner or NoPruning()
+        self._has_stages = isinstance(sampler, InStages)  # 80 us, which would be asked after each run of each optimizer
         self.seed, self.sign = plan.seed, -1.0 if plan.higher_is_better else 1.0
         self.asked: list[Key] = []
         self.values: list[float] = []  # of the first trials, lower is better
@@ -69,10 +71,10 @@ class CandidateSearch:
         Args:
             over: Whether there will be no more trials.
         """
-        self._read_results()
-        if not isinstance(self.sampler, InStages):
+        if not self._has_stages:
             return []
-        found = self.sampler.gains(self.values, known, over)
+        self._read_results()
+        found = cast(InStages, self.sampler).gains(self.values, known, over)
         return [replace(one, best=None if one.best is None else self.sign * one.best) for one in found]
 
     @property
@@ -84,8 +86,8 @@ class CandidateSearch:
 
     def _read_results(self) -> None:
         """Take the results that have come since, in the order of the questions; tell what the next trial knows."""
-        before = len(self.values)
-        for key in self.asked[before:]:
+        for place in range(len(self.values), len(self.asked)):
+            key = self.asked[place]
             if (result := self.record.result(key)) is None:
                 break
             status, final = result
