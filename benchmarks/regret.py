@@ -112,10 +112,14 @@ def staged(problem: Problem, trials: int, seed: int) -> np.ndarray:
     """`tune`: the first of the settings that would run with fresh seeds."""
     rng = np.random.default_rng(seed)
     space = _space(problem)
-    sampler, results = Staged(space, seed, trials), {}
-    while len(results) < trials and (setting := sampler.ask()) is not None:
+    sampler, results, told = Staged(space, seed, trials), {}, 0
+    while len(results) < trials:
+        for known in [*results][told : sampler.knows(len(results))]:
+            sampler.tell(known, results[known])
+            told += 1
+        if (setting := sampler.ask()) is None:
+            break
         results[setting] = problem.run(_point(space, problem, setting), rng)
-        sampler.tell(setting, results[setting])
     USED.append(len(results))
     return _point(space, problem, sampler.ranked(results)[0])
 

@@ -404,8 +404,6 @@ def test_a_chain_with_a_foreign_one(name: str, foreign: str) -> None:
         sgd = optimizer(library)
         return rates(s.ChainedScheduler([FOREIGN[foreign](s, sgd), MAKERS[name](s, sgd)]), 10)
 
-    if name == "CosineAnnealingLR":
-        pytest.skip("its lowest rate is not lowered by others here, as docs/schedules.md says of changes by hand")
     assert_same_as_torchs(program)
 
 

@@ -11,7 +11,18 @@ import steepest
 from steepest import lr_scheduler as ours
 from support.schedulers import MAKERS, assert_same_as_torchs, optimizer, rates
 
-OTHERS = {"CosineAnnealingLR to 0": lambda s, o: s.CosineAnnealingLR(o, 25)}
+OTHERS: dict[str, Callable[[Any, Any], Any]] = {
+    "CosineAnnealingLR to 0": lambda s, o: s.CosineAnnealingLR(o, 25),
+    "CosineAnnealingLR of a fraction": lambda s, o: s.CosineAnnealingLR(o, 4.5, 0.01),
+    "LinearLR to 0": lambda s, o: s.LinearLR(o, 1.0, 0.0, total_iters=4),
+    "PolynomialLR to 0": lambda s, o: s.PolynomialLR(o, 4),
+    "a sequence of three": lambda s, o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.1, total_iters=3), s.CosineAnnealingLR(o, 3, 0.01), s.StepLR(o, 2, 0.5)], [3, 11]
+    ),
+    "a sequence that goes on": lambda s, o: s.SequentialLR(
+        o, [s.ExponentialLR(o, 0.5), s.MultiplicativeLR(o, lambda epoch: 0.9)], [3]
+    ),
+}
 FROM_THE_EPOCH = ["LambdaLR", "WarmRestarts", "CyclicLR", "OneCycleLR"]
 
 
@@ -55,25 +66,36 @@ def led(scheduler: Any, hand: Callable[[int, dict[str, Any], bool], None], steps
 @pytest.mark.parametrize("hand", HANDS)
 @pytest.mark.parametrize("name", MAKERS | OTHERS)
 def test_a_hand_beside_a_scheduler(name: str, hand: str) -> None:
-    if name == "CosineAnnealingLR":
-        pytest.skip("its lowest rate is a part of what a hand multiplies, as docs/schedules.md says")
-
     def program(library: Any, s: Any) -> list[float]:
         return led((MAKERS | OTHERS)[name](s, optimizer(library, groups=2)), HANDS[hand], range(20))
 
     assert_same_as_torchs(program)
 
 
-@pytest.mark.parametrize("name", FROM_THE_EPOCH)
-def test_a_hand_before_a_resume(name: str) -> None:
+@pytest.mark.parametrize("at", [3, 5, 7, 11])
+@pytest.mark.parametrize("name", MAKERS | OTHERS)
+def test_a_hand_before_a_resume(name: str, at: int) -> None:
     def program(library: Any, s: Any) -> list[float]:
-        first = MAKERS[name](s, optimizer(library))
-        found = led(first, halved_once, range(5))
-        first.optimizer.param_groups[0]["lr"] *= 0.5
-        second = MAKERS[name](s, optimizer(library))
+        first = (MAKERS | OTHERS)[name](s, optimizer(library))
+        found = led(first, halved_once, range(at))
+        first.optimizer.param_groups[0]["lr"] = 0.07
+        second = (MAKERS | OTHERS)[name](s, optimizer(library))
         second.optimizer.load_state_dict(copy.deepcopy(first.optimizer.state_dict()))
         second.load_state_dict(copy.deepcopy(first.state_dict()))
-        return found + led(second, lambda *_: None, range(5, 12))
+        return found + led(second, lambda *_: None, range(at, 25))
+
+    assert_same_as_torchs(program)
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if name not in ("CyclicLR", "OneCycleLR")])
+def test_a_hand_beside_a_rate_of_0(name: str) -> None:
+    """Nothing is a multiple of 0: the scheduler goes on from what a hand has set."""
+
+    def program(library: Any, s: Any) -> list[float]:
+        scheduler = MAKERS[name](s, optimizer(library, lr=0.0))
+        found = rates(scheduler, 2)
+        scheduler.optimizer.param_groups[0]["lr"] = 0.2
+        return found + rates(scheduler, 20)
 
     assert_same_as_torchs(program)
 

@@ -22,6 +22,7 @@ from support.misuse import DTYPES, FEW_DTYPES
 ADAM = 4
 AT_RANDOM = int(os.environ.get("STEEPEST_MISUSE", "0"))
 SAMPLE = AT_RANDOM or 100
+LONG = pytest.mark.timeout(max(300, AT_RANDOM))  # 50 ms a life, and as much again where other processes run
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -44,11 +45,13 @@ def test_each_deed_alone_within_bounds(deed, lives):
     assert len(build.calls) > 50
 
 
+@LONG
 def test_deeds_within_bounds():
     with checked.build():
         live_through(SAMPLE, lambda life: live(life, DTYPES), None if AT_RANDOM else 0)
 
 
+@LONG
 def test_deeds_with_compiled_kernels():
     live_through(SAMPLE, lambda life: live(life, FEW_DTYPES), None if AT_RANDOM else 0)
 

@@ -1,30 +1,18 @@
 """What the schedulers share: rates are functions of the epoch, and all schedulers of an optimizer set them together."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
+from steepest.lr_scheduler.kept import Kept
 from steepest.lr_scheduler.rates import Part, present_rates, rates_of
 from steepest.torch.internals import Scheduler, never_traced
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
 from steepest.torch.state.captured import tell_graphs
-
-
-class Kept:
-    """What our schedulers have beside torch's: it stands apart from their attributes, which are saved and compared."""
-
-    def __init__(self) -> None:
-        self.steps: skips.Steps | None = None
-        self.is_owned = False  # whether it is a part of another scheduler, which steps it and sets the rates
-        self.is_as_torchs = False  # whether it is made of a scheduler that cannot say its rate at an epoch
-        self.bases: dict[int, float] = {}  # of groups whose rate it follows from another one than the initial
-        self.norms: dict[int, float] = {}  # what the values of these groups are multiples of
-        self.products: dict[int, tuple[int, float]] = {}
-        self.restarted: tuple[float, float] | None = None  # of a cycle that somebody began anew: its epoch and length
-        self.given: Any = None  # arguments that torch does not keep
 
 
 class PureScheduler(Scheduler):
@@ -42,6 +30,15 @@ class PureScheduler(Scheduler):
 
     is_alone = False
     """Whether torch computes its rates from the epoch alone; else from the present rate, whoever has set it."""
+
+    changes_at_0 = False
+    """Whether torch multiplies a rate at epoch 0 already, where a program has written -1 into `last_epoch`."""
+
+    goes_on = False
+    """Whether it goes on from the present rates as a later part of a sequence; the others set their own."""
+
+    takes_hands = False
+    """Whether it goes on from a rate that a hand has set in another way than in proportion, as torch's class does."""
 
     _is_ours = True
     """Whether no subclass from elsewhere sets the rates in a way of its own."""
@@ -76,6 +73,8 @@ class PureScheduler(Scheduler):
         return self._kept.norms.get(place, self.base(place))
 
     def _value(self, epoch: float, place: int) -> float:
+        if epoch < 0 and not self.changes_at_0:
+            return self.base(place)
         last = len(self.base_lrs) - 1
         if not self.is_alone or place <= last:
             return self.value(epoch, place)
@@ -104,6 +103,13 @@ class PureScheduler(Scheduler):
         """Go on from the rate of a group that was added since."""
         self.follow(place, rate)
         self._kept.norms[place] = rate
+
+    def enter(self, before: Sequence[Part]) -> None:
+        """Begin after another scheduler of a sequence, which has set these values."""
+
+    def begins_anew(self, epoch: float) -> bool:
+        """Whether a next scheduler of a sequence begins at this epoch, which sets the rates anew, as torch's does."""
+        return False
 
     def knows(self, place: int) -> bool:
         """Whether the group was there, or was admitted."""
@@ -152,7 +158,7 @@ class PureScheduler(Scheduler):
         if self.sets_rates:
             rates_of(self.optimizer).forget_hand()
         if goes_on and not self.sets_rates:
-            self.go_on()
+            self.go_on(is_new=True)
             return
         if not goes_on and not self._kept.is_owned:
             self._begin_phase()
@@ -170,11 +176,23 @@ class PureScheduler(Scheduler):
                 self._kept.bases |= enumerate(present_rates(self.optimizer))
             rates.take_over(self.optimizer, self)
 
-    def go_on(self) -> None:
-        """Continue a run that was stopped."""
-        if not self._kept.is_owned:
-            rates_of(self.optimizer).go_on(self.optimizer, self, self.parts(self.present()))
+    def go_on(self, *, is_new: bool = False) -> None:
+        """Continue a run that was stopped.
+
+        is_new: whether the constructor was given the last epoch: then a checkpoint may be of that one, or of the next.
+        """
+        if self._kept.is_owned:
+            self.write()
+            return
+        rates = rates_of(self.optimizer)
+        before = self.parts(self.present() - 1) if is_new and not self.is_alone else None
+        beyond = rates.go_on(self.optimizer, self, self.parts(self.present()), before, is_new=is_new)
+        if not self.is_alone:
+            for place, rate in beyond.items():
+                self.follow(place, rate)
         self.write()
+        rates.keep(self.optimizer, beyond)
+        self.set_last_lr(current(self.optimizer))
 
     def watch(self) -> None:
         """Look for steps that are skipped from now on; refuse an optimizer whose rate is a schedule (ValueError)."""
@@ -217,9 +235,12 @@ class PureScheduler(Scheduler):
 
     def move_with_others(self, epoch: Any = None) -> None:
         """Set the rates of the next epoch, or of this one, with what other schedulers and hands have done to them."""
+        epoch = self.last_epoch + 1 if epoch is None else epoch
         if not self._kept.is_owned:
             self._join()
-        self.go_to(self.last_epoch + 1 if epoch is None else epoch)
+            if self.begins_anew(epoch):
+                rates_of(self.optimizer).begin_anew()
+        self.go_to(epoch)
         self.write()
 
     def _join(self) -> None:
@@ -230,6 +251,7 @@ class PureScheduler(Scheduler):
         if self not in rates:
             rates.adopt(self.optimizer, self, self.parts(self.present()))
         self._follow_changes()
+        self._follow_hands()
         rates.step(self.optimizer, self, is_alone=self.is_alone)
 
     def _admit_groups(self) -> None:
@@ -253,6 +275,13 @@ class PureScheduler(Scheduler):
             if now != value:
                 self._kept.norms.setdefault(place, norm)
                 self.follow(place, value)
+
+    def _follow_hands(self) -> None:
+        """Go on from the rates that hands have set, where that is more than a factor."""
+        if self.is_alone:
+            return
+        for place, rate in rates_of(self.optimizer).taken_from_hands(self.optimizer, self).items():
+            self.follow(place, rate)
 
     def write(self) -> None:
         """Set the optimizer's rates."""

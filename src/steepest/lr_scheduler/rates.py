@@ -10,7 +10,7 @@ torch: it goes on from the present rate, or sets its own, and the others have no
 
 import math
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -36,11 +36,13 @@ class _Share:
     def __init__(self, scheduler: Any) -> None:
         self.scheduler = weakref.ref(scheduler)
         self.parts: list[Part] = []
+        self.before: list[Part] = []  # those of the epoch before, if it was made in the middle of a run
         self.was_stepped = False
         self.is_left_out = False
 
-    def factor(self, place: int) -> float:
-        return _over(*self.parts[place]) if place < len(self.parts) else 1.0
+    def factor(self, place: int, when: str = "parts") -> float:
+        parts = getattr(self, when)
+        return _over(*parts[place]) if place < len(parts) else 1.0
 
 
 class Rates:
@@ -87,6 +89,11 @@ class Rates:
         """Forget changes by hand; what an optimizer was loaded with is still known."""
         self._by_hand = [1.0] * len(self._by_hand)
 
+    def begin_anew(self) -> None:
+        """Forget changes by hand, as far as they are no plateau's."""
+        if not self.has_plateau:
+            self.start_over()
+
     def forget_hand(self) -> None:
         """Forget changes by hand: from now on the schedulers alone set the rates."""
         self.start_over()
@@ -130,6 +137,18 @@ class Rates:
             else:
                 self._by_hand[place] *= now / written
 
+    def taken_from_hands(self, optimizer: Optimizer, scheduler: Any) -> dict[int, float]:
+        """The rates by hand that the only scheduler goes on from; from then on they are its own."""
+        if [share.scheduler() for share in self._shares] != [scheduler] or self.has_plateau:
+            return {}
+        taken = {}
+        for place, (now, written) in enumerate(zip(present_rates(optimizer), self._written, strict=False)):
+            is_changed = (now, 1.0) != (written, self._by_hand[place])
+            if is_changed and (scheduler.takes_hands or not written):
+                taken[place] = self._written[place] = now
+                self._by_hand[place] = 1.0
+        return taken
+
     def step(self, optimizer: Optimizer, scheduler: Any, *, is_alone: bool) -> None:
         """The same, before a scheduler goes to its next epoch.
 
@@ -144,24 +163,57 @@ class Rates:
         if is_alone and share.was_stepped:
             for other in self._shares:
                 other.is_left_out = not other.was_stepped
-        if is_alone and not self.has_plateau:
-            self.start_over()
+        if is_alone:
+            self.begin_anew()
         share.was_stepped, share.is_left_out = True, False
 
-    def go_on(self, optimizer: Optimizer, scheduler: Any, parts: Sequence[Part]) -> None:
+    def go_on(
+        self,
+        optimizer: Optimizer,
+        scheduler: Any,
+        parts: Sequence[Part],
+        before: Sequence[Part] | None,
+        *,
+        is_new: bool,
+    ) -> dict[int, float]:
         """Add a scheduler of a run that is resumed.
 
         If the optimizer was loaded, its rates are right, so a difference from the schedulers was made by hand.  If it
         was not loaded, it still has its initial rates, and gets those of the schedulers.
+
+        before: what the scheduler said an epoch earlier: rates that were saved then were not changed by hand either.
+        is_new: whether it was just made; if it is alone, it sets the rates as torch's does.
+
+        Returns the rates that no factor leads to.
         """
-        self._say(scheduler, parts)
+        self._say(scheduler, parts, before)
+        beyond: dict[int, float] = {}
         for place, now in enumerate(present_rates(optimizer)):
             initial, loaded = float(optimizer.param_groups[place].get("initial_lr", now)), self._loaded_at(place)
             right = loaded if now == self._written[place] and loaded is not None else now
             self._by_hand[place] = 1.0
-            if not math.isclose(right, initial, rel_tol=1e-9) and self._rate(place):
+            if math.isclose(right, initial, rel_tol=1e-9) or self._said_before(place, right):
+                continue
+            if is_new and scheduler.is_alone and not self.has_plateau:
+                continue
+            if self._rate(place):
                 self._by_hand[place] = right / self._rate(place)
+            else:
+                beyond[place] = right
         self.write(optimizer, scheduler, parts)
+        return beyond
+
+    def _said_before(self, place: int, rate: float) -> bool:
+        """Whether a rate is that of the epoch before the one at which schedulers were made to go on."""
+        if any(share.was_stepped for share in self._shares):  # it is of this process, not of a checkpoint
+            return False
+        return math.isclose(rate, self._rate(place, "before"), rel_tol=1e-6)  # a tensor has seven digits
+
+    def keep(self, optimizer: Optimizer, rates: Mapping[int, float]) -> None:
+        """Set the rates of some groups, which their scheduler goes on from."""
+        for place, rate in rates.items():
+            _set(optimizer.param_groups[place], rate)
+            self._written[place] = present_rates(optimizer)[place]
 
     def _loaded_at(self, place: int) -> float | None:
         return self._loaded[place] if self._loaded and place < len(self._loaded) else None
@@ -181,12 +233,13 @@ class Rates:
             _set(group, float(self._rate(place)))
         self._written = present_rates(optimizer)
 
-    def _say(self, scheduler: Any, parts: Sequence[Part]) -> None:
+    def _say(self, scheduler: Any, parts: Sequence[Part], before: Sequence[Part] | None = None) -> None:
         share = self._share(scheduler)
         if share is None:
             share = _Share(scheduler)
             self._shares.append(share)
         share.parts = list(parts)
+        share.before = list(parts if before is None else before)
 
     def _fold_the_dead(self) -> None:
         """Schedulers that are no more leave their factors; they would pile up where one is made at each epoch."""
@@ -196,9 +249,10 @@ class Rates:
                 self._others_were_stepped |= share.was_stepped
                 self._shares.remove(share)
 
-    def _rate(self, place: int) -> float:
+    def _rate(self, place: int, when: str = "parts") -> float:
         first, *others = (s for s in self._shares if place < len(s.parts) and not s.is_left_out)
-        return first.parts[place][0] * math.prod(other.factor(place) for other in others) * self._by_hand[place]
+        value, _ = getattr(first, when)[place]
+        return value * math.prod(other.factor(place, when) for other in others) * self._by_hand[place]
 
 
 def _over(value: float, base: float) -> float:
@@ -207,7 +261,11 @@ def _over(value: float, base: float) -> float:
 
 def present_rates(optimizer: Optimizer) -> list[float]:
     """The rates of the groups as they are now."""
-    return [float(group["lr"]) for group in optimizer.param_groups]
+    return [_number(group["lr"]) for group in optimizer.param_groups]
+
+
+def _number(rate: Any) -> float:
+    return float(rate.detach() if isinstance(rate, Tensor) else rate)  # torch warns of one that has a gradient
 
 
 def restore(optimizer: Optimizer, rates: Sequence[Any]) -> None:
@@ -218,6 +276,6 @@ def restore(optimizer: Optimizer, rates: Sequence[Any]) -> None:
 
 def _set(group: dict[str, Any], rate: Any) -> None:
     if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(float(rate))
+        group["lr"].fill_(_number(rate))
     else:
         group["lr"] = rate

@@ -5,12 +5,14 @@ Counts may be of any kind of number: where they are not whole, or zero, the rate
 
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from torch.optim import lr_scheduler as torchs
 
 from steepest.lr_scheduler.base import PureScheduler
+from steepest.lr_scheduler.rates import Part
 
 
 class LambdaLR(PureScheduler, torchs.LambdaLR):
@@ -25,14 +27,23 @@ class LambdaLR(PureScheduler, torchs.LambdaLR):
 class MultiplicativeLR(PureScheduler, torchs.MultiplicativeLR):
     """`base * lr_lambda(1) * lr_lambda(2) * ... * lr_lambda(epoch)`."""
 
+    goes_on = True
+
     def value(self, epoch: Any, place: int) -> float:
-        function = self.lr_lambdas[min(place, len(self.lr_lambdas) - 1)]
         reached, product = self._kept.products.get(place, (0, 1.0))
         if epoch < reached:
             reached, product = 0, 1.0
-        product *= math.prod(map(function, range(reached + 1, int(epoch) + 1)))
-        self._kept.products[place] = int(epoch), product
+        product *= math.prod(map(self._function(place), range(reached + 1, int(epoch) + 1)))
+        self._kept.products[place] = max(int(epoch), 0), product
         return self.base(place) * product
+
+    def _function(self, place: int) -> Any:
+        return self.lr_lambdas[min(place, len(self.lr_lambdas) - 1)]
+
+    def enter(self, before: Sequence[Part]) -> None:
+        """Go on from the rates of another scheduler: torch multiplies them at once."""
+        for place, (rate, _) in enumerate(before):
+            self._kept.bases[place] = rate * self._function(place)(0)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._kept.products.clear()
@@ -65,11 +76,27 @@ class ConstantLR(PureScheduler, torchs.ConstantLR):
         return self.base(place) * (1.0 if ends and epoch >= self.total_iters else self.factor)
 
 
-class LinearLR(PureScheduler, torchs.LinearLR):
+class _Ending(PureScheduler):
+    """Base of the schedulers that leave a rate alone from an epoch on; after 0, also one that a hand sets."""
+
+    def follow(self, place: int, rate: float) -> None:
+        if _part(self.present(), self.total_iters) == 1.0 and not self.value(self.present(), place):  # type: ignore[attr-defined]
+            self._kept.ends[place] = rate
+        else:
+            super().follow(place, rate)
+
+    def forget_phase(self) -> None:
+        super().forget_phase()
+        self._kept.ends.clear()
+
+
+class LinearLR(_Ending, torchs.LinearLR):
     """A straight line from `base * start_factor` to `base * end_factor` in `total_iters` epochs."""
 
     def value(self, epoch: Any, place: int) -> float:
         done = _part(epoch, self.total_iters)
+        if done == 1.0 and place in self._kept.ends:
+            return self._kept.ends[place]
         base = self.base(place)
         return base * self.start_factor * (1 - done) + base * self.end_factor * done
 
@@ -77,29 +104,65 @@ class LinearLR(PureScheduler, torchs.LinearLR):
 class ExponentialLR(PureScheduler, torchs.ExponentialLR):
     """`base * gamma^epoch`."""
 
+    changes_at_0 = True
+
     def value(self, epoch: Any, place: int) -> float:
         return self.base(place) * self.gamma**epoch
 
 
-class PolynomialLR(PureScheduler, torchs.PolynomialLR):
+class PolynomialLR(_Ending, torchs.PolynomialLR):
     """`base * (1 - epoch / total_iters)^power`, zero from epoch `total_iters` on."""
 
     def value(self, epoch: Any, place: int) -> float:
-        return self.base(place) * (1.0 - _part(epoch, self.total_iters)) ** self.power
+        done = _part(epoch, self.total_iters)
+        if done == 1.0 and place in self._kept.ends:
+            return self._kept.ends[place]
+        return self.base(place) * (1.0 - done) ** self.power
 
 
 class CosineAnnealingLR(PureScheduler, torchs.CosineAnnealingLR):
-    """Half a cosine from base to `eta_min` in `T_max` epochs, then back in as many, and so on, as in torch."""
+    """Half a cosine from base to `eta_min` in `T_max` epochs, then back in as many, and so on, as in torch.
+
+    A rate by hand is a new base of the distance from `eta_min`, as far as the next low point: torch goes up to the
+    initial rate again.
+    """
+
+    changes_at_0 = takes_hands = True
 
     def value(self, epoch: Any, place: int) -> float:
-        if epoch <= 0:
+        if epoch == 0:
             return self.base(place)
         if not self.T_max:
             return float(self.eta_min)
-        is_first = epoch <= self.T_max or place >= len(self.base_lrs)
-        base = self.base(place) if is_first else float(self.base_lrs[place])  # torch goes up to the initial rate again
+        goes_on = self._lows(epoch) == self._kept.lows.get(place, 0) or place >= len(self.base_lrs)
+        base = self.base(place) if goes_on else float(self.base_lrs[place])
         folded = self.T_max - abs(self.T_max - epoch % (2 * self.T_max))
-        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * folded / self.T_max)) / 2
+        return self.eta_min + (base - self.eta_min) * _height(folded / self.T_max)
+
+    def _lows(self, epoch: Any) -> int:
+        """How many low points torch has gone up from: it finds those at whole epochs."""
+        return 0 if self.T_max % 1 else max(0, math.ceil((epoch - self.T_max) / (2 * self.T_max)))
+
+    def follow(self, place: int, rate: float) -> None:
+        now = self.present()
+        self._kept.lows[place] = self._lows(now) if self.T_max else 0
+        if not self._is_low(now):
+            super().follow(place, rate)
+            return
+        self._kept.lows[place] += 1
+        up = _height(1 - 1 / self.T_max)  # the first step up is added to what is there
+        self._kept.bases[place] = float(self.base_lrs[place]) + (rate - self.eta_min) / up
+
+    def _is_low(self, epoch: Any) -> bool:
+        return self.T_max % 1 == 0 and self.T_max > 0 and epoch > 0 and epoch % (2 * self.T_max) == self.T_max
+
+    def forget_phase(self) -> None:
+        super().forget_phase()
+        self._kept.lows.clear()
+
+
+def _height(fallen: float) -> float:
+    return (1 + math.cos(math.pi * fallen)) / 2
 
 
 def _part(epoch: Any, whole: Any) -> float:

@@ -125,7 +125,7 @@ def test_the_model_follows_a_function() -> None:
     points = np.random.default_rng(0).random((40, 2))
     model = Surrogate(points.tolist(), ((points - 0.4) ** 2).sum(1))
     assert np.abs(model.means([[0.4, 0.4], [0.9, 0.9]]) - [0, 0.5]).max() < 0.03
-    assert np.abs(model.most_promising(np.random.default_rng(1))[0] - 0.4).max() < 0.15
+    assert np.abs(model.most_promising(np.random.default_rng(1), [(0, 1)] * 2)[0] - 0.4).max() < 0.15
 
 
 def test_of_very_many_results_the_model_takes_the_better_and_some_of_each_rank() -> None:

@@ -15,7 +15,8 @@ import numpy as np
 from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import Setting
 from steepest.workbench.model.stage_gain import StageGain
-from steepest.workbench.search.gains import edges_of, gained
+from steepest.workbench.search.edges import Tried, edges_of
+from steepest.workbench.search.gains import gained
 from steepest.workbench.search.sampler import by_result
 from steepest.workbench.search.simpler import simpler
 from steepest.workbench.search.space import SearchSpace
@@ -46,16 +47,20 @@ class Staged:
         trials: How many there will be.
     """
 
-    depends_on_results = True
-
     def __init__(self, space: SearchSpace, seed: int, trials: int) -> None:
         self.space, self.seed, self.trials = space.in_order(_decay_first), seed, trials
         self._stages = list(stages(trials, len(space.dimensions)))
         self._points: dict[Setting, np.ndarray] = {}
         self._results: dict[Setting, float] = {}
+        self._tried = Tried(self.space)
         self._worth: dict[int, float] = {}
         self._fitted: tuple[int, np.ndarray | None] = 0, None
         self._known = [(np.clip(self.space.point_of(one), 0, 1), value) for one, value in self.space.known]
+
+    def knows(self, trial: int) -> int:
+        """The results of the stages before; where the model of all decides, all results before."""
+        stage, place = self._stage(trial)
+        return trial if stage == ALL else 0 if stage in (DEFAULT, RATE) else trial - place
 
     def ask(self) -> Setting | None:
         """The next setting; None where nothing is left to gain, or chance finds none that was not tried."""
@@ -85,6 +90,7 @@ class Staged:
     def tell(self, setting: Setting, value: float) -> None:
         """The result of a setting."""
         self._results[setting] = value
+        self._tried.add(setting, value)
 
     def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
         """Settings to try again, the best first: by the model's mean, since the best value of many is a lucky one.
@@ -124,7 +130,7 @@ class Staged:
             sum(not np.isfinite(value) for value in values[before:]),
             None if best is None else trained[best],
             *gained(points, values, before),
-            edges=() if best is None else edges_of(self.space, best),
+            edges=() if best is None else edges_of(self.space, best, settings),
         )
 
     def _opened(self, stage: str) -> tuple[str, ...]:
@@ -144,15 +150,16 @@ class Staged:
         if stage in (DEFAULT, RATE):
             base[0] = drawn[0]
             return base, 0
+        ends = self._tried.bounds()
         if stage == SECOND:
-            base[0], base[1] = _near(base[0], drawn[0], 0.5), drawn[1]
+            base[0], base[1] = _near(base[0], drawn[0], 0.5, ends[0]), drawn[1]
             return base, 1
-        base[:2] = [_near(now, new, 0.3) for now, new in zip(base[:2], drawn[:2], strict=True)]
+        base[:2] = [_near(now, new, 0.3, end) for now, new, end in zip(base[:2], drawn[:2], ends[:2], strict=True)]
         base[2:] = drawn[2:]
         return base, count
 
     def _most_promising(self, rng: np.random.Generator) -> np.ndarray:
-        found, worth = self._model().most_promising(rng)
+        found, worth = self._model().most_promising(rng, self._tried.bounds())
         self._worth[len(self._points)] = worth
         return found
 
@@ -163,18 +170,22 @@ class Staged:
             return np.array(self.space.defaults())
         if stage == SECOND:
             return self._points[min(known, key=lambda one: (self._results[one], one))].copy()
-        return self._model().best().copy()
+        return self._of_results().best().copy()
 
-    def _model(self) -> Surrogate:
-        """Of all results; what is still under way counts as the model expects it."""
+    def _of_results(self) -> Surrogate:
+        """The model of all results."""
         pairs = [*self._known, *((self._points[one], value) for one, value in self._results.items())]
         if not pairs:
             return Surrogate([self.space.defaults()], [0.0])
         points, values = zip(*pairs, strict=True)
-        model = self._fitted_model(points, values)
-        waiting = [point for one, point in self._points.items() if one not in self._results]
-        if not waiting:
+        return self._fitted_model(points, values)
+
+    def _model(self) -> Surrogate:
+        """The same, where what is still under way counts as the model expects it."""
+        model, waiting = self._of_results(), [one for key, one in self._points.items() if key not in self._results]
+        if not waiting or not (self._known or self._results):
             return model
+        points = [*(point for point, _ in self._known), *(self._points[one] for one in self._results)]
         everything = [*points[-MOST:], *waiting]
         return Surrogate(everything, model.means(everything), model.parameters)
 
@@ -204,8 +215,8 @@ def _decay_first(dimension: Dimension) -> bool:
     return dimension.argument != "weight_decay"
 
 
-def _near(now: float, drawn: float, width: float) -> float:
-    return float(np.clip(now + (drawn - 0.5) * width, 0, 1))
+def _near(now: float, drawn: float, width: float, ends: tuple[float, float]) -> float:
+    return float(np.clip(now + (drawn - 0.5) * width, *ends))
 
 
 def _halton(dimensions: int, seed: list[int], place: int) -> np.ndarray:

@@ -78,15 +78,23 @@ class Surrogate:
         """The point among those tried with the best mean."""
         return self._points[np.argmin(self.means(self._points))]
 
-    def most_promising(self, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    def most_promising(
+        self, rng: np.random.Generator, bounds: Sequence[tuple[float, float]]
+    ) -> tuple[np.ndarray, float]:
         """The point with the greatest expected improvement, among points everywhere and near the best.
 
         And that improvement, in standard deviations of the noise of a run.
+
+        Args:
+            rng: Draws the points.
+            bounds: Of each coordinate.
         """
+        lowest, highest = np.array(bounds, float).T
         tried = self._process.means(self._points)
         near = [self._points[place] for place in np.argsort(tried)[:3]]
-        clouds = [np.clip(one + rng.normal(0, far, (80, len(one))), 0, 1) for one in near for far in (0.05, 0.15)]
-        candidates = np.concatenate([rng.random((600, self._points.shape[1])), *clouds])
+        around = [one + rng.normal(0, far, (80, len(one))) for one in near for far in (0.05, 0.15)]
+        clouds = [np.clip(one, lowest, highest) for one in around]
+        candidates = np.concatenate([lowest + (highest - lowest) * rng.random((600, len(lowest))), *clouds])
         with on_one_thread():
             improvement = self._improvement(candidates, tried.min())
         place = int(np.argmax(improvement))

@@ -22,8 +22,9 @@ Ahead = Sequence[tuple[int, int]]
 class CandidateSearch:
     """The search of one optimizer.
 
-    A trial knows the results of all trials before it but the last few, and always the same ones: so the settings depend
-    on the seed and on how many runs are made at a time, and not on which of them ends first.
+    A trial knows the results that its sampler asks for, of the trials before it all but the last few, and always the
+    same ones: so the settings depend on the seed and on how many runs are made at a time, and not on which of them ends
+    first.
 
     Args:
         optimizer: Its name.
@@ -54,7 +55,7 @@ class CandidateSearch:
     def is_ready(self) -> bool:
         """Whether the results that the next trial knows are there."""
         self._read_results()
-        return not self.sampler.depends_on_results or len(self.values) >= self._known
+        return len(self.values) >= self._known
 
     def next(self) -> Key | None:
         """The next trial, where it is ready; None if the sampler has no setting left."""
@@ -80,7 +81,8 @@ class CandidateSearch:
     def _known(self) -> int:
         """How many results the next trial knows."""
         trial = len(self.asked)
-        return max(0, trial - next(count for first, count in reversed(self.ahead) if first <= trial))
+        ahead = next(count for first, count in reversed(self.ahead) if first <= trial)
+        return max(0, min(self.sampler.knows(trial), trial - ahead))
 
     def _read_results(self) -> None:
         """Take the results that have come since, in the order of the questions; tell what the next trial knows."""
@@ -94,8 +96,7 @@ class CandidateSearch:
         self._tell()
 
     def _tell(self) -> None:
-        known = self._known if self.sampler.depends_on_results else len(self.values)
-        for place in range(self.told, min(known, len(self.values))):
+        for place in range(self.told, min(self._known, len(self.values))):
             self.sampler.tell(self.asked[place].setting, self.values[place])
             self.told = place + 1
 
