@@ -241,7 +241,7 @@ def _count_coverage(
         values = world.draw(generator, optimizer, setting, columns)
         truths[key] = float(np.median(values)), _mean(values)
     middle, mean = truths[key]
-    interval = statistics.median_interval(estimate.values)
+    interval = statistics.chosen_interval(estimate.values)
     counts["rows"] += 1
     counts["median"] += interval.low <= middle <= interval.high
     trained = [value for value in estimate.values if math.isfinite(value)]

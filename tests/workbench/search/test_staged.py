@@ -181,7 +181,7 @@ def trials_of(record: Record) -> list[Key]:
 
 
 def test_tune_and_continue(tiny: Make, tmp_path: Path) -> None:
-    options: dict = {"search": "eps=1e-10..1e-4:log", "out": tmp_path / "study"}
+    options: dict = {"search": "eps=1e-10..1e-4:log", "out": tmp_path / "study", "stacked": False}
     log, stream = Gains(), StringIO()
     result = tune(tiny, "adamw", "trials=12", seeds=2, **options, watcher=Watchers([log, JsonEvents(stream)]))
     assert isinstance(result, Comparison)

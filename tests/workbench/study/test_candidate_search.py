@@ -98,7 +98,7 @@ def test_two_workers_ask_for_the_same_points_each_time(tmp_path: Path, without_f
     task = f"{write_task(tmp_path, FAST)}:task"
     found = []
     for name in ("one", "two"):
-        tune(task, "adam", "trials=9", 1, controls=False, workers=2, out=tmp_path / name)
+        tune(task, "adam", "trials=9", 1, controls=False, workers=2, out=tmp_path / name, stacked=False)
         found.append(results(tmp_path / name))
         with Record(tmp_path / name) as record:
             assert record.get("ahead") == [[0, 2]]

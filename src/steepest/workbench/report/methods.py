@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.tuning_curve import CONFIDENCE
 from steepest.workbench.model.candidate import DECADES
 from steepest.workbench.model.key import CONTROL, DIAGNOSIS, FINALISTS, SEARCH, USUAL_RATE
@@ -99,9 +100,10 @@ def _at_once(results: Results) -> str:
 
 def _statistics(results: Results) -> str:
     return (
-        "Medians have distribution-free intervals (order statistics; Hettmansperger and Sheather, 1986), differences "
-        "Student's t at 95 %, proportions Wilson's. Differences are paired by seed, with an exact sign-flip p, "
-        "adjusted by Holm's method for the comparisons of the first optimizer with the others. The probability of "
+        "Medians have distribution-free intervals (order statistics; Hettmansperger and Sheather, 1986)"
+        f"{_wider(results)}, differences Student's t at 95 %, proportions Wilson's. Differences are paired by seed, "
+        "with an exact sign-flip p, adjusted by Holm's method for the comparisons of the first optimizer with the "
+        "others. The probability of "
         "superiority counts all pairs of runs, ties as half; its interval is Wilson's for as many independent "
         "comparisons as the pairs are worth. Two optimizers tie unless it excludes 0.5; a win takes a probability of "
         "at least 0.75 too, the same in the runs of the two recommended settings, a mean difference whose interval "
@@ -110,6 +112,12 @@ def _statistics(results: Results) -> str:
         f"replacement, its band that of the median at {100 * CONFIDENCE:.0f} % for all k together (Lourie, Cho, He, "
         "2024). Training time leaves evaluation out."
     )
+
+
+def _wider(results: Results) -> str:
+    if results.seeds not in statistics.WIDENED:
+        return ""
+    return ", a twentieth wider on either side where the same seeds chose the setting"
 
 
 def _versions(results: Results) -> str:
