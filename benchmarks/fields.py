@@ -12,7 +12,7 @@ from pathlib import Path
 from steepest.workbench import compare, problems
 from steepest.workbench.analysis.optimizer_row import OptimizerResult
 from steepest.workbench.analysis.results import Results
-from steepest.workbench.report import formatting, sentences
+from steepest.workbench.report import formatting, sentences, warning_sentences
 from steepest.workbench.report.terminal import good_rates
 
 FIELDS = (
@@ -42,7 +42,7 @@ def section(results: Results) -> str:
         "|---|---|---|---|---|---|---|",
         *map(_row, results.rows),
         "",
-        *(f"- {warning}" for warning in sentences.warnings(results)),
+        *(f"- {warning}" for warning in warning_sentences.warnings(results)),
     ]
     return "\n".join(lines).strip()
 

@@ -112,10 +112,14 @@ def staged(problem: Problem, trials: int, seed: int) -> np.ndarray:
     """`tune`: the first of the settings that would run with fresh seeds."""
     rng = np.random.default_rng(seed)
     space = _space(problem)
-    sampler, results = Staged(space, seed, trials), {}
-    while len(results) < trials and (setting := sampler.ask()) is not None:
+    sampler, results, told = Staged(space, seed, trials), {}, 0
+    while len(results) < trials:
+        for known in [*results][told : sampler.knows(len(results))]:
+            sampler.tell(known, results[known])
+            told += 1
+        if (setting := sampler.ask()) is None:
+            break
         results[setting] = problem.run(_point(space, problem, setting), rng)
-        sampler.tell(setting, results[setting])
     USED.append(len(results))
     return _point(space, problem, sampler.ranked(results)[0])
 
@@ -204,11 +208,14 @@ def problems(table: str) -> Iterator[Problem]:
     yield from (Problem(file_of(table), count) for count in counts)
 
 
-def rows(tables: tuple[str, ...] = TABLES, searches: int = 20, trials: int = TRIALS) -> Iterator[dict[str, Any]]:
+def rows(
+    tables: tuple[str, ...] = TABLES, searches: int = 20, trials: int = TRIALS, only: tuple[str, ...] = tuple(SEARCHES)
+) -> Iterator[dict[str, Any]]:
     """One row for each problem and search: the mean regret, and its standard error."""
     for table in tables:
         for problem in problems(table):
-            for name, search in SEARCHES.items():
+            for name in only:
+                search = SEARCHES[name]
                 USED.clear()
                 found = [
                     float(problem.true(search(problem, trials, 100 + k))[0]) - problem.least for k in range(searches)
@@ -222,7 +229,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.regret", description=__doc__)
     parser.add_argument("tables", nargs="*", default=TABLES)
     parser.add_argument("--searches", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=TRIALS, help="of each search")
+    parser.add_argument("--only", nargs="+", choices=SEARCHES, default=tuple(SEARCHES))
     given = parser.parse_args()
     with on_one_thread():
-        for row in rows(tuple(given.tables), given.searches):
+        for row in rows(tuple(given.tables), given.searches, given.trials, tuple(given.only)):
             print("  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)

@@ -48,7 +48,7 @@ def workers(most: int = 3, rounds: int = 3) -> Iterator[dict[str, Any]]:
     for _ in range(rounds):
         for number, seconds in times.items():
             with tempfile.TemporaryDirectory() as folder:
-                command = [sys.executable, "-m", "steepest.cli", "compare", PROBLEM, *STUDY, "--workers", str(number)]
+                command = [sys.executable, "-m", "steepest", "compare", PROBLEM, *STUDY, "--workers", str(number)]
                 started = time.perf_counter()
                 subprocess.run([*command, "--out", f"{folder}/study", "--quiet"], check=True)
                 seconds.append(time.perf_counter() - started)

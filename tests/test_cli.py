@@ -68,8 +68,8 @@ def test_json_events_are_one_object_a_line(run) -> None:
     code, out, err = run("compare", "my_task.py:task", *SMALL, "--steps", "10", "--json")
     events = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert [event["event"] for event in events[:4]] == ["cost", "begin", "run", "ended"]
-    begin = events[1]
+    assert [event["event"] for event in events[:5]] == ["remark", "cost", "begin", "run", "ended"]
+    begin = events[2]
     ended = [event for event in events if event["event"] == "ended"]
     phases = {phase: sum(event["phase"] == phase for event in ended) for phase in ("range", "search", "finalists")}
     assert phases == {"range": 2 * 3, "search": 2 * 2, "finalists": 2 * 2 * 2}
@@ -193,6 +193,13 @@ def test_a_missing_package_of_the_extra_is_answered_with_what_to_type(run, monke
     )
 
 
+def test_python_m_steepest_is_the_command_line() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "steepest", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stdout) == (0, f"steepest {steepest.__version__}\n"), answer.stderr
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['steepest', '--help']\n"
@@ -305,7 +312,10 @@ def test_a_script_is_tuned_as_it_is(run, without_figures: None, tmp_path: Path):
             ["train.py", "--optimizer", "sgd", "--metric", "m", "--", "{lr:1..2}"],
             "--optimizer belongs to tasks: a script",
         ),
-        (["train.py", "--ray", "local", "--metric", "m", "--", "{lr:1..2}"], "scripts are run on this machine"),
+        (
+            ["train.py", "--schedules", "cosine", "--metric", "m", "--", "{lr:1..2}"],
+            "--schedules belongs to tasks: a script",
+        ),
         (["my_task.py:task", "--", "--lr", "{lr:1..2}"], "arguments behind -- belong to scripts"),
         (["digits-mlp", "--set", "AdamW.lr=1..2"], "settings by --set belong to scripts"),
         (["digits-mpl"], "digits-mlp"),

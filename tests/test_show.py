@@ -1,7 +1,7 @@
 """`steepest list` and `steepest show`: what is printed, and what a typo is answered with.
 
 The generated kernels stand under tests/expected: a change of the generator is a diff that one reviews.  To accept one:
-`python -m steepest.cli show adam --as numba > tests/expected/adam.txt`.
+`python -m steepest show adam --as numba > tests/expected/adam.txt`.
 """
 
 from pathlib import Path

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import support.ray_nodes  # noqa: F401 - before a framework imports Ray, which reads once where it may listen
+
 os.environ |= {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true"}
 
 HERE = Path(__file__).parent

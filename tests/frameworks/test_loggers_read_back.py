@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import struct
+import sys
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -65,7 +67,13 @@ def identity(parameters: dict[str, Any]) -> str:
     return f"{parameters['phase']} {parameters['optimizer']} {float(parameters['lr']):.6g} {int(parameters['seed'])}"
 
 
-def test_tensorboard(study: Comparison, expected: dict[str, Any]) -> None:
+@pytest.fixture
+def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard reads by itself: where TensorFlow is there for Keras, it would be imported for that, in minutes."""
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.notf", ModuleType("notf"))
+
+
+def test_tensorboard(study: Comparison, expected: dict[str, Any], without_tensorflow: None) -> None:
     [root] = (study.folder / "tensorboard").iterdir()
     found = {}
     for place in root.glob("*/*/written"):

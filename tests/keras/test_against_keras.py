@@ -54,7 +54,13 @@ def marks_of_a_common_option(name: str, options: dict) -> Any:
 
 
 ALL = [*OPTIONS, *(["Muon"] if hasattr(keras.optimizers, "Muon") else [])]  # since Keras 3.10
-CASES = [(name, options) for name, found in OPTIONS.items() for options in found]
+LAST = [(name, found[-1]) for name, found in OPTIONS.items()]
+"""Of each optimizer the case with the most of its options."""
+CASES = [
+    pytest.param(name, options, marks=() if options is found[-1] else repeated_where_traced())
+    for name, found in OPTIONS.items()
+    for options in found
+]
 CASES += [
     pytest.param(name, options, marks=marks_of_a_common_option(name, options)) for name in OPTIONS for options in COMMON
 ]
@@ -92,7 +98,7 @@ def test_the_configuration_is_keras(name) -> None:
     assert mine.get_config() == theirs.get_config()
 
 
-@pytest.mark.parametrize(("name", "options"), [(n, o[-1]) for n, o in OPTIONS.items()], ids=named)
+@pytest.mark.parametrize(("name", "options"), LAST, ids=named)
 def test_variables_of_keras_go_on_here(name, options, run, new_variables, values_of) -> None:
     """Saved by index after 20 steps of Keras's, loaded here, stepped 30 more."""
     mine, theirs = both(name, **options)
@@ -123,7 +129,7 @@ def test_weight_decay_leaves_out_what_is_excluded(name, run, new_variables) -> N
     assert abs(with_decay[1] - ends[0][1]).max() > 1e-3
 
 
-@pytest.mark.parametrize(("name", "options"), [(n, o[-1]) for n, o in OPTIONS.items()], ids=named)
+@pytest.mark.parametrize(("name", "options"), LAST, ids=named)
 def test_a_gradient_that_is_no_number_is_seen(name, options, new_variables, values_of) -> None:
     """NaN and infinity end where they do with Keras; a parameter that stays would hide them."""
     ends = []

@@ -12,7 +12,6 @@ from typing import Any
 from steepest.workbench.executors.ray_worker import RunMaker
 from steepest.workbench.executors.sent_sources import Sources
 from steepest.workbench.model.job import Job
-from steepest.workbench.training.recipe import Recipe
 
 _ONE_RUN = threading.Lock()
 """Runs share the generators of a process, so these are made one after the other."""
@@ -46,9 +45,9 @@ class Maker(RunMaker):
 
     node = ""
 
-    def prepare(self, recipe: Recipe, seed: int, threads: int, sources: Sources) -> tuple[Any, ...]:
+    def prepare(self, recipe: Any, seed: int, threads: int, sources: Sources, place: int) -> tuple[Any, ...]:
         with _ONE_RUN:
-            return super().prepare(recipe, seed, threads, sources)
+            return super().prepare(recipe, seed, threads, sources, place)
 
     def make(self, job: Job, number: int) -> tuple[Any, ...]:
         with _ONE_RUN:

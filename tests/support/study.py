@@ -40,7 +40,8 @@ SLOW = """
 """
 FAST = SLOW.replace("time.sleep(0.001)", "pass").replace("steps=120", "steps=40")
 """The same without the sleep, and shorter."""
-OPTIONS = ["--optimizers", "sgd,adam", "--budget", "trials=3", "--seeds", "2", "--no-controls"]
+OPTIONS = ["--optimizers", "sgd,adam", "--budget", "trials=3", "--seeds", "2", "--no-controls", "--serial"]
+"""`--serial`: on a busy machine these runs would be trained at once, with other last digits."""
 PATIENCE = 400
 """Seconds for another process: it had 200 and was too slow once, with 16 busy processes on two cores."""
 KEY = ["phase", "optimizer", "rate", "settings", "seed"]
@@ -54,13 +55,14 @@ def write_task(folder: Path, text: str = SLOW) -> Path:
 
 
 def small(task: TaskFunction | str, out: Path, **changes: Any) -> Comparison:
-    """A comparison of SGD and Adam with three trials and two fresh seeds, unless it is changed."""
+    """A comparison of SGD and Adam with three trials and two fresh seeds, one run by one, unless it is changed."""
     arguments: dict[str, Any] = {
         "optimizers": ["sgd", "adam"],
         "budget": "trials=3",
         "seeds": 2,
         "out": out,
         "controls": False,
+        "stacked": False,
     }
     return compare(task, **(arguments | changes))
 
@@ -97,7 +99,7 @@ main()
 
 def launch(folder: Path, out: Path, *options: str, report: bool = False) -> subprocess.Popen[str]:
     """`steepest compare` on the task in the folder."""
-    program = ["-m", "steepest.cli"] if report else ["-c", WITHOUT_REPORT]
+    program = ["-m", "steepest"] if report else ["-c", WITHOUT_REPORT]
     command = [sys.executable, *program, "compare", f"{folder / 'slow.py'}:task", *OPTIONS, *options]
     return subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

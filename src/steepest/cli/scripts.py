@@ -15,7 +15,6 @@ OF_TASKS: dict[str, tuple[Any, str]] = {
     "search": ("", "what is searched stands in the script's arguments, as {dropout:0..0.5}, or behind --set"),
     "schedules": ("constant", "a script follows its own schedule"),
     "steps": (None, "a script decides itself how long it trains"),
-    "ray": (None, "scripts are run on this machine"),
 }
 """Options of a task, what they are where nobody gives them, and why a script has none."""
 

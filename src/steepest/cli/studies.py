@@ -101,11 +101,10 @@ def tune(
 
     if scripts.is_script(problem, arguments, from_outside, pattern, timeout):
         own: dict[str, Any] = {"optimizer": optimizer, "search": search, "schedules": schedules, "steps": steps}
-        own |= {"ray": ray}
         asked: dict[str, Any] = {"metric": metric, "higher_is_better": higher, "pattern": pattern, "timeout": timeout}
         asked |= {"log_to": log_to or (), "live": live}
         asked |= {"settings": from_outside or [], "strategy": strategy, "seed": seed, "workers": workers}
-        asked |= {"prune": prune}
+        asked |= {"prune": prune, "ray": ray, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run}
         made = scripts.script_study(problem, arguments or [], budget, seeds, own, out=out, fresh=fresh, **asked)
         _conduct(made, as_json, quiet, dry_run)
         return

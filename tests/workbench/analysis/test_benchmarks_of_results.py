@@ -26,7 +26,9 @@ def test_the_page_has_a_place_for_every_field() -> None:
 
 def test_a_section_has_the_verdict_the_rows_and_the_notes(tmp_path: Path) -> None:
     lines = fields.section(results_by_hand(tmp_path, SEARCH, FINALISTS)).splitlines()
-    assert lines[0].startswith("**Try adam at 0.01; so few seeds cannot tell which is best.** There its runs end at")
+    assert lines[0].startswith(
+        "**Try adam at 0.01; so few seeds cannot tell which is best.** There its val_loss ends at"
+    )
     assert lines[2].startswith("| | setting | val_loss | 75 % interval | untuned |")
     # medians 0.9 and 1.1 of three seeds each, between the lowest and the highest
     assert lines[4].startswith("| `adam` | 0.01 | 0.90 | 0.80 to 1.00 |")

@@ -11,7 +11,8 @@ from steepest.workbench import Task, compare
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.near_optimal import near_optimal
 from steepest.workbench.analysis.pairs import decided
-from steepest.workbench.report import sentences
+from steepest.workbench.model.stage_gain import Edge
+from steepest.workbench.report import warning_sentences
 from support.by_hand import FINALISTS, SEARCH, results_by_hand
 
 
@@ -27,8 +28,8 @@ def test_a_row_by_hand(tmp_path: Path) -> None:
     assert adam.steps_to_target == 8
     assert adam.seconds_to_target == pytest.approx(0.8)
     assert adam.step_seconds == pytest.approx(0.1)
-    assert adam.edge == "highest"
-    assert sgd.edge == ""
+    assert adam.ends == [Edge("rate", 0.01, "upper")]
+    assert sgd.ends == []
     assert adam.falling == pytest.approx(0.1)
     assert found.failed == 1
 
@@ -98,7 +99,7 @@ def test_the_row_of_a_setting_is_about_that_setting(tmp_path: Path) -> None:
     lowest = [point.low for point in found.curves if (point.optimizer, point.step) == ("adam", 10)]
     assert lowest
     assert lowest == pytest.approx([0.8] * len(lowest))
-    (warning,) = [one for one in sentences.warnings(found) if "fresh seeds failed" in one]
+    (warning,) = [one for one in warning_sentences.warnings(found) if "fresh seeds failed" in one]
     assert warning == "adam: 1 of 3 runs with fresh seeds failed at 0.001, the other setting that was tried with them."
 
 
@@ -122,7 +123,9 @@ def test_failures_are_counted_and_not_averaged(tmp_path: Path) -> None:
     assert (sgd.name, sgd.trained, sgd.mean.estimate) == ("sgd", 2, pytest.approx(1.1))
     assert adam.trained == 1
     assert adam.median.estimate == math.inf
-    assert any("2 of 3 runs with fresh seeds failed at 0.01" in warning for warning in sentences.warnings(found))
+    assert any(
+        "2 of 3 runs with fresh seeds failed at 0.01" in warning for warning in warning_sentences.warnings(found)
+    )
 
 
 def test_higher_is_better_turns_everything_round(tmp_path: Path) -> None:

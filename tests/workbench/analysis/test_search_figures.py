@@ -13,7 +13,7 @@ from steepest.workbench.analysis.search_figures import ENDED_EARLY, FAILED, TRAI
 from steepest.workbench.analysis.study_data import data_of
 from steepest.workbench.analysis.summarize import summarize
 from steepest.workbench.model.key import SEARCH, Key
-from steepest.workbench.report import figures, search_sentences, sentences
+from steepest.workbench.report import figures, search_sentences, warning_sentences
 from steepest.workbench.report.page import page
 from steepest.workbench.store.record import Record
 from support.by_hand import results_by_hand
@@ -104,7 +104,7 @@ def test_checks_that_were_wrong_are_said(tmp_path: Path) -> None:
         results = summarize(data_of(record))
     found = results.pruning
     assert (found.checked, found.wrong) == (2, 1)
-    assert any(text.startswith("The median rule was wrong: 1 of 2") for text in sentences.warnings(results))
+    assert any(text.startswith("The median rule was wrong: 1 of 2") for text in warning_sentences.warnings(results))
     assert "1 of them came among the best two" in search_sentences.pruning(results)
 
 
@@ -128,7 +128,7 @@ def test_schedules_that_decide_at_their_end_are_named(tmp_path: Path) -> None:
     falling = replace(candidate("adamw-cosine", ()), schedule="cosine(RATE, 100)")
     with Record(record_by_hand(tmp_path, (falling,), 12, lambda point: 1.0 + point[0], prune="median")) as record:
         results = summarize(data_of(record))
-    assert any("No run of adamw-cosine was ended early" in text for text in sentences.warnings(results))
+    assert any("No run of adamw-cosine was ended early" in text for text in warning_sentences.warnings(results))
     assert Key(SEARCH, "adamw-cosine", 1.0, 0) not in results.pruning.possible
 
 
@@ -144,4 +144,4 @@ def test_a_task_that_is_judged_by_the_best_of_a_run_is_reported_so(
     content = page(results).partition('id="charts"')[0]
     assert said in content
     assert not_said not in content
-    assert ("its runs reach a val_loss" in content) == (judged_by == "lowest")
+    assert ("There its val_loss reaches" in content) == (judged_by == "lowest")

@@ -222,6 +222,11 @@ def test_room_of_a_machine(cluster: RayCluster, cpus: float, gpus: float, runs: 
     ("given", "said"),
     [
         (("ray://head:10001", 1, 0.0), "Ray Client"),
+        (("head", 1, 0.0), "'head' is no address of a Ray cluster; give HOST:PORT"),
+        (("http://head:8265", 1, 0.0), "no address of a Ray cluster"),
+        (("head:port", 1, 0.0), "no address of a Ray cluster"),
+        (("head:0", 1, 0.0), "no address of a Ray cluster"),
+        (("", 1, 0.0), "no address of a Ray cluster"),
         (("auto", 0, 0.0), "cpus_per_run=0"),
         (("auto", 1, 1.5), "gpus_per_run=1.5"),
         (("auto", 1, -1.0), "gpus_per_run=-1"),

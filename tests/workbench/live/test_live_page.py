@@ -58,6 +58,9 @@ def state(page: LivePage) -> dict[str, object]:
     return json.loads(ask(page, "/state")[2])
 
 
+NOTHING_NOW: dict[str, Any] = {"under_way": 0, "fraction": 0.0, "now": []}
+
+
 def newest(page: LivePage) -> str:
     """The page, as soon as it shows all that has happened."""
     limit = time.monotonic() + PATIENCE
@@ -68,10 +71,10 @@ def newest(page: LivePage) -> str:
 
 
 def test_every_state_of_a_study_has_a_report(growing: Growing) -> None:
-    """At every end of a phase, and one run before and after it."""
+    """After the first run, at every end of a phase, and one run later."""
     phases = [key.phase for key in growing.keys]
     ends = [place for place in range(1, len(phases)) if phases[place] != phases[place - 1]]
-    for runs in sorted({1, 2, len(phases), *(end + near for end in ends for near in (-1, 0, 1) if end + near > 0)}):
+    for runs in sorted({1, len(phases), *(end + near for end in ends for near in (0, 1))}):
         growing.until(runs)
         with Record(growing.folder) as record:
             content = report_page(summarize(data_of(record)))
@@ -85,7 +88,7 @@ def test_the_page_grows(growing: Growing) -> None:
     with growing.page(0) as page:
         assert "The report begins here when the first run has ended." in ask(page, "/")[2]
         counts = {"runs": whole, "done": 0, "failed": 0, "report": page.progress.changes}
-        assert state(page) == counts | {"is_last": False, "status": "running", "left": "", "note": "", "workers": []}
+        assert state(page) == counts | {"is_last": False, "status": "running", "left": "", "note": ""} | NOTHING_NOW
         growing.grow(page, 5)
         assert "5 runs are done" in newest(page)
         growing.grow(page, whole - 1)
@@ -107,12 +110,52 @@ def test_a_run_under_way_is_shown(growing: Growing) -> None:
         page.started(key, 40)
         page.at_step(17)
         page.evaluated(key, 20, float("nan"))
-        [worker] = state(page)["workers"]  # type: ignore[misc]
-        assert worker["run"].startswith(f"{key.phase}: {key.optimizer} at ")
-        assert (worker["step"], worker["steps"]) == (20, 40)
-        assert worker["value"].endswith("is not finite")
+        [run] = now(page)
+        assert run["run"].startswith(f"{key.phase}: {key.optimizer} at ")
+        assert (run["step"], run["steps"]) == (20, 40)
+        assert run["value"].endswith("is not finite")
+        assert state(page)["fraction"] == 3.5 / len(growing.keys)
         growing.tell(page, len(growing.keys) - 1, len(growing.keys))
-        assert state(page)["workers"] == []
+        assert now(page) == []
+
+
+def now(page: LivePage) -> list[dict[str, Any]]:
+    found: Any = state(page)["now"]
+    return found
+
+
+def test_all_runs_that_a_worker_trains_at_once_are_shown(growing: Growing) -> None:
+    """A group has its steps together, and each of its runs its own value; the runs of other workers stand beside."""
+    first, second, third, alone, again = growing.keys[-5:]
+    with growing.page(3) as page:
+        for key in (first, second, third):
+            page.started(key, 40, 1)
+        page.started(alone, 30, 0)
+        page.at_step(10, 1)
+        page.evaluated(second, 10, 0.25, 1)
+        page.evaluated(alone, 15, 0.5, 0)
+        shown = [(one["run"].partition(": ")[2], one["step"], one["steps"], one["value"]) for one in now(page)]
+        assert shown == [
+            (str(alone), 15, 30, "val_loss 0.5"),
+            (str(first), 10, 40, ""),
+            (str(second), 10, 40, "val_loss 0.25"),
+            (str(third), 10, 40, ""),
+        ]
+        assert state(page)["under_way"] == 4
+        page.ended(second, "trained", 0.25, False)
+        assert [one["run"].partition(": ")[2] for one in now(page)] == [str(alone), str(first), str(third)]
+        page.started(first, 40, 0)  # worker 1 was lost: one of its runs is made again elsewhere, and it has another
+        page.started(again, 40, 1)
+        assert [one["run"].partition(": ")[2] for one in now(page)] == [str(first), str(again)]
+
+
+def test_of_a_thousand_runs_the_first_are_named(growing: Growing) -> None:
+    with growing.page(3) as page:
+        for place in range(1000):
+            page.started(growing.keys[-1]._replace(seed=place), 40, place)
+            page.at_step(20, place)
+        assert len(now(page)) == 60
+        assert state(page)["under_way"] == 1000
 
 
 def test_a_study_that_continues_shows_what_it_has_at_once_at_the_same_address(growing: Growing) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from steepest.workbench.progress.plain import PlainLines
 from steepest.workbench.progress.words import about, sentence
 from steepest.workbench.search.budget import parsed_budget
 from steepest.workbench.study.cost import cost_of
+from steepest.workbench.training.at_once.possible import AtOnce
 from support.command import Done
 from support.watching import Log
 
@@ -30,6 +32,30 @@ def test_a_cost_by_hand() -> None:
     assert (found.runs, found.all_steps) == (whole + 6, steps)
     assert found.seconds == pytest.approx((0.1 * steps + 2.0 * (whole + 6)) / 2)
     assert found.cheaper == ("trials=8", pytest.approx(found.seconds - 2 * 8 * (9.5 + 2.0) / 2))
+
+
+def test_runs_at_once_are_counted_by_hand() -> None:
+    """But the rising runs, and groups of fewer than five: here the four diagnoses."""
+    found = cost_of(PLAN, parsed_budget("trials=16"), Pace(0.1, 2.0), 2, at_once=AtOnce(64, False, 4.0))
+    steps = found.all_steps
+    together = (2 * 16 + 2 * 3 * 5) * 95
+    assert found.seconds == pytest.approx((0.1 * (steps - together * 3 / 4) + 2.0 * found.runs) / 2)
+    assert found.at_once == 64
+    assert "steps, up to 64 at once, about" in sentence(found)
+    by_seed = cost_of(PLAN, parsed_budget("trials=16"), Pace(0.1, 2.0), 2, at_once=AtOnce(64, True, 4.0))
+    assert by_seed.seconds == pytest.approx(found.seconds), "six runs of each fresh seed are a group too"
+    never = cost_of(PLAN, parsed_budget("trials=16"), Pace(0.1, 2.0), 2, at_once=AtOnce(0, why="it has hooks"))
+    assert never == cost_of(PLAN, parsed_budget("trials=16"), Pace(0.1, 2.0), 2)
+
+
+def test_the_trials_of_a_model_are_counted_one_by_one() -> None:
+    """AdamW with 32 trials: six of defaults and rates, five with the decay, seven of the others; then the model's."""
+    plan = replace(PLAN, optimizers=[KNOWN["adamw"].described()], strategy="staged", seeds=0, controls=False)
+    given = plan, parsed_budget("trials=32"), Pace(0.1, 0.0), 1
+    alone, together = cost_of(*given), cost_of(*given, at_once=AtOnce(64, False, 2.0))
+    assert alone.seconds - together.seconds == pytest.approx(0.1 * 95 * (6 + 5 + 7) / 2)
+    pruned = cost_of(replace(plan, prune="median"), *given[1:], at_once=AtOnce(64, False, 2.0))
+    assert pruned.seconds == pytest.approx(alone.seconds)
 
 
 def test_what_is_done_costs_nothing() -> None:

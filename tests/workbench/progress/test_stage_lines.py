@@ -16,7 +16,7 @@ GAIN = StageGain(
 )
 SAID = [
     "adam[w], the rate: loss[a] 0.12, gain 0.03 (0.01 to 0.05), 5 trials: kept.",
-    "rate 0.03 is at the upper end of what is searched: a larger one may be better.",
+    "rate 0.03 is at the upper end of what was searched: the search goes on past it.",
 ]
 
 

@@ -12,7 +12,7 @@ import vl_convert
 from steepest.workbench import Comparison, Task
 from steepest.workbench.analysis.figure_data import figure_data
 from steepest.workbench.model.optimizers import KNOWN
-from steepest.workbench.report import figures, sentences
+from steepest.workbench.report import figures, warning_sentences
 from steepest.workbench.report.page import page
 from steepest.workbench.report.terminal import text
 from steepest.workbench.store.record import DATABASE
@@ -24,7 +24,7 @@ Make = Callable[[int], Task]
 
 def test_an_unfinished_study_can_be_reported_and_says_so(tmp_path: Path) -> None:
     found = results_by_hand(tmp_path, SEARCH, {"sgd": {0.1: [1.0]}}, finished=False)
-    assert any("not finished" in warning for warning in sentences.warnings(found))
+    assert any("not finished" in warning for warning in warning_sentences.warnings(found))
     assert "adam" in page(found)
 
 
@@ -91,7 +91,7 @@ def test_nothing_wins_with_one_or_two_seeds(tmp_path: Path, seeds: int) -> None:
     found = results_by_hand(tmp_path, SEARCH, finals, seeds=seeds)
     assert found.pairs[0].outcome == "tie"
     assert "wins" not in page(found).partition('id="charts"')[0]
-    assert "smoke test" in " ".join(sentences.warnings(found))
+    assert "smoke test" in " ".join(warning_sentences.warnings(found))
 
 
 def test_the_folder_holds_what_is_promised(tiny: Make, recorded: Comparison) -> None:

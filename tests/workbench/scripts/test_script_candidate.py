@@ -17,6 +17,7 @@ def made(*arguments, settings=(), own=None):
     ("name", "is_rate"),
     [
         ("lr", True), ("learning_rate", True), ("max_lr", True), ("optim_lr", True), ("base_learning_rate", True),
+        ("optim.lr", True), ("learning-rate", True), ("base-lr", True),
         ("rate", True), ("eta", True), ("dropout", False), ("dropout_rate", False), ("lr_decay", False),
         ("beta", False), ("mask_rate", False), ("warmup_rate", False), ("width", False), ("clr", False),
     ],
@@ -34,6 +35,7 @@ def test_a_rate_is_a_positive_range():
 def test_the_order_of_what_is_searched():
     one = made("{width:1..9}", "{wd:1e-4..1:log}", "{lr:1e-3..1:log}")
     assert [dimension.name for dimension in one.space] == ["wd", "width"]
+    assert [dimension.name for dimension in made("{x:1..9}", "{weight-decay:0..1}").space] == ["weight-decay", "x"]
     assert [dimension.name for dimension in made("{width:1..9}", "{x:0..1}").searched(5)] == ["x"]
 
 

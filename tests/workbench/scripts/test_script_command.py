@@ -38,12 +38,38 @@ def test_arguments_of_optimizers_are_set_by_the_environment():
     assert ScriptCommand("train.py", ("{lr:1..2}",)).environment({"lr": 1}) == {}
 
 
+def test_names_of_hydra_and_of_options_are_places():
+    command = ScriptCommand("train.py", ("optim.lr={optim.lr:1e-4..1e-1:log}", "--wd={weight-decay:0..0.1}"))
+    assert command.searched() == {"optim.lr": "1e-4..1e-1:log", "weight-decay": "0..0.1"}
+    assert command.at({"optim.lr": 0.01, "weight-decay": 0.1}, 0)[2:] == ["optim.lr=0.01", "--wd=0.1"]
+
+
+@pytest.mark.parametrize(
+    ("written", "filled"),
+    [
+        ('{"optim": {"lr": {lr:1e-4..1e-1:log}}}', '{"optim": {"lr": 0.01}}'),
+        ('{"a":{"b":{"lr":{lr:1e-4..1e-1:log}}},"c":{}}', '{"a":{"b":{"lr":0.01}},"c":{}}'),
+        ("{lr:1e-4..1e-1:log},{1,2},${{HOME}}", "0.01,{1,2},${HOME}"),
+        ("{lr:1e-4..1e-1:log} {{epoch}} {{lr:1..2}} }} {{", "0.01 {epoch} {lr:1..2} }} {{"),
+    ],
+)
+def test_braces_of_the_script_stay_as_they_are(written, filled):
+    assert ScriptCommand("train.py", (written,)).at({"lr": 0.01}, 0)[2] == filled
+
+
+@pytest.mark.parametrize("wrong", ["{lr=1e-4..1e-1}", "{lr 1e-4..1e-1}", "{1e-4..1e-1}", "{16|32}", "{ lr:1..2 }"])
+def test_a_range_in_braces_that_is_no_place(wrong):
+    for arguments in [(wrong,), ("{width:1..9}", wrong)]:
+        with pytest.raises(UsageError, match="cannot be read: write the name, a colon and the range, without blanks"):
+            ScriptCommand("train.py", arguments)
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [
         ((), (), "nothing to search: .* --lr {lr:1e-4..1e-1:log}"),
         (("--seed", "{seed}"), (), "nothing to search"),
-        (("{lr}",), ("A.lr=1..2",), r"The place \{lr\} has no range"),
+        (("{lr}",), ("A.lr=1..2",), r"The place \{lr\} has no range.*; or \{\{lr\}\} for these characters themselves"),
         (("{lr:1..2}", "{Lr}"), (), r"The place \{Lr\} has no range \(did you mean lr\?\)"),
         (("{lr:1..2}", "{lr:1..3}"), (), r"The place \{lr\} has two ranges, 1..2 and 1..3"),
         (("{seed:1..9}",), (), r"The place \{seed\} takes the seed of a run and has no range"),

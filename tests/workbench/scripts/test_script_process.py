@@ -215,3 +215,46 @@ def test_what_runs_when_the_waiting_process_is_killed(tmp_path):
     waiting.kill()
     waiting.wait()
     assert not is_alive(int(output.read_text()))
+
+
+def test_colours_and_bars_hide_no_number(script):
+    ending = script(
+        r"""
+        import sys
+        for epoch in (1, 2):
+            for step in range(3):
+                sys.stderr.write(f"\rEpoch {epoch}: {step}|\x1b[34m##\x1b[0m| [00:00<00:01, loss=\x1b[1m{step}\x1b[0m]")
+            print(f"\n\x1b[32mepoch {epoch}\x1b[0m \x1b[1mval_loss\x1b[0m: \x1b[31m0.{epoch}\x1b[0m\x1b[K", flush=True)
+        print("\x1b]0;a title\x07the\x08 end")
+        """,
+        pattern=Pattern.of_name("val_loss"),
+    ).run()
+    assert said(ending) == [(1, {"val_loss": 0.1}), (2, {"val_loss": 0.2})]
+    assert ending.last_lines[-2:] == ("epoch 2 val_loss: 0.2", "the end")
+
+
+def test_a_script_that_prints_much_is_heard_to_its_end(script, tmp_path, monkeypatch):
+    monkeypatch.setattr("steepest.workbench.scripts.heard.MOST_KEPT", 1_000_000)
+    ending = script(
+        """
+        import sys
+        sys.stdout.write("x" * 3_000_000)
+        for step in range(100_000):
+            print("step", step)
+        print("\\nval_loss 0.5")
+        """,
+        pattern=Pattern.of_name("val_loss"),
+    ).run()
+    assert said(ending) == [(1, {"val_loss": 0.5})]
+    assert ending.last_lines[-3] == "step 99999"
+    assert max(map(len, ending.last_lines)) <= 2000
+    kept = (tmp_path / "run" / "output.txt").read_text()
+    assert len(kept) < 1_200_000
+    assert kept.endswith("the rest was not kept]\n")
+
+
+def test_what_it_printed_can_be_read_while_it_hangs(script, tmp_path):
+    output = tmp_path / "run" / "output.txt"
+    hangs = "import time\nfor x in range(5): print(x, flush=True)\ntime.sleep(60)"
+    ending = script(hangs, timeout=30).run(stop=lambda: output.exists() and output.read_text().endswith("4\n"))
+    assert ending.status == STOPPED

@@ -10,7 +10,8 @@ from steepest.workbench.model.key import Setting, settings_text, values_of
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.model.stage_gain import Edge, StageGain, from_stored
 from steepest.workbench.progress import stage_words
-from steepest.workbench.search.gains import edge_of, edges_of, gained
+from steepest.workbench.search.edges import edge_of, edges_of
+from steepest.workbench.search.gains import gained
 from steepest.workbench.search.simpler import simpler
 from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.search.staged import PATIENCE, Staged
@@ -47,11 +48,11 @@ def test_where_too_few_trained_nothing_is_said() -> None:
 
 
 def test_values_at_the_edge_by_hand() -> None:
-    assert edge_of(Dimension("a", 0.0, 1.0), 0.96) == Edge("a", 0.96, "upper")
+    assert edge_of(Dimension("a", 0.0, 2.0), 1.92) == Edge("a", 1.92, "upper", "a=0..3")
     assert edge_of(Dimension("a", 0.0, 1.0), 0.5) is None
-    assert edge_of(Dimension("a", 1e-4, 1.0, scale="log"), 1.1e-4) == Edge("a", 1.1e-4, "lower")
+    assert edge_of(Dimension("a", 1e-4, 1.0, scale="log"), 1.1e-4) == Edge("a", 1.1e-4, "lower", "a=1e-05..1:log")
     assert edge_of(Dimension("a", choices=(1, 2)), 1) is None
-    beta1 = Dimension("beta1", 0.03, 0.3, scale="log", from_one=True)
+    beta1 = Dimension("beta1", 0.03, 0.3, scale="log", from_one=True, grows=(1e-6, 0.9))
     assert edge_of(beta1, 0.97) == Edge("beta1", 0.97, "upper"), "1 - value is searched, and the value is what is said"
     assert edge_of(beta1, 0.7) == Edge("beta1", 0.7, "lower")
     found = edges_of(SPACE, Setting(0.0316, settings_text({"weight_decay": 1.0, "beta1": 0.9})))

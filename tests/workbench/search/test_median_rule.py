@@ -227,7 +227,7 @@ def test_where_the_end_of_a_schedule_decides_nothing_ends_and_the_user_is_told(t
 @pytest.mark.usefixtures("without_figures")
 def test_the_command_line_ends_runs(steepest: Callable[..., Done], tmp_path: Path) -> None:
     write_task(tmp_path, FAST)
-    options = ["--budget", "trials=8", "--seeds", "1", "--strategy", "quasi-random", "--prune", "median"]
+    options = ["--budget", "trials=12", "--seeds", "1", "--strategy", "quasi-random", "--prune", "median"]
     done = steepest("tune", "slow.py:task", "--optimizer", "adam", *options, "--json", "--out", "study")
     assert done.code == 0
     assert '"status": "pruned", "value": null' in done.out

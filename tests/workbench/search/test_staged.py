@@ -4,11 +4,13 @@ import json
 import math
 from collections.abc import Callable
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import qmc
 
 from steepest.workbench import Comparison, Dimension, Task, tune
 from steepest.workbench.errors import UsageError
@@ -20,8 +22,9 @@ from steepest.workbench.progress import stage_words
 from steepest.workbench.progress.json_events import JsonEvents
 from steepest.workbench.progress.watcher import Watcher, Watchers
 from steepest.workbench.report.page import page
+from steepest.workbench.search.gaussian_process import GaussianProcess
 from steepest.workbench.search.space import SearchSpace
-from steepest.workbench.search.staged import ALL, DEFAULT, OTHERS, RATE, SECOND, Staged, stages
+from steepest.workbench.search.staged import ALL, DEFAULT, OTHERS, RATE, SECOND, Staged, _halton, stages
 from steepest.workbench.search.surrogate import Surrogate, levelled, modelled
 from steepest.workbench.store.record import Record
 
@@ -122,7 +125,7 @@ def test_the_model_follows_a_function() -> None:
     points = np.random.default_rng(0).random((40, 2))
     model = Surrogate(points.tolist(), ((points - 0.4) ** 2).sum(1))
     assert np.abs(model.means([[0.4, 0.4], [0.9, 0.9]]) - [0, 0.5]).max() < 0.03
-    assert np.abs(model.most_promising(np.random.default_rng(1))[0] - 0.4).max() < 0.15
+    assert np.abs(model.most_promising(np.random.default_rng(1), [(0, 1)] * 2)[0] - 0.4).max() < 0.15
 
 
 def test_of_very_many_results_the_model_takes_the_better_and_some_of_each_rank() -> None:
@@ -133,6 +136,31 @@ def test_of_very_many_results_the_model_takes_the_better_and_some_of_each_rank()
     model = modelled(points, values.tolist())
     tried = np.exp(model.means([[0.4, 0.4], [0.9, 0.4], [0.9, 0.9]]))
     assert np.abs(tried - [1, 1.25, 1.5]).max() < 0.05
+
+
+def test_lengths_are_found_anew_after_each_tenth_more_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 64 results on, near those of before: of 200 trials 8 times, which would be 200 times after each of them."""
+    found: list[tuple[int, bool]] = []
+    find = GaussianProcess._most_likely
+
+    def counted(self: GaussianProcess, start: np.ndarray | None) -> np.ndarray:
+        found.append((len(self._values), start is not None))
+        return find(self, start)
+
+    monkeypatch.setattr(GaussianProcess, "_most_likely", counted)
+    noise = np.random.default_rng(0)
+    searched(Staged(space(), 1, 150), 150, lambda one: valley(one) * math.exp(0.3 * noise.normal()))
+    many = [count for count, _ in found if count > 64]
+    assert all(later >= before * 1.1 - 1 for before, later in pairwise(many)), many
+    assert [has_start for count, has_start in found if count > 64] == [count != many[0] for count in many]
+    assert len(many) <= 1 + math.log(150 / 64) / math.log(1.1)
+
+
+def test_a_point_of_a_sequence_does_not_depend_on_those_that_were_asked_for_before() -> None:
+    """They are made in blocks; SciPy's own sequence is what they are compared with."""
+    sequence = qmc.Halton(3, scramble=True, rng=np.random.default_rng([7, 2])).random(100)
+    for place in (70, 0, 31, 32, 99):
+        assert _halton(3, [7, 2], place).tolist() == sequence[place].tolist()
 
 
 @pytest.mark.parametrize(

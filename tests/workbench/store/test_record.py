@@ -13,7 +13,8 @@ from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.model.key import Key
 from steepest.workbench.model.optimizers import KNOWN
 from steepest.workbench.model.outcome import Outcome
-from steepest.workbench.store.record import DATABASE, Record, is_study
+from steepest.workbench.store.record import DATABASE, Record
+from steepest.workbench.store.schema import is_study
 from steepest.workbench.training.run import Run
 
 Make = Callable[[int], Task]

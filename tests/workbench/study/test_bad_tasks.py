@@ -11,7 +11,7 @@ from torch import nn
 
 from steepest.workbench import Task, compare, lr_range
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
-from steepest.workbench.report import sentences
+from steepest.workbench.report import warning_sentences
 from support.study import PATIENCE, write_task
 
 Make = Callable[[int], Task]
@@ -145,7 +145,7 @@ def test_an_argument_that_cannot_be_used(tiny: Make, tmp_path: Path, change: dic
 def test_one_seed_is_a_smoke_test_and_no_verdict(tiny: Make, tmp_path: Path) -> None:
     found = small(tiny, tmp_path / "study", optimizers=["sgd", "adam"]).numbers
     assert found.pairs[0].decision == "tie"
-    assert any("smoke test" in warning for warning in sentences.warnings(found))
+    assert any("smoke test" in warning for warning in warning_sentences.warnings(found))
 
 
 def test_workers_need_a_task_that_they_can_import(tiny: Make, tmp_path: Path) -> None:

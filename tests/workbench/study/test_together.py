@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from steepest.workbench import Task, compare
+from steepest.workbench import Task, compare, tune
 from steepest.workbench.errors import Interrupted
 from steepest.workbench.model.diagnostics import RUNS_AT_ONCE
 from steepest.workbench.model.key import DIAGNOSIS, FINALISTS, RANGE, SEARCH, Key
@@ -78,6 +78,15 @@ def test_workers_train_groups(tmp_path: Path) -> None:
     assert DIAGNOSIS not in found, "too few for a group"
 
 
+def test_the_stages_of_a_tuned_search_are_trained_at_once_but_the_last(tiny: Make, tmp_path: Path) -> None:
+    """Two optimizers with 9 trials: the defaults and six rates of each; then the model asks for two, one by one."""
+    for stacked in (True, False):
+        out = tmp_path / f"{stacked}"
+        tune(tiny, ["sgd", "adam"], "trials=9", 2, controls=False, out=out, stacked=stacked)
+    check_same(results(tmp_path / "True"), results(tmp_path / "False"))
+    assert at_once(tmp_path / "True")[SEARCH] == 2 * (1 + 6)
+
+
 class Stops(Watcher):
     """Presses Ctrl-C once, in the middle of the first group."""
 
@@ -104,8 +113,8 @@ def test_an_interrupted_group_is_saved_run_by_run_and_goes_on(tiny: Make, tmp_pa
 
 def test_a_short_study_is_not_worth_a_trial(tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = Remarks()
-    small(tiny, tmp_path / "short", watcher=log)
+    small(tiny, tmp_path / "short", watcher=log, stacked=None)
     assert log.sentences == []
     monkeypatch.setattr("steepest.workbench.study.together.WORTH", 0.0)
-    small(tiny, tmp_path / "long", watcher=log)
+    small(tiny, tmp_path / "long", watcher=log, stacked=None)
     assert len(log.sentences) == 1

@@ -18,6 +18,8 @@ import pytest
 
 from steepest.workbench import tune_script
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
+from steepest.workbench.progress.plain import PlainLines
+from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.store.record import Record
 from support.study import WITHOUT_REPORT, results, runs_in
 
@@ -259,7 +261,12 @@ def test_what_is_printed_is_kept(train):
         (LR, {"script": "no-such-program"}, "There is no program no-such-program"),
         (LR, {"timeout": "soon"}, "The timeout 'soon' cannot be used"),
         (LR, {"timeout": 0}, "The timeout 0 cannot be used"),
-        (LR, {"budget": "time=2h"}, "needs the length of a run"),
+        (
+            LR,
+            {"budget": "steps=1e6"},
+            r"needs the steps of a run, which only the script knows; give trials=N, or time=T",
+        ),
+        (LR, {"budget": "minutes=20"}, r"The budget 'minutes=20' cannot be used; write .* time=T \(such as time=2h"),
         (LR, {"pattern": "("}, "is no regular expression"),
         (LR, {"strategy": "stagd"}, r"There is no strategy 'stagd' \(did you mean staged\?\)"),
         (LR, {"workers": 0}, "workers=0 trains nothing"),
@@ -302,3 +309,50 @@ def test_runs_that_fall_behind_are_ended_with_their_processes(train):
 def test_a_rule_of_no_pruner():
     with pytest.raises(UsageError, match=r"No rule 'medan' ends runs early \(did you mean median\?\)"):
         tune(LR, prune="medan")
+
+
+class Stops(Watcher):
+    """Breaks a study off after so many runs."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def ended(self, *what, **more):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("strategy", ["staged", "quasi-random", "grid"])
+def test_a_budget_of_time(train, capsys, strategy, workers):
+    train(before="import time\ntime.sleep(0.3)\n")
+    given = {"budget": "time=3s", "strategy": strategy, "workers": workers, "seeds": 1}
+    tune([*LR, *SEED], dry_run=True, watcher=PlainLines(sys.stderr), **given)
+    assert "A search that ends after 3 seconds of training, then 3 runs of the script" in capsys.readouterr().err
+    with pytest.raises(KeyboardInterrupt):
+        tune([*LR, *SEED], watcher=Stops(after=3), **given)
+    before = runs().filter(pl.col("phase") == "search")
+    assert before.height >= 3
+    tune([*LR, *SEED], **given)
+    search = runs().filter(pl.col("phase") == "search")
+    assert search[: before.height].equals(before)
+    assert search["rate"].n_unique() == search.height
+    least = 3.0 if strategy == "quasi-random" else 2.0  # a grid has an end, and staged stops where little is to gain
+    assert search["seconds"].sum() >= least
+    assert search["seconds"][: -workers - 1].sum() < 3.0  # one run more than it pays for, where one is made at a time
+    tune([*LR, *SEED], **given)
+    assert runs().filter(pl.col("phase") == "search").equals(search)
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_budget_of_time_is_planned_by_the_first_run_that_trained(train):
+    """A run that fails at once would make thousands of trials out of an hour."""
+    train(before="import sys, time\nif float(sys.argv[2]) < 0.02: sys.exit(3)\ntime.sleep(0.5)\n")
+    made = tune([*LR, *SEED], budget="time=2s", seeds=1)
+    search = runs().filter(pl.col("phase") == "search")
+    assert search["status"][0] == "failed to train"
+    assert search["rate"][0] == 0.01
+    assert 3 <= search.height <= 8
+    assert "train.py" in made.summary()

@@ -96,7 +96,8 @@ def _dimension(
     values = [point.value for point in points]
     from_one = first.get("of") == "1 - value"
     places = [1 - value if from_one else value for value in values] if "choices" not in first else []
-    logarithmic = first.get("scale", "log") == "log" and bool(places) and all(place > 0 for place in places)
+    is_drawn = any(place > 0 for place in places) and min(places) >= 0 and not (from_one and 0 in places)
+    logarithmic = first.get("scale", "log") == "log" and is_drawn
     sign = -1 if results.higher_is_better else 1
     shown = drawn(points, most, lambda one: math.inf if one.result is None else sign * one.result)
     choices = [str(choice) for choice in first.get("choices", [])]

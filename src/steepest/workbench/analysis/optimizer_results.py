@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from steepest.workbench.analysis import statistics
+from steepest.workbench.analysis.ends import ends_of
 from steepest.workbench.analysis.near_optimal import Band, near_optimal
 from steepest.workbench.analysis.optimizer_row import OptimizerResult
 from steepest.workbench.analysis.points import RatePoint, Tried
@@ -19,6 +20,7 @@ from steepest.workbench.analysis.tuning_curve import tuning_curve
 from steepest.workbench.model.candidate import call_of
 from steepest.workbench.model.key import RANGE, SEARCH, USUAL_RATE, Setting, values_of
 from steepest.workbench.model.outcome import PRUNED, TRAINED
+from steepest.workbench.model.stage_gain import Edge
 from steepest.workbench.scripts.candidate import script_line
 
 TENTHS = 10
@@ -56,7 +58,7 @@ def optimizer_result(
         searched_pruned=sum(run["status"] == PRUNED for run in search),
         band=_band(tables, search, profile),
         spikes=spikes_of(tables, final),
-        edge=_edge(chosen.rate, sorted({run["rate"] for run in search})),
+        ends=_ends(tables, optimizer, search, chosen),
         falling=_falling(tables, final),
         steps_to_target=steps,
         seconds_to_target=seconds,
@@ -128,7 +130,8 @@ def _falling(tables: Tables, runs: pl.DataFrame) -> float:
     return (before - values[-1]) / whole if whole > 0 else 0.0
 
 
-def _edge(rate: float, rates: list[float]) -> str:
-    if len(rates) > 1 and rate == min(rates):
-        return "lowest"
-    return "highest" if len(rates) > 1 and rate == max(rates) else ""
+def _ends(tables: Tables, optimizer: dict[str, Any], search: list[dict[str, Any]], chosen: Setting) -> list[Edge]:
+    if not any(run["status"] == TRAINED for run in search):
+        return []
+    tried = [Setting(run["rate"], run["settings"]) for run in search]
+    return ends_of(optimizer, tables.plan.get("rates") or (), chosen, tried)

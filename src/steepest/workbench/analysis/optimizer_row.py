@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from steepest.workbench.analysis.near_optimal import Band
 from steepest.workbench.analysis.points import RatePoint, Spike, Tried, TuningPoint
 from steepest.workbench.analysis.statistics import Interval
-
-if TYPE_CHECKING:
-    pass
+from steepest.workbench.model.stage_gain import Edge
 
 MANY_FAILED = 1 / 3
 """Of the trials of a search: with more failures, most of the budget was spent outside the useful range."""
@@ -47,7 +45,7 @@ class OptimizerResult:
         searched_pruned: The number of trials that a pruner ended.
         band: The rates that are nearly as good as the best.
         spikes: Late jumps of the metric in the runs at the recommended setting, one a run at most.
-        edge: `lowest` or `highest` where the best rate is the outermost that was tried.
+        ends: Values of the recommended setting at the end of what was searched.
         falling: The part of the whole improvement that was made in the last tenth of the run.
         steps_to_target, seconds_to_target: Medians; infinite where missed, NaN where there is no target.
         step_seconds: Of one training step.
@@ -77,7 +75,7 @@ class OptimizerResult:
     searched_pruned: int
     band: Band
     spikes: list[Spike]
-    edge: str
+    ends: list[Edge]
     falling: float
     steps_to_target: float
     seconds_to_target: float
@@ -100,11 +98,6 @@ class OptimizerResult:
 
         known = self.schedule and not math.isnan(self.rate)
         return schedules.parse(self.schedule.replace("RATE", repr(self.rate)))(step) if known else self.rate
-
-    @property
-    def best_is_at_the_edge(self) -> bool:
-        """Whether a rate that was not tried may be better."""
-        return bool(self.edge and self.searched_trained and self.rate_name)
 
     @property
     def many_trials_failed(self) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steepest.workbench.analysis.range_test import Bracket, OptimizerRange, smoothed
+from steepest.workbench.analysis.range_test import Bracket, OptimizerRange, smoothed_losses
 
 
 class LossPoint(NamedTuple):
@@ -60,22 +60,22 @@ def range_figure_data(task: str, found: Sequence[OptimizerRange]) -> RangeFigure
 
 def _seeds(found: OptimizerRange) -> list[LossPoint]:
     return [
-        LossPoint(found.candidate.name, run.seed, rate, float(np.exp(loss)))
+        LossPoint(found.candidate.name, run.seed, rate, float(loss))
         for run in found.curves
-        for rate, loss in zip(run.rates, smoothed(run.losses), strict=False)
+        for rate, loss in zip(run.rates, smoothed_losses(run.losses), strict=False)
     ]
 
 
 def _medians(found: OptimizerRange) -> list[MedianLoss]:
     """As far as the curves of more than half of the seeds reach."""
-    curves = [smoothed(run.losses) for run in found.curves]
+    curves = [smoothed_losses(run.losses) for run in found.curves]
     ends = sorted((len(one) for one in curves), reverse=True)
     rates = max((run.rates for run in found.curves), key=len)
     return [
         MedianLoss(
             found.candidate.name,
             rates[place],
-            float(np.exp(np.median([one[place] for one in curves if len(one) > place]))),
+            float(np.median([one[place] for one in curves if len(one) > place])),
         )
         for place in range(ends[len(ends) // 2])
     ]

@@ -20,8 +20,13 @@ WINDOW = 9
 FALL_BEGINS = 0.1
 """The part of the whole fall, in logarithms of the loss, at which a rate counts as large enough to train."""
 MOST_APART = 1.0
-"""Decades between the rates at which the losses of two seeds begin to fall.  With more, the curves are noise: at most
-0.1 on the built-in problems, 5 where 50 steps teach a model nothing."""
+"""Decades between the rates at which the losses of two seeds begin to fall.  With more, single curves are noise: at
+most 0.1 on most built-in problems, 5 where 50 steps teach nothing, and on `cartpole`, whose returns are noisy."""
+CLEAR, ABOVE_NOISE = 7.0, 3.0
+"""A fall is clear where it is so many standard deviations of a smoothed point, and begins where it is so many.  Of
+curves that are noise alone, of 50 or 200 steps, fewer than one in a hundred falls so far."""
+QUIET = 4
+"""The first quarter of a curve is that of rates at which nothing happens yet: two of eight decades."""
 NEARLY_BEST = 0.98
 """Of the best short run's improvement.  Rates that keep this much count as equally good, and their middle is used."""
 DEFAULT_POSITION = 0.8
@@ -88,6 +93,15 @@ def bracket(curves: Sequence[RisingCurve]) -> Bracket | None:
     return Bracket(_rounded(low), _rounded(high), _rounded(min(max(default, low), high)))
 
 
+def of_search(curves: Sequence[RisingCurve]) -> Bracket | None:
+    """The bracket for a search, where a wrong one is worse than none; None where what falls is not above the noise.
+
+    Where the seeds do not agree, their mean is asked, in which there is less noise: the returns of a policy, say, rise
+    clearly in the mean of three seeds alone.
+    """
+    return bracket(curves) if agree(curves) else _of_mean(curves)
+
+
 def agree(curves: Sequence[RisingCurve]) -> bool:
     """Whether the losses of most seeds fall, and begin to fall at about the same rate."""
     begins = [math.log10(one[0]) for one in map(_of_one, curves) if one is not None]
@@ -101,7 +115,7 @@ def _of_one(run: RisingCurve) -> tuple[float, float, float] | None:
     rates = np.log10(run.rates[: len(losses)])
     lowest = int(np.argmin(losses))
     fall = losses[0] - losses[lowest]
-    if lowest == 0 or fall <= 0:
+    if lowest == 0 or fall <= CLEAR * _noise(_scaled(run.losses)):
         return None
     begins = int(np.argmax(losses <= losses[0] - FALL_BEGINS * fall))
     slopes = np.gradient(losses, rates)[: lowest + 1]
@@ -109,15 +123,64 @@ def _of_one(run: RisingCurve) -> tuple[float, float, float] | None:
     return 10 ** rates[begins], 10 ** rates[lowest], 10 ** rates[steepest]
 
 
+def _of_mean(curves: Sequence[RisingCurve]) -> Bracket | None:
+    """What the mean of the curves suggests, if its fall is clear.
+
+    It begins to fall behind the last point that is as high as before, or no lower than noise would have it.
+    """
+    parts = [_scaled(one.losses) for one in curves]
+    if not parts or (end := min(map(len, parts))) < QUIET * WINDOW:
+        return None
+    mean = np.mean([part[:end] for part in parts], axis=0)
+    losses, noise, before = _moving_mean(mean), _noise(mean), mean[: end // QUIET].mean()
+    lowest = end // QUIET + int(np.argmin(losses[end // QUIET :]))
+    fall = before - losses[lowest]
+    if fall <= CLEAR * noise:
+        return None
+    is_high = losses[:lowest] > before - max(FALL_BEGINS * fall, ABOVE_NOISE * noise)
+    begins = min(lowest, int(np.flatnonzero(is_high).max(initial=-1)) + 1)
+    low, high = (_rounded(float(curves[0].rates[place])) for place in (begins, lowest))
+    return Bracket(low, high, _rounded(math.sqrt(low * high)))
+
+
 def smoothed(losses: Sequence[float]) -> np.ndarray:
-    """The logarithm of the loss, each point the mean of its neighbours; up to the first that is not finite."""
+    """The logarithm of the loss, or a loss that is not positive itself, each point the mean of its neighbours.
+
+    Up to the first that is not finite.
+    """
+    return _moving_mean(_scaled(losses))
+
+
+def smoothed_losses(losses: Sequence[float]) -> np.ndarray:
+    """The same, as losses again."""
+    return np.exp(smoothed(losses)) if _is_positive(losses) else smoothed(losses)
+
+
+def _scaled(losses: Sequence[float]) -> np.ndarray:
+    """Logarithms, where the loss is positive everywhere: minus a return, or a density's likelihood, is not."""
     finite = np.isfinite(losses)
-    end = len(losses) if finite.all() else int(np.argmin(finite))
-    known = np.log(np.maximum(np.asarray(losses[:end], dtype=float), 1e-12))
-    if len(known) < WINDOW:
-        return known
-    padded = np.pad(known, WINDOW // 2, mode="edge")
+    known = np.asarray(losses[: len(losses) if finite.all() else int(np.argmin(finite))], dtype=float)
+    return np.log(known) if _is_positive(losses) else known
+
+
+def _is_positive(losses: Sequence[float]) -> bool:
+    return all(loss > 0 for loss in losses if math.isfinite(loss))
+
+
+def _moving_mean(values: np.ndarray) -> np.ndarray:
+    if len(values) < WINDOW:
+        return values
+    padded = np.pad(values, WINDOW // 2, mode="edge")
     return np.convolve(padded, np.ones(WINDOW) / WINDOW, mode="valid")
+
+
+def _noise(values: np.ndarray) -> float:
+    """The standard deviation of a smoothed point, by the steps from one value to the next in the first half.
+
+    By their median, which a fall or a spike does not move.
+    """
+    steps = np.abs(np.diff(values[: max(2, len(values) // 2)]))
+    return float(np.median(steps)) / (0.6745 * math.sqrt(2 * WINDOW)) if len(steps) else 0.0
 
 
 def trial_rates(suggested: Bracket, count: int) -> list[float]:

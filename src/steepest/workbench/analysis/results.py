@@ -148,6 +148,7 @@ class Results:
         judged_by_best: Whether a run is judged by the best value of its metric, not by the last.
         tuning: What each search in stages has found; empty where there was none.
         at_once: Runs that were trained together.
+        around_usual: The optimizers whose range test told nothing, so that their usual rate was searched around.
     """
 
     task: str
@@ -180,6 +181,7 @@ class Results:
     judged_by_best: bool
     tuning: list[Tuning]
     at_once: AtOnceRuns = AtOnceRuns()
+    around_usual: tuple[str, ...] = ()
 
     @property
     def script(self) -> dict[str, Any] | None:

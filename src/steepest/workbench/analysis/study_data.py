@@ -38,6 +38,7 @@ class StudyData:
     pruning: dict[str, Any] | None = None
     judged_by: str = LAST
     gains: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    around_usual: list[str] = field(default_factory=list)
 
 
 def data_of(record: Record) -> StudyData:
@@ -65,6 +66,7 @@ def data_of(record: Record) -> StudyData:
         record.get("pruning"),
         record.get("judged_by") or LAST,
         record.get("gains") or {},
+        record.get("around_usual") or [],
     )
 
 
@@ -103,6 +105,7 @@ def _joined_two(first: StudyData, second: StudyData) -> StudyData:
         },
         finished=first.finished and second.finished,
         gains=first.gains | second.gains,
+        around_usual=[*dict.fromkeys([*first.around_usual, *second.around_usual])],
     )
 
 

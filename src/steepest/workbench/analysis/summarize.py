@@ -66,6 +66,7 @@ def summarize(study: StudyData) -> Results:
         judged_by_best=study.judged_by != LAST,
         tuning=tunings_of(tables, study.gains),
         at_once=_at_once(tables),
+        around_usual=tuple(study.around_usual),
     )
 
 

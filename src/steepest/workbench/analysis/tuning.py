@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.selection import Estimate, estimate
 from steepest.workbench.analysis.statistics import Interval
 from steepest.workbench.analysis.tables import Tables
-from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import SEARCH, USUAL_RATE, Setting, values_of
-from steepest.workbench.model.stage_gain import Edge, StageGain, from_stored
-from steepest.workbench.search.gains import edge_of
+from steepest.workbench.model.stage_gain import StageGain, from_stored
 
 RECOMMENDED, OTHER, UNTUNED = "recommended", "the other finalist", "untuned"
 """Settings that ran with fresh seeds."""
@@ -54,7 +52,6 @@ class Tuning:
         settings: Those that ran with fresh seeds: the recommended one, the other finalist, the usual rate.
         kept: The hyperparameters that the recommended setting sets.
         at_default: Those that were searched and stay at their defaults.
-        edges: Recommended values at the end of what was searched.
         spared: How many trials of the budget were not made, since little was left to gain.
         rate_name: What the rate is called; empty for a script in which no rate is searched.
     """
@@ -64,7 +61,6 @@ class Tuning:
     settings: list[TunedSetting]
     kept: list[str]
     at_default: list[str]
-    edges: list[Edge]
     spared: int
     rate_name: str = "rate"
 
@@ -85,7 +81,6 @@ def _tuning(tables: Tables, optimizer: Mapping[str, Any], kept: Sequence[Mapping
         list(_settings(tables, name, found)),
         [one for one in searched if one in given],
         [one for one in searched if one not in given],
-        list(_edges(optimizer["space"], given)),
         _spared(tables, name),
         optimizer["script"]["rate"] if "script" in optimizer else "rate",
     )
@@ -109,19 +104,6 @@ def _of_setting(
     trained = sum(map(math.isfinite, values))
     given = values_of(setting.others)
     return TunedSetting(label, setting.rate, given, searched.get(setting), fresh, trained, len(values))
-
-
-def _edges(space: Iterable[Mapping[str, Any]], given: Mapping[str, Any]) -> Iterable[Edge]:
-    names = {one.name for one in fields(Dimension)}
-    for stored in space:
-        if stored["name"] in given:
-            dimension = Dimension(**{key: value for key, value in stored.items() if key in names} | _choices(stored))
-            if (edge := edge_of(dimension, given[stored["name"]])) is not None:
-                yield edge
-
-
-def _choices(stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {"choices": tuple(stored.get("choices", ()))}
 
 
 def _spared(tables: Tables, name: str) -> int:

@@ -35,9 +35,9 @@ class InProcess:
     ) -> Iterator[tuple[Job, Outcome]]:
         """As `GroupExecutor` says."""
         for jobs in groups:
-            assert jobs is not None, "no other run is under way, so none is waited for"
-            if supervisor.stop_requested():
+            if supervisor.stop_requested():  # then the next group may wait for the run that was interrupted
                 return
+            assert jobs is not None, "no other run is under way, so none is waited for"
             for job in jobs:
                 supervisor.started(job, 0)
             yield from self._made(jobs, supervisor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from itertools import count, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.workbench.errors import TaskError, UsageError, WorkbenchError
@@ -12,11 +13,15 @@ from steepest.workbench.executors.executor import Supervisor
 from steepest.workbench.executors.ray_connection import RayConnection
 from steepest.workbench.executors.ray_slot import LOOKED, PREPARED, RaySlot
 from steepest.workbench.executors.ray_worker import REFUSED
-from steepest.workbench.executors.sent_sources import folder_to_send, recipe_within, sources_in
+from steepest.workbench.executors.sent_scripts import script_folder, script_within, sources_of_script
+from steepest.workbench.executors.sent_sources import Sources, folder_to_send, recipe_within, sources_in
 from steepest.workbench.executors.worker import ERROR
 from steepest.workbench.model.job import Job
 from steepest.workbench.model.machines import RayCluster
 from steepest.workbench.model.user_code import in_one_line
+from steepest.workbench.scripts.recipe import ScriptRecipe
+from steepest.workbench.scripts.trainer import ScriptTrainer
+from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -54,7 +59,7 @@ class OnRay:
         self.failure: WorkbenchError | None = None
         self.numbers, self.looked_for_room = count(), -ROOM_EVERY
 
-    def prepare(self, trainer: Trainer) -> None:
+    def prepare(self, trainer: Trainer | ScriptTrainer) -> None:
         """Join the cluster, and have an actor made for each run that it has room for.
 
         Raises:
@@ -62,10 +67,9 @@ class OnRay:
             UsageError: The code cannot be sent, or no machine has room for a run.
             WorkbenchError: The cluster cannot be joined.
         """
-        _ = trainer.first_task  # imports whatever of the user's code is to be the same everywhere
-        folder = folder_to_send(trainer)
-        recipe, threads = recipe_within(folder, trainer.recipe), self.cluster.cpus_per_run
-        self.prepared = (recipe, trainer.seed, threads, sources_in(folder))
+        self.trainer = trainer
+        folder, recipe, sources = self._sent()
+        self.prepared = (recipe, trainer.seed, self.cluster.cpus_per_run, sources)
         self.connection = self.connect(self.cluster, self.most, folder)
         if not self.connection.room():
             raise UsageError(
@@ -74,6 +78,16 @@ class OnRay:
                 "say with --workers how many runs to wait for, where machines come when they are asked for."
             )
         self._follow_cluster()
+
+    def _sent(self) -> tuple[Path | None, Recipe | ScriptRecipe, Sources]:
+        """The folder that is sent, what runs are made from there, and the sources of that."""
+        if isinstance(self.trainer, ScriptTrainer):
+            folder = script_folder(self.trainer.command)
+            within = script_within(folder, self.trainer.recipe_elsewhere())
+            return folder, within, sources_of_script(within)
+        _ = self.trainer.first_task  # imports whatever of the user's code is to be the same everywhere
+        folder = folder_to_send(self.trainer)
+        return folder, recipe_within(folder, self.trainer.recipe), sources_in(folder)
 
     def run(self, jobs: Iterator[Job | None], supervisor: Supervisor) -> Iterator[tuple[Job, Outcome]]:
         """As `Executor` says."""
@@ -146,10 +160,12 @@ class OnRay:
 
     def _made(self, slot: RaySlot, content: tuple[Any, ...], supervisor: Supervisor) -> tuple[Job, Outcome]:
         assert self.connection is not None
-        _, outcome, evaluations = content
+        _, outcome, evaluations, left = content
         self._tell(slot, (slot.number, outcome.trace.step, evaluations[slot.told :]), supervisor)
         job, slot.job = slot.job, None
         assert job is not None
+        if isinstance(self.trainer, ScriptTrainer):
+            self.trainer.keep(job.key, left)
         outcome.node = self.connection.place(slot.node)
         return job, outcome
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.workbench.errors import UsageError, WorkbenchError
+from steepest.workbench.executors.ray_address import check_answers
 from steepest.workbench.executors.sent_sources import NOT_SENT, environments_in
 from steepest.workbench.model.machines import LOCAL, RayCluster
 
@@ -51,6 +52,8 @@ class RayConnection:
             joins |= {"include_dashboard": False, "object_store_memory": _OBJECTS}
             if self.most is not None:
                 joins["num_cpus"] = self.most * self.cluster.cpus_per_run
+        else:
+            check_answers(self.cluster.address)
         try:
             self.ray.init(address=self.cluster.address, **joins)
         except (ConnectionError, RuntimeError, ValueError, OSError, self.ray.exceptions.RayError) as error:

@@ -19,7 +19,7 @@ class RaySlot:
     Args:
         connection: To the cluster.
         place: The slot's number.
-        prepared: The arguments of `RunMaker.prepare`.
+        prepared: The arguments of `RunMaker.prepare` before the slot's number.
     """
 
     def __init__(self, connection: RayConnection, place: int, prepared: tuple[Any, ...]) -> None:
@@ -30,7 +30,7 @@ class RaySlot:
         self.asked: dict[Any, str] = {}
         self.number = self.told = 0
         self._answer: bool | None = None
-        self._ask(PREPARED, self.actor.prepare.remote(*prepared))
+        self._ask(PREPARED, self.actor.prepare.remote(*prepared, place))
 
     def give(self, job: Job, number: int) -> None:
         """Have it make a run."""

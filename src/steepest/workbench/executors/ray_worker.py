@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 import platform
+import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.executors.sent_sources import Sources
 from steepest.workbench.executors.worker import DONE, READY, message_of
 from steepest.workbench.model.job import Job
+from steepest.workbench.scripts.recipe import ScriptRecipe
+from steepest.workbench.scripts.trainer import ScriptTrainer
 from steepest.workbench.training.recipe import Recipe
 from steepest.workbench.training.trainer import Trainer
 
@@ -25,7 +29,7 @@ class RunMaker:
     """
 
     def __init__(self) -> None:
-        self._trainer: Trainer | None = None
+        self._trainer: Trainer | ScriptTrainer | None = None
         self._warm: set[str] = set()
         self._changed = threading.Condition()
         self._stopping = False
@@ -38,33 +42,50 @@ class RunMaker:
             self._answer: bool | None = None
             self._waits = False
 
-    def prepare(self, recipe: Recipe, seed: int, threads: int, sources: Sources) -> tuple[Any, ...]:
+    def prepare(
+        self, recipe: Recipe | ScriptRecipe, seed: int, threads: int, sources: Sources, place: int
+    ) -> tuple[Any, ...]:
         """Make the trainer.  READY and the machine's id, or why no run can be made here."""
-        if differs := sources.missing_on(platform.node()):
+        machine = platform.node()
+        if differs := sources.missing_on(machine):
             return REFUSED, differs
         self._threads = threads
         try:
-            self._trainer = Trainer(recipe, seed)
+            if isinstance(recipe, ScriptRecipe):
+                self._trainer = ScriptTrainer(recipe, folder=Path(), seed=seed, first_slot=place)
+            else:
+                self._trainer = Trainer(recipe, seed)
             _ = self._trainer.first_task, self._trainer.candidates  # raises here what the task is not fit for
         except WorkbenchError as error:
-            return message_of(error)
+            return (REFUSED, f"{machine}: {error}") if isinstance(recipe, ScriptRecipe) else message_of(error)
         return READY, self._node()
 
     def _node(self) -> str:
         return importlib.import_module("ray").get_runtime_context().get_node_id()
 
     def make(self, job: Job, number: int) -> tuple[Any, ...]:
-        """The outcome of a run, and all its evaluations.
+        """The outcome of a run, all its evaluations, and the files that it left here, by name.
 
         Args:
             job: The run.
             number: By which `look` knows that it is this run.
         """
+        self._begin(number)
+        if isinstance(self._trainer, ScriptTrainer):
+            return self._made_of_script(self._trainer, job)
+        return self._made_of_task(job)
+
+    def _made_of_script(self, trainer: ScriptTrainer, job: Job) -> tuple[Any, ...]:
+        with tempfile.TemporaryDirectory(prefix="steepest-") as folder:
+            trainer.folder = Path(folder)
+            made = trainer.train(job, lambda: self._stopping, self._at_step, lambda *at: self._evaluated(job, *at))
+            return DONE, made, self._evaluations, trainer.left_by(job.key)
+
+    def _made_of_task(self, job: Job) -> tuple[Any, ...]:
         import torch
 
-        self._begin(number)
         trainer = self._trainer
-        assert trainer is not None
+        assert isinstance(trainer, Trainer)
         torch.set_num_threads(self._threads)  # of this thread: each of Ray's has a number of its own
         candidate = trainer.candidate(job.key.optimizer)
         try:
@@ -72,7 +93,7 @@ class RunMaker:
                 trainer.warm_up(candidate, job.key.seed)
                 self._warm.add(candidate.name)
             made = trainer.train(job, lambda: self._stopping, self._at_step, lambda *at: self._evaluated(job, *at))
-            return DONE, made, self._evaluations
+            return DONE, made, self._evaluations, {}
         except WorkbenchError as error:
             return message_of(error)
 

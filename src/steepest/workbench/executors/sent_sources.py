@@ -31,7 +31,8 @@ class Sources:
         versions: Of packages; what follows a `+` does not count, since a laptop has torch for CPUs and a cluster for
             GPUs.
         package: The digest of the sources of steepest.
-        files: The digest of each of the user's own files, by its path in the folder that is sent.
+        files: The digest of each of the user's own files, by its path in the folder that is sent, or from the root
+            where it is outside; empty where it must only be there.
     """
 
     versions: Mapping[str, str]
@@ -59,16 +60,31 @@ class Sources:
 
 
 def _differs(name: str, digest: str, machine: str) -> str:
-    if not (file := Path(name)).is_file():
+    file = Path(name)
+    if not file.is_file() and file.is_absolute():
+        return (
+            f"{name} is not on {machine}: the working directory is sent, and what lies elsewhere must be on every "
+            "machine under the same path, as on a shared folder; or begin the study in the folder that holds it."
+        )
+    if not file.is_file():
         return f"{name} did not reach {machine}; it must not be excluded by .gitignore or .rayignore."
-    if _digest(file) != digest:
-        return f"{name} on {machine} is not the file of this machine; start the study again."
+    if digest and digest_of(file) != digest:
+        return f"{name} on {machine} is not the file of this machine; {_way_out(file)}."
     return ""
+
+
+def _way_out(file: Path) -> str:
+    return "put the same on both" if file.is_absolute() else "start the study again"
 
 
 def sources_in(folder: Path | None) -> Sources:
     """Of this process: the user's files are the modules that it has imported from the folder."""
-    files = {} if folder is None else {str(file.relative_to(folder)): _digest(file) for file in _imported_from(folder)}
+    imported = [] if folder is None else _imported_from(folder)
+    return sources_of({str(file.relative_to(folder)): digest_of(file) for file in imported if folder})
+
+
+def sources_of(files: Mapping[str, str]) -> Sources:
+    """Of this process, with the digests of the user's files."""
     return Sources(_versions(), _digest_of_package(), files)
 
 
@@ -162,5 +178,6 @@ def _digest_of_package() -> str:
     return whole.hexdigest()[:16]
 
 
-def _digest(file: Path) -> str:
+def digest_of(file: Path) -> str:
+    """Of what is in a file."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]

@@ -15,8 +15,8 @@ function say(state) {
   live.dataset.status = state.status;
   live.querySelector(".status").textContent = sentences[state.status];
   live.querySelector(".said").textContent = far(state);
-  live.querySelector(".now").replaceChildren(...state.workers.map(worker));
-  live.querySelector(".fraction span").style.width = state.runs ? `${(100 * fraction(state)).toFixed(1)}%` : "0";
+  live.querySelector(".now").replaceChildren(...underWay(state));
+  live.querySelector(".fraction span").style.width = `${(100 * state.fraction).toFixed(1)}%`;
   document.title = state.status === "running" ? `${state.done}/${state.runs} ${title}` : title;
 }
 
@@ -24,6 +24,7 @@ function far(state) {
   if (state.status === "preparing") return "";
   const about = state.status === "running" ? "of about" : "of";
   const parts = [state.status === "finished" ? `${state.done} runs` : `${state.done} ${about} ${state.runs} runs`];
+  if (state.under_way > 1) parts.push(`${state.under_way} under way`);
   if (state.failed) parts.push(`${state.failed} failed`);
   if (state.left) parts.push(`about ${state.left} left`);
   if (state.status === "finished") parts.push("this is the final report, and it stays in the study's folder");
@@ -32,16 +33,18 @@ function far(state) {
   return parts.join(" · ");
 }
 
-function fraction(state) {
-  const under = state.workers.reduce((sum, one) => sum + (one.steps ? one.step / one.steps : 0), 0);
-  if (state.status === "finished") return 1;
-  return Math.min(1, (state.done + under) / state.runs);
+/* All runs that are made now; those of one worker follow each other. */
+function underWay(state) {
+  const more = state.under_way - state.now.length;
+  return [...state.now.map(named), ...(more > 0 ? [`and ${more} more`] : [])].map((text) => {
+    const line = document.createElement("p");
+    line.textContent = line.title = text;
+    return line;
+  });
 }
 
-function worker(one) {
-  const line = document.createElement("p");
-  line.textContent = [one.run, one.steps && `step ${one.step} of ${one.steps}`, one.value].filter(Boolean).join(" · ");
-  return line;
+function named(one) {
+  return [one.run, one.steps && `step ${one.step} of ${one.steps}`, one.value].filter(Boolean).join(" · ");
 }
 
 function lost() {

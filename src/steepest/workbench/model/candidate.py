@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from steepest.workbench.errors import UsageError
-from steepest.workbench.model.dimension import Dimension, of_task
+from steepest.workbench.model.dimension import FARTHEST, Dimension, of_task
 from steepest.workbench.model.key import Setting, settings_text
 from steepest.workbench.model.user_code import digest_of
 
@@ -68,6 +68,11 @@ class Candidate:
     def first(self, setting: Setting) -> tuple[str, float] | None:
         """What the first coordinate is called, and its value; None where it has no ends."""
         return self.first_name, setting.rate
+
+    @property
+    def first_reach(self) -> tuple[float, float]:
+        """How far a search may go on along the first coordinate: the range of rates is never the user's."""
+        return -FARTHEST, 1 + FARTHEST
 
     def first_position(self, setting: Setting, centre: float) -> float:
         """The inverse of `setting`, for the first coordinate, which is the rate's."""

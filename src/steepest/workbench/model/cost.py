@@ -17,6 +17,8 @@ class Cost:
         workers: Processes that train at the same time.
         cheaper: A smaller budget of the search, as it is typed, and about how many seconds a new study with it takes;
             None where there is none.
+        search: Seconds of a search whose runs cannot be counted before, and are not in `runs`.
+        at_once: How many runs are trained at once at most; 0 where each is alone.
     """
 
     runs: int
@@ -25,6 +27,8 @@ class Cost:
     seconds: float
     workers: int
     cheaper: tuple[str, float] | None = None
+    search: float = 0.0
+    at_once: int = 0
 
 
 @dataclass(frozen=True)

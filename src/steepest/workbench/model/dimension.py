@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from steepest.workbench.errors import UsageError
@@ -11,6 +11,8 @@ LOG, LINEAR = "log", "linear"
 """Scales."""
 OUTSIDE = 0.15
 """How far from its range a value is for a search that is below or above it."""
+FARTHEST = 1.0
+"""How far from its range, in widths of it, a search may go on: as far again on either side."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Dimension:
         trials: The least number of trials with which it is searched.
         of_task: Whether the task function takes it; the workbench finds that out.
         default: What the task has where it is not set; the workbench finds that out too.
+        grows: The least and the greatest value, likewise of 1 - value where `from_one`, up to which a search may go on
+            where the best lies at a bound; None for bounds that are to be kept, as those that a user gave.
 
     Raises:
         UsageError: There is nothing to search in.
@@ -54,6 +58,7 @@ class Dimension:
     trials: int = 0
     of_task: bool = False
     default: Any = None
+    grows: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if problem := self._problem():
@@ -80,7 +85,11 @@ class Dimension:
                 self.scale == LOG and self.low <= 0,
             ),
             ("BOUNDS are not whole numbers", self.integer and fractions),
+            (f"BOUNDS is not within {self.grows}, up to which it may grow", not self._grows_beyond()),
         ]
+
+    def _grows_beyond(self) -> bool:
+        return self.grows is None or self.grows[0] <= self.low < self.high <= self.grows[1]
 
     def _problem_of_choices(self) -> str:
         if not all(isinstance(choice, str | int | float) for choice in self.choices):
@@ -101,6 +110,8 @@ class Dimension:
         if self.integer:
             found = self._between(self.low - 0.5, self.high + 0.5, position)
             return int(min(max(round(found), self.low), self.high))
+        if position < 0 and self._grows_to_zero:
+            return 0.0
         found = self._between(self.low, self.high, position)
         rounded = float(f"{found:.2g}" if self.scale == LOG else f"{found:.3g}")
         return round(1 - rounded, 8) if self.from_one else rounded
@@ -109,12 +120,26 @@ class Dimension:
         """The inverse of `at`; a little outside of 0 to 1 for a value beyond the bounds, as no decay at all is."""
         if self.choices:
             return (self.choices.index(value) + 0.5) / len(self.choices) if value in self.choices else 0.5
-        found = 1 - value if self.from_one else value
+        share, (lowest, highest) = self._share(1 - value if self.from_one else value), self.reach
+        return min(max(share, min(lowest, -OUTSIDE)), max(highest, 1 + OUTSIDE))
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The positions between which a search may go on: 0 and 1 where the bounds are kept."""
+        if self.grows is None:
+            return 0.0, 1.0
+        return max(self._share(self.grows[0]), 0.0 - FARTHEST), min(self._share(self.grows[1]), 1.0 + FARTHEST)
+
+    @property
+    def _grows_to_zero(self) -> bool:
+        """Whether below the lower bound there is nothing but 0: a smaller decay is none."""
+        return self.grows is not None and self.grows[0] == 0 and self.scale == LOG
+
+    def _share(self, found: float) -> float:
+        """The position of what is searched, with no limit; of 0 on a logarithmic scale a little below the range."""
         if self.scale == LOG:
-            share = math.log(found / self.low) / math.log(self.high / self.low) if found > 0 else -OUTSIDE
-        else:
-            share = (found - self.low) / (self.high - self.low)
-        return min(max(share, -OUTSIDE), 1 + OUTSIDE)
+            return math.log(found / self.low) / math.log(self.high / self.low) if found > 0 else -OUTSIDE
+        return (found - self.low) / (self.high - self.low)
 
     def _between(self, low: float, high: float, position: float) -> float:
         return low * (high / low) ** position if self.scale == LOG else low + (high - low) * position
@@ -138,7 +163,16 @@ class Dimension:
             kept
             | bounds
             | {"scale": self.scale, "integer": self.integer, "trials": self.trials, "of_task": self.of_task}
+            | ({} if self.grows is None else {"grows": list(self.grows)})
         )
+
+
+def from_stored(stored: Mapping[str, Any]) -> Dimension:
+    """The inverse of `stored`, as far as a search needs it."""
+    names = {one.name for one in fields(Dimension)}
+    given = {name: value for name, value in stored.items() if name in names}
+    lists = {name: tuple(given[name]) for name in ("choices", "grows") if given.get(name)}
+    return Dimension(**given | lists)
 
 
 def of_task(space: Mapping[str, Any]) -> bool:

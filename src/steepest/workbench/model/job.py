@@ -23,6 +23,10 @@ EndedOne = Callable[[int, "Outcome"], None]
 """Is told the place of a run that has ended or was interrupted, and its outcome."""
 
 
+LEAST_AT_ONCE = 5
+"""Runs of a group that is trained at once: the overhead of four at once is that of three or four alone."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One run that is to be made, in this process or in another.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from steepest.workbench.errors import UsageError
 
-LOCAL = "local"
-"""In the place of an address: a cluster that is started on this machine for the study, and stopped after it."""
+AUTO, LOCAL = "auto", "local"
+"""In the place of an address: the cluster that this machine belongs to; one that is started for the study."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,25 @@ def ray_cluster(address: str | None, cpus_per_run: int, gpus_per_run: float) -> 
                 "(ray=...), or leave them out: on this machine the task chooses the device."
             )
         return None
-    if address.startswith("ray://"):
-        raise UsageError(
-            f"{address} is the address of a Ray Client server, and the study would not survive a break of that "
-            "connection; log in to a machine of the cluster, or use `ray job submit`, and give --ray auto."
-        )
+    check_address(address)
     if cpus_per_run < 1:
         raise UsageError(f"cpus_per_run={cpus_per_run} runs nowhere; give a whole number, at least 1.")
     is_whole = gpus_per_run == int(gpus_per_run) if math.isfinite(gpus_per_run) else False
     if gpus_per_run < 0 or not (is_whole or gpus_per_run < 1):
         raise UsageError(f"gpus_per_run={gpus_per_run:g} cannot be had; give 0.5 or another part of one, or 1, 2, ...")
     return RayCluster(address, cpus_per_run, gpus_per_run)
+
+
+def check_address(address: str) -> None:
+    """Raise what to type (UsageError) where this is no address of a cluster."""
+    if address.startswith("ray://"):
+        raise UsageError(
+            f"{address} is the address of a Ray Client server, and the study would not survive a break of that "
+            "connection; log in to a machine of the cluster, or use `ray job submit`, and give --ray auto."
+        )
+    host, _, port = address.rpartition(":")
+    if address not in (AUTO, LOCAL) and not (host and "/" not in host and port.isdecimal() and 0 < int(port) < 65536):
+        raise UsageError(
+            f"{address!r} is no address of a Ray cluster; give HOST:PORT, such as 192.168.0.7:6379, which `ray start "
+            "--head` printed, auto for the cluster that this machine belongs to, or local to start one here."
+        )

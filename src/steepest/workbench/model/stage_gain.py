@@ -15,11 +15,14 @@ class Edge(NamedTuple):
         name: The hyperparameter, or `rate`.
         value: Its best value.
         side: `lower` or `upper`, by the value itself.
+        longer: A longer range, as one types it; empty where the range is not the user's, and the search goes on by
+            itself.
     """
 
     name: str
     value: Any
     side: str
+    longer: str = ""
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,11 @@ class JsonEvents(Watcher):
     live: address, where the report can be seen as it grows; only if that was asked for.
     remark: text, a sentence on how the runs will be made.
     cost: runs, steps, all_steps, seconds (null where only the first run can tell), workers,
-    cheaper (a smaller budget and its seconds, or null).
+    cheaper (a smaller budget and its seconds, or null), search (seconds of a search whose runs are not counted).
     begin: schema, plan, runs (about how many there will be), done, workers.  run: phase, optimizer, rate, settings,
     seed, steps, worker.  ended: the same without the last two, status, value (null where the run failed).
     stage (of `tune`): optimizer, stage, names (what it varied for the first time), trials, failed, best, gain with low
-    and high (null where too few trained), kept, edges (name, value, side).
+    and high (null where too few trained), kept, edges (name, value, side, longer: what to type).
     result: folder, verdict, rows by rank, warnings; tuning, where there were stages.
     """
 
@@ -84,6 +84,7 @@ class JsonEvents(Watcher):
                 "trained": row.trained,
                 "seeds": len(row.values),
                 "call": row.call,
+                "edges": [edge._asdict() for edge in row.ends],
             }
             for row in results.rows
         ]
@@ -108,8 +109,7 @@ def _tuned(tuning: Tuning) -> dict[str, Any]:
         for one in tuning.settings
     ]
     names = {"kept": tuning.kept, "at_default": tuning.at_default, "spared": tuning.spared}
-    edges = [edge._asdict() for edge in tuning.edges]
-    return {"optimizer": tuning.optimizer, "settings": settings, "edges": edges} | names
+    return {"optimizer": tuning.optimizer, "settings": settings} | names
 
 
 def _fields(key: Key) -> dict[str, Any]:

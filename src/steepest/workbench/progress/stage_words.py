@@ -46,12 +46,19 @@ def sentence(gain: StageGain, metric: str) -> str:
 
 def edges(gain: StageGain) -> list[str]:
     """A sentence for each value at the end of its range that this stage varied for the first time; in the end all."""
-    return [at_the_edge(edge) for edge in gain.edges if edge.name in gain.names or gain.stage == "all"]
+    is_last = gain.stage == "all"
+    return [at_the_edge(edge, goes_on=not is_last) for edge in gain.edges if edge.name in gain.names or is_last]
 
 
-def at_the_edge(edge: Edge) -> str:
-    """As `weight_decay 0.98 is at the upper end of what is searched: a larger one may be better`."""
-    beyond = "larger" if edge.side == "upper" else "smaller"
-    return (
-        f"{edge.name} {written(edge.value)} is at the {edge.side} end of what is searched: a {beyond} one may be better"
-    )
+def at_the_edge(edge: Edge, goes_on: bool) -> str:
+    """As `weight_decay 0.98 is at the upper end of what was searched: the search goes on past it`.
+
+    Args:
+        edge: The value.
+        goes_on: Whether there are stages to come, which go past an end that the user did not give.
+    """
+    beyond = f"a {'larger' if edge.side == 'upper' else 'smaller'} one may be better"
+    where = f"{edge.name} {written(edge.value)} is at the {edge.side} end of"
+    if edge.longer:
+        return f"{where} the range that you gave: {beyond}"
+    return f"{where} what was searched: {'the search goes on past it' if goes_on else beyond}"

@@ -46,13 +46,13 @@ def _search(results: Results) -> str:
             "seed: the defaults, the rate, the first other hyperparameter with the rate, the others spread evenly, and "
             "then where a Gaussian process of all results (Matern 5/2, Snoek, Larochelle, Adams, 2012) expects the "
             f"greatest improvement. Learning rates lay in {DECADES:g} decades on a log scale, centred by a range test "
-            f"of three seeds.{_others(results)}"
+            f"of three seeds; where the best lay at an end, the search went on past it.{_others(results)}"
         )
     return (
         f"The search of each optimizer was given {_budget(results)}: quasi-random settings (scrambled Halton, the same "
         f"positions for all), each run for {results.steps} steps with one common seed. Learning rates were spread on a "
         f"log scale over {DECADES:g} decades, for every optimizer the same width, centred by a range test of three "
-        f"seeds.{_others(results)}"
+        f"seeds; where the best lay at an end, the last quarter of the trials went on past it.{_others(results)}"
     )
 
 

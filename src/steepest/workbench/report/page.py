@@ -19,6 +19,7 @@ from steepest.workbench.report import (
     sentences,
     terminal,
     tuning_sentences,
+    warning_sentences,
 )
 from steepest.workbench.report.methods import methods
 
@@ -62,7 +63,7 @@ def contents(results: Results) -> dict[str, Any]:
         "results": results,
         "best": results.rows[0],
         "verdict": sentences.verdict(results),
-        "warnings": sentences.warnings(results),
+        "warnings": warning_sentences.warnings(results),
         "methods": methods(results),
         "colours": figures.colours(data.order),
         "found": verdict_of(results),
@@ -75,7 +76,6 @@ def contents(results: Results) -> dict[str, Any]:
         "parallel": data.parallel,
         "of_history": _of_history(data),
         "of_importance": [search_sentences.importance(one) for one in results.importances],
-        "of_dimensions": [search_sentences.dimension(one) for one in data.searched],
         "of_pruning": search_sentences.pruning(results),
         "runs": data.sensitivity,
         "tuning": [_tuned(one) for one in results.tuning],

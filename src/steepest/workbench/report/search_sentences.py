@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from steepest.workbench.analysis.axes import RATE
+from steepest.workbench.analysis.results import RATE as RATE_NAME
 from steepest.workbench.model.key import written
 from steepest.workbench.report.formatting import listed, percent
 
 if TYPE_CHECKING:
-    from steepest.workbench.analysis.dimensions import DimensionData, DimensionRow
     from steepest.workbench.analysis.importance import Importance, Share
+    from steepest.workbench.analysis.optimizer_row import OptimizerResult
     from steepest.workbench.analysis.pruning import Pruning
     from steepest.workbench.analysis.results import Results
     from steepest.workbench.analysis.search_figures import HistoryData
+    from steepest.workbench.model.stage_gain import Edge
 
 SMALL = 0.05
 """A hyperparameter that explains less alone may stay at its usual value."""
@@ -52,15 +54,38 @@ def history(data: HistoryData, optimizer: str) -> str:
     return f"{optimizer}: the best is trial {last} of {count}; {outlook}."
 
 
-def dimension(data: DimensionData) -> str:
-    """Where the best quarter of the trials lies, for each optimizer."""
-    return " ".join(_best_quarter(row) for row in data.rows if row.low is not None)
+def at_the_ends(row: OptimizerResult, results: Results) -> list[str]:
+    """Values of the recommended setting at the end of what was searched, and what to type to search beyond."""
+    return [f"{_where(edge, row.rate_name)}; {_beyond(edge, results)}." for edge in row.ends]
 
 
-def _best_quarter(row: DimensionRow) -> str:
-    low, high = written(row.low), written(row.high)
-    where = f"at {low}" if low == high else f"from {low} to {high}"
-    return f"{row.optimizer}: the best quarter of {row.trials} trials lies {where}."
+def _where(edge: Edge, rate_name: str) -> str:
+    better = f"so a {'larger' if edge.side == 'upper' else 'smaller'} one may be better than anything in this report"
+    if edge.name == RATE_NAME and rate_name == RATE_NAME:
+        which = "highest" if edge.side == "upper" else "lowest"
+        return f"the best rate, {edge.value:g}, is the {which} that was {'given' if edge.longer else 'tried'}, {better}"
+    of = "the range that was given" if edge.longer else "what was searched"
+    return f"{edge.name} {written(edge.value)} is at the {edge.side} end of {of}, {better}"
+
+
+def _beyond(edge: Edge, results: Results) -> str:
+    """What to type."""
+    if not edge.longer:
+        return f"with more trials the search goes on past it{_more(results.budget)}"
+    if results.manifest.get("rates"):
+        return f"to search there too, type --rates {edge.longer}"
+    if results.script is None:
+        return f"to search there too, type --search {edge.longer}"
+    place, _, values = edge.longer.partition("=")
+    place = place.strip("{}")
+    is_argument = "." in place  # of an optimizer that is set from outside
+    return f"to search there too, write {f'--set {place}={values}' if is_argument else f'{{{place}:{values}}}'}"
+
+
+def _more(budget: str) -> str:
+    """Twice the trials, and as many as a search needs that goes on."""
+    kind, _, amount = budget.partition("=")
+    return f" (--budget trials={max(16, 2 * int(amount))})" if kind == "trials" and amount.isdigit() else ""
 
 
 def pruning(results: Results) -> str:

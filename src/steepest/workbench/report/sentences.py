@@ -1,11 +1,10 @@
-"""The sentences of the report: what to do, the evidence for it, and what a careful reader should know."""
+"""The sentences of the report: what to do, and the evidence for it."""
 
 from __future__ import annotations
 
 import math
 
-from steepest.workbench.analysis import statistics, steadiness
-from steepest.workbench.analysis.optimizer_row import OptimizerResult
+from steepest.workbench.analysis import statistics
 from steepest.workbench.analysis.results import RATE, Failures, Results
 from steepest.workbench.analysis.verdict import (
     CLAIM,
@@ -20,16 +19,14 @@ from steepest.workbench.analysis.verdict import (
     UNFINISHED,
     WINNER,
     Verdict,
-    strength,
     verdict_of,
 )
 from steepest.workbench.model.outcome import DIVERGED
 from steepest.workbench.report import script_sentences
 from steepest.workbench.report.formatting import duration, interval, listed, number, percent, setting
-from steepest.workbench.report.search_sentences import pruning_warnings
 
 CONTINUE = "The same command continues it."
-_STRENGTHS = {
+STRENGTHS = {
     SMOKE_TEST: "too few for more than a smoke test",
     INDICATIVE: "indicative; ten make a claim",
     CLAIM: "enough for a claim",
@@ -75,8 +72,8 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
     estimate, bounds = interval(best.median)
     sure = percent(statistics.median_confidence(len(best.values)))
     within = f" ({sure} interval {bounds})" if math.isfinite(best.median.low) else ""
-    verb = "reach" if results.judged_by_best else "end at"
-    sentences = [f"There its runs {verb} a {results.metric} of {estimate}{within}, the median over the fresh seeds."]
+    verb = "reaches" if results.judged_by_best else "ends at"
+    sentences = [f"There its {results.metric} {verb} {estimate}{within}, the median over the fresh seeds."]
     sentences += _against_adam(results, found)
     if found.kind == WINNER:
         chance = min(pair.superiority.estimate for pair in found.beaten)
@@ -88,17 +85,15 @@ def _evidence(results: Results, found: Verdict) -> list[str]:
         sentences.append(
             f"No clear winner: {names} {'is' if len(found.level_with) == 1 else 'are'} not reliably worse."
         )
-    seeds = f"{results.seeds} fresh seed{'s' if results.seeds > 1 else ''} for each"
-    return [*sentences, f"The evidence is {seeds}: {_STRENGTHS[found.strength]}."]
+    if results.has_few_seeds:  # which is a warning
+        return sentences
+    return [*sentences, f"The evidence is {results.seeds} fresh seeds for each: {STRENGTHS[found.strength]}."]
 
 
 def _unseen(seeds: int) -> str:
     """What so many seeds cannot show: an ending that comes so rarely that they miss it as often as not."""
     once_in = round(1 / (1 - 0.5 ** (1 / seeds)))
-    return (
-        f"That is shown of endings that are not rare: one that comes once in {once_in} runs is missed by {seeds} seeds "
-        "as often as not, and can cost more than the others gain."
-    )
+    return f"Rare bad endings are not ruled out: {seeds} seeds miss one in {once_in} half of the time."
 
 
 def _against_adam(results: Results, found: Verdict) -> list[str]:
@@ -163,116 +158,3 @@ def _cost(results: Results) -> str:
     failed = f" Of the {results.counted} that try an optimizer, {results.failed} failed." if results.failed else ""
     steps = f"{results.all_steps:,}".replace(",", "\u202f")
     return f"It cost {results.runs} runs: {steps} steps, {duration(results.seconds)} of training.{failed}"
-
-
-def warnings(results: Results) -> list[str]:
-    """What a careful reader should know before relying on the table; the recommended optimizer first."""
-    if not results.finished:
-        return [f"The study is not finished, so every number here is provisional. {CONTINUE}"]
-    if results.nothing_trained:
-        return []
-    return [text for row in results.rows for text in _of_optimizer(row, results)] + _of_study(results)
-
-
-def _of_optimizer(row: OptimizerResult, results: Results) -> list[str]:
-    texts = []
-    if row.best_is_at_the_edge:
-        side = "smaller" if row.edge == "lowest" else "larger"
-        texts.append(
-            f"the best {row.rate_name}, {row.rate:g}, is the {row.edge} that was tried, so a {side} one may be better "
-            "than anything in this report."
-        )
-    if row.many_trials_failed:
-        texts.append(
-            f"{row.searched_failed} of {row.searched} trials failed, so its part of the budget was "
-            "mostly spent outside its useful range."
-        )
-    texts += _failed_seeds(row) + _unsteady(row, results)
-    if row.is_still_improving:
-        texts.append(
-            f"{percent(row.falling)} of its improvement came in the last tenth of the run; with more steps the order "
-            "may change."
-        )
-    return [f"{row.name}: {text}" for text in texts]
-
-
-def _failed_seeds(row: OptimizerResult) -> list[str]:
-    """Each failure with the setting that it belongs to."""
-    texts = []
-    if row.seeds_failed:
-        texts.append(
-            f"{row.seeds_failed} of {len(row.values)} runs with fresh seeds failed at "
-            f"{setting(row.rate, row.settings, row.rate_name)}; they count as the worst."
-        )
-    texts += [
-        f"{other.failed} of {len(other.values)} runs with fresh seeds failed at "
-        f"{setting(other.rate, other.settings, row.rate_name)}, the other setting that was tried with them."
-        for other in row.other_finalists
-        if other.failed
-    ]
-    return texts
-
-
-def _unsteady(row: OptimizerResult, results: Results) -> list[str]:
-    """Late spikes, and seeds that end far apart: five seeds can look better than the sixth will be."""
-    texts, where = [], setting(row.rate, row.settings, row.rate_name)
-    if row.spikes:
-        worst = max(row.spikes, key=lambda spike: abs(spike.at - spike.before))
-        texts.append(
-            f"in {len(row.spikes)} of {len(row.values)} runs at {where} {results.metric} jumps late, from "
-            f"{number(worst.before)} to {number(worst.at)} at step {worst.step} of seed {worst.seed}; a run that ends "
-            "in such a jump ends badly, so prefer a lower rate, a rate that falls, or clipping."
-        )
-    apart = steadiness.times_apart(row, results.rows)
-    if apart > steadiness.FAR_APART:
-        trained = [value for value in row.values if math.isfinite(value)]
-        texts.append(
-            f"its seeds at {where} end {number(apart, 2)} times as far apart as those of other settings, from "
-            f"{number(min(trained))} to {number(max(trained))}; expect such runs again."
-        )
-    return texts
-
-
-def _of_study(results: Results) -> list[str]:
-    texts = pruning_warnings(results.pruning)
-    if results.control_trained:
-        texts.append(_control(results))
-    if results.searches_are_unequal:
-        texts.append(_unequal_searches(results))
-    if results.script:
-        texts += script_sentences.warnings(results)
-    elif results.nothing_was_searched:
-        texts.append(
-            "Only one setting of each optimizer was tried: nothing was searched, so this compares settings as much as "
-            "optimizers."
-        )
-    if results.has_few_seeds:
-        seeds = f"{results.seeds} seed{'s' if results.seeds > 1 else ''} for each estimate"
-        texts.append(f"{seeds}: {_STRENGTHS[strength(results.seeds)]}.")
-    if results.runs_with_curves < results.runs:
-        texts.append(
-            f"curves.parquet has the curves of {results.runs_with_curves} of {results.runs} runs: those with fresh "
-            "seeds and the best trials of each optimizer; study.db has all."
-        )
-    if results.task_was_edited:
-        of = "of the script" if results.script else "that defines the task"
-        texts.append(f"The file {of} was changed during the study, so the runs may not be of one problem.")
-    return texts
-
-
-def _control(results: Results) -> str:
-    assert results.control is not None
-    assert results.control.final is not None
-    return (
-        f"An optimizer that does nothing also trains {results.task}: {results.metric} ends at "
-        f"{number(results.control.final)} after {number(results.control.initial or 0.0)}. The metric moves without "
-        "learning (batch normalisation, noise in evaluate), or the task's baseline is too low; no result here is safe."
-    )
-
-
-def _unequal_searches(results: Results) -> str:
-    few, many = (pick(results.rows, key=lambda row: row.searched) for pick in (min, max))
-    return (
-        f"The searches were not of equal size: {many.name} had {many.searched} trials and {few.name} {few.searched} "
-        f"for the same {results.budget}."
-    )

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from steepest.workbench.analysis.verdict import verdict_of
 from steepest.workbench.model.key import written
-from steepest.workbench.report import formatting, sentences, tuning_sentences
+from steepest.workbench.report import formatting, sentences, tuning_sentences, warning_sentences
 
 if TYPE_CHECKING:
     from steepest.workbench.analysis.optimizer_row import OptimizerResult
@@ -48,7 +48,7 @@ def show(results: Results, console: Console) -> None:
     if found.recommends:
         paste = results.rows[0].call if results.script else f"optimizer = {results.rows[0].call}"
         console.print(Text(f"\n  {paste}\n", style="cyan"), soft_wrap=True)
-    for warning in sentences.warnings(results):
+    for warning in warning_sentences.warnings(results):
         console.print(Text.assemble(("note  ", "yellow"), warning), soft_wrap=wrap)
     for paragraph in others if results.nothing_trained else [" ".join(others)]:
         console.print(Text(paragraph), soft_wrap=wrap)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sentences(tuning: Tuning) -> list[str]:
-    """Which hyperparameters are kept, which stay at their defaults, and what lies at the edge of what was searched."""
+    """Which hyperparameters are kept, and which stay at their defaults."""
     said = []
     if tuning.kept:
         own = [tuning.rate_name] if tuning.rate_name not in ("", RATE) else []
@@ -24,7 +24,6 @@ def sentences(tuning: Tuning) -> list[str]:
     if tuning.at_default:
         one = len(tuning.at_default) == 1
         said.append(f"{listed(tuning.at_default)} {'stays at its default' if one else 'stay at their defaults'}.")
-    said += [f"{tuning.optimizer}: {stage_words.at_the_edge(edge)}." for edge in tuning.edges]
     if tuning.spared:
         trials = f"{tuning.spared} trial{'s' if tuning.spared > 1 else ''}"
         said.append(

@@ -72,6 +72,11 @@ class ScriptCandidate(Candidate):
         first, value = self._without_a_rate(setting)
         return None if first.choices or value is None else (self.first_name, value)
 
+    @property
+    def first_reach(self) -> tuple[float, float]:
+        """The user wrote the range."""
+        return 0.0, 1.0
+
     def first_position(self, setting: Setting, centre: float) -> float:
         """The first coordinate of a setting."""
         if self.rates:
@@ -148,7 +153,7 @@ def script_candidate(command: ScriptCommand, from_script: Mapping[str, Any]) -> 
     usual = {name: value for name, value in from_script.items() if value is not None} | usual
     dimensions = [_fractional(one, usual.get(one.argument)) for one in dimensions]
     rates = next((one for one in dimensions if _is_rate(one)), None)
-    others = sorted((one for one in dimensions if one is not rates), key=lambda one: not _DECAY.fullmatch(one.argument))
+    others = sorted((one for one in dimensions if one is not rates), key=lambda one: not _is_decay(one))
     centre = NO_RATE if rates is None else float(usual.get(rates.argument, rates.at(0.5)))
     source = "the script's own" if rates and rates.argument in usual else "the middle of the range; no default is known"
     if centre <= 0:  # such as a rate that the script warms up by itself
@@ -219,8 +224,13 @@ def _fractional(one: Dimension, usual: Any) -> Dimension:
 
 
 def _is_rate(one: Dimension) -> bool:
-    named = _RATE.fullmatch(one.argument) and not _NO_RATE.match(one.argument)
+    name = one.argument.replace("-", "_")
+    named = _RATE.fullmatch(name) and not _NO_RATE.match(name)
     return bool(named) and not one.choices and one.low > 0
+
+
+def _is_decay(one: Dimension) -> bool:
+    return bool(_DECAY.fullmatch(one.argument.replace("-", "_")))
 
 
 def _no_class(parameters: Iterable[Any], lr: float) -> NoReturn:

@@ -17,7 +17,11 @@ from typing import Any
 from steepest.workbench.errors import UsageError, nearest
 
 SEED = "seed"
-_PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)(?::([^{}]*))?\}")
+_NAME = r"[A-Za-z_][\w.-]*"
+_PLACE = re.compile(rf"\{{(\{{{_NAME}(?::[^{{}}]*)?\}})\}}|\{{({_NAME})(?::([^{{}}]*))?\}}")
+"""`{{lr}}`, which stands for `{lr}`, or a place.  All other braces are the script's own, as those of JSON."""
+_MEANT = re.compile(r"\{[^{}\"']*(?:\.\.|\|)[^{}\"']*\}")
+"""What was meant as a place, if it is none: a range in braces."""
 _SET = re.compile(r"([A-Za-z_]\w*(?:#[1-9]\d*)?)\.([A-Za-z_]\w*(?:\.\d+)?)=(.+)")
 FROM_OUTSIDE = Path(__file__).parent / "from_outside"
 
@@ -28,7 +32,7 @@ class ScriptCommand:
 
     Args:
         script: A Python file, or any program.
-        arguments: As they are typed; `{{` and `}}` stand for braces.
+        arguments: As they are typed; `{{lr}}` stands for `{lr}`.
         settings: "AdamW.lr=1e-4..1e-1:log", one each; "Adam#2.lr=..." is of the second Adam that the script makes.
 
     Raises:
@@ -45,7 +49,8 @@ class ScriptCommand:
             if name != SEED and name not in known:
                 raise UsageError(
                     f"The place {{{name}}} has no range{nearest(name, known)}: write {{{name}:1e-4..1e-1:log}}, "
-                    f"{{{name}:16|32|64}} or {{{name}:0..0.5}} where it is first used."
+                    f"{{{name}:16|32|64}} or {{{name}:0..0.5}} where it is first used; or {{{{{name}}}}} for these "
+                    "characters themselves."
                 )
         if not known:
             raise UsageError(
@@ -158,17 +163,22 @@ class ScriptCommand:
         return found
 
     def _places(self) -> list[tuple[str, str]]:
-        return [(name, written) for one in self.arguments for name, written in _PLACE.findall(one) if name]
+        for one in self.arguments:
+            if wrong := _MEANT.search(_PLACE.sub("", one)):
+                raise UsageError(
+                    f"The place {wrong.group()} cannot be read: write the name, a colon and the range, without blanks, "
+                    "as in {lr:1e-4..1e-1:log} or {width:32|64}."
+                )
+        return [(name, written) for one in self.arguments for _, name, written in _PLACE.findall(one) if name]
 
     def _names(self) -> Iterable[str]:
         return [name for name, _ in self._places()]
 
 
 def _value(found: re.Match[str], values: Mapping[str, Any]) -> str:
-    whole = found.group()
-    if whole in ("{{", "}}"):
-        return whole[0]
-    value = values[found.group(1)]
+    if found.group(1):
+        return found.group(1)
+    value = values[found.group(2)]
     return repr(value) if isinstance(value, float) else str(value)
 
 

@@ -53,6 +53,8 @@ def _is_of(folder: Path, group: int, mark: bytes) -> bool:
 
 def main() -> None:
     """Wait for the other end to be closed, and end what is left."""
+    if os.fork():  # Ray kills the children of a worker that it ends, and this is to outlive it
+        os._exit(0)
     runs: set[Run] = set()
     for line in sys.stdin:
         group, _, place = line[1:].rstrip("\n").partition(" ")

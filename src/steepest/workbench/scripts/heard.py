@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from steepest.workbench.scripts.pattern import Pattern
 
 LAST_LINES = 20
+LONGEST = 2000
+"""Characters of a line that are looked at: a script may print a million without a break."""
+MOST_KEPT = 50_000_000
+"""Bytes of what a run prints that are kept: of 100 runs that is more than a disk should have to hold."""
+_NO_MORE = f"\n[it printed more than {MOST_KEPT / 1e6:g} MB; the rest was not kept]\n"
+_PIECE = 100_000
+"""Characters that are read at once of a line without an end."""
+_LOOK = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f\x7f]")
+"""Colours, titles and moves of the cursor: they stand between a metric and its number."""
 
 
 class Report(NamedTuple):
@@ -64,6 +74,7 @@ class Heard:
         self._folder, self._pattern, self._reports_itself = folder, pattern, False
         self._lock = threading.Lock()
         self._printed: list[Report] = []
+        self._kept: TextIO | None = None
         self._read_to, self._begun = 0, time.monotonic()
 
     def begin(self) -> None:
@@ -90,20 +101,24 @@ class Heard:
                 self.outside.hear(said)
         with self._lock:
             printed, self._printed = self._printed, []
+            if self._kept and not self._kept.closed:
+                self._kept.flush()  # here and not after each line: a script may print 100,000 of them in a second
         if told and not self._reports_itself and not self._is_pattern_given:
             self._reports_itself, self.reports = True, []
         found = told + ([] if self._reports_itself else printed)
         self.reports += found
         return found
 
-    def listen(self, output: Iterable[str]) -> None:
-        """Keep what is printed, and find values in it."""
-        with (self._folder / "output.txt").open("w", encoding="utf-8") as kept:
-            for line in output:
-                kept.write(line)
-                kept.flush()
+    def listen(self, output: TextIO) -> None:
+        """Keep what is printed, and find values in it; `new` has the file written."""
+        written = 0
+        with (self._folder / "output.txt").open("w", encoding="utf-8") as self._kept:
+            while line := output.readline(_PIECE):
                 with self._lock:
-                    self._hear(line)
+                    if written < MOST_KEPT:
+                        written += self._kept.write(line)
+                        self._kept.write(_NO_MORE if written >= MOST_KEPT else "")
+                    self._hear(_LOOK.sub("", line[:LONGEST]))
 
     def _hear(self, line: str) -> None:
         self.last_lines.append(line.rstrip("\n"))

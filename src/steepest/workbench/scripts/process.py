@@ -183,24 +183,28 @@ class _Guard:
 
     def _running(self) -> Any:
         if self._process is None or self._of != os.getpid():
-            program = [sys.executable, "-S", "-E", guard.__file__]
-            self._process, self._of = (
-                subprocess.Popen(
-                    program,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    text=True,
-                    start_new_session=True,
-                ),
-                os.getpid(),
-            )
+            self._process, self._of = _started_guard(), os.getpid()
             atexit.register(self._close)
         return self._process
 
     def _close(self) -> None:
-        if self._process is not None and self._of == os.getpid():
-            self._process.communicate()
+        if self._process is not None and self._process.stdin is not None and self._of == os.getpid():
+            self._process.stdin.close()
+
+
+def _started_guard() -> subprocess.Popen[str]:
+    """The process that was started, which has ended, and left one that reads what is written to it."""
+    null: Any = subprocess.DEVNULL
+    made = subprocess.Popen(
+        [sys.executable, "-S", "-E", guard.__file__],
+        stdin=subprocess.PIPE,
+        stdout=null,
+        stderr=null,
+        text=True,
+        start_new_session=True,
+    )
+    made.wait()
+    return made
 
 
 _GUARD = _Guard()

@@ -11,7 +11,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ from steepest.workbench.model.key import Key, values_of
 from steepest.workbench.model.outcome import FAILED, LAST, Outcome
 from steepest.workbench.scripts import process
 from steepest.workbench.scripts.candidate import ScriptCandidate, script_candidate
-from steepest.workbench.scripts.command import ScriptCommand
 from steepest.workbench.scripts.devices import environment_of_slot
 from steepest.workbench.scripts.judgement import Judgement
-from steepest.workbench.scripts.pattern import Pattern
+from steepest.workbench.scripts.left_behind import keep, left_in
 from steepest.workbench.scripts.process import Script
+from steepest.workbench.scripts.recipe import ScriptRecipe
 
 _TELLS_EVERY = 0.5
 """Seconds between two signs of life of a run."""
@@ -57,14 +57,11 @@ class ScriptTrainer:
     """Makes the runs of a script, each in a process group of its own.
 
     Args:
-        command: The script, with places for what is searched.
-        metric: The one that decides.
-        higher_is_better: Its direction.
+        recipe: The script, and how its runs are judged.
         folder: Where the output of each run is kept.
         seed: Of the study.
-        pattern: Finds metrics in what it prints; its `steepest.report` is heard with any.
-        timeout: Seconds after which a run is ended.
         slots: How many runs are made at the same time.
+        first_slot: The number of the first of them, where others make runs too.
 
     Raises:
         UsageError: A range cannot be searched, or the script cannot be started.
@@ -74,25 +71,17 @@ class ScriptTrainer:
     """The length of a run, which only the script knows."""
 
     def __init__(
-        self,
-        command: ScriptCommand,
-        metric: str,
-        *,
-        higher_is_better: bool,
-        folder: Path,
-        seed: int = 0,
-        pattern: Pattern | None = None,
-        timeout: float = math.inf,
-        slots: int = 1,
+        self, recipe: ScriptRecipe, *, folder: Path, seed: int = 0, slots: int = 1, first_slot: int = 0
     ) -> None:
-        command.check()
-        script_candidate(command, {})  # raises where a range cannot be searched
-        self.command, self.folder, self.seed, self.slots = command, folder, seed, slots
-        self.first_task = ScriptTask(metric, higher_is_better)
-        self.source = ScriptSource(command.name, command.digest(), command.folder)
-        self._pattern, self._timeout = pattern or Pattern.of_name(metric), timeout
+        self.recipe, self.command = recipe, recipe.command
+        self.command.check()
+        script_candidate(self.command, {})  # raises where a range cannot be searched
+        self.folder, self.seed, self.slots = folder, seed, slots
+        self.first_task = ScriptTask(recipe.metric, recipe.higher_is_better)
+        self.source = ScriptSource(self.command.name, self.command.digest(), self.command.folder)
+        self._pattern, self._timeout = recipe.looked_for, recipe.timeout
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for slot in range(slots):
+        for slot in range(first_slot, first_slot + slots):
             self._free.put(slot)
 
     @property
@@ -108,7 +97,19 @@ class ScriptTrainer:
             UsageError: An argument is to be set that no optimizer of the script has.
             TaskError: The script failed before it made its optimizers.
         """
-        return script_candidate(self.command, self._values_of_the_script())
+        known = self.recipe.from_script
+        return script_candidate(self.command, self._values_of_the_script() if known is None else known)
+
+    def recipe_elsewhere(self) -> ScriptRecipe:
+        """The recipe for a process that is not to ask the script again what it has of itself.
+
+        Raises:
+            UsageError: An argument is to be set that no optimizer of the script has.
+            TaskError: The script failed before it made its optimizers.
+        """
+        outside = self.command.set_from_outside()
+        usual = {name: value for name, value in self.script.usual.items() if name in outside}
+        return replace(self.recipe, from_script=usual)
 
     @property
     def controls(self) -> bool:
@@ -172,12 +173,23 @@ class ScriptTrainer:
                 return Outcome(FAILED, str(error), judged.trace)
         return judged.outcome(ending)
 
+    def left_by(self, key: Key) -> dict[str, bytes]:
+        """What a run left in its folder."""
+        return left_in(self._folder_of(key))
+
+    def keep(self, key: Key, left: Mapping[str, bytes]) -> None:
+        """Keep what a run left on another machine."""
+        keep(self._folder_of(key), left)
+
+    def _folder_of(self, key: Key) -> Path:
+        return self.folder / folder_of(key, self.script.rate_name)
+
     def _run(self, key: Key, environment: Mapping[str, str]) -> Script:
         values = self.script.values(key.rate, key.values)
         outside = self.command.environment(values, os.environ.get("PYTHONPATH", ""))
         return Script(
             self.command.at(values, key.seed),
-            self.folder / folder_of(key, self.script.rate_name),
+            self._folder_of(key),
             environment={**environment, **outside},
             pattern=self._pattern,
             timeout=self._timeout,

@@ -6,6 +6,7 @@ A new sampler or a new pruner is a file in this folder, and a line in the table 
 from steepest.workbench.model.plan import NO_PRUNING
 from steepest.workbench.search.median_rule import of_plan
 from steepest.workbench.search.optuna_tpe import OptunaTPE
+from steepest.workbench.search.past_edges import past_edges
 from steepest.workbench.search.pruner import MakePruner, NoPruning
 from steepest.workbench.search.quasi_random import QuasiRandom
 from steepest.workbench.search.sampler import MakeSampler
@@ -14,11 +15,11 @@ from steepest.workbench.search.staged import Staged
 
 QUASI_RANDOM, STAGED, TPE = "quasi-random", "staged", "tpe"
 SAMPLERS: dict[str, MakeSampler] = {
-    QUASI_RANDOM: QuasiRandom,
+    QUASI_RANDOM: past_edges(QuasiRandom),
     STAGED: Staged,
-    TPE: OptunaTPE,
-    "random": by_chance,
-    "grid": on_a_grid,
+    TPE: past_edges(OptunaTPE),
+    "random": past_edges(by_chance),
+    "grid": on_a_grid,  # whose points are known beforehand
 }
 LEARNS = (STAGED, TPE)
 """Strategies whose points depend on results, also on those of another study."""

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from steepest.workbench.model.dimension import Dimension
-from steepest.workbench.model.key import Setting, values_of
-from steepest.workbench.model.stage_gain import Edge
-from steepest.workbench.search.space import SearchSpace
 from steepest.workbench.search.surrogate import is_logarithmic, modelled
 
 SURE = 1.96
 """Standard deviations on either side of a 95 % interval."""
-AT_THE_EDGE = 0.05
-"""Of the range: a best value that is nearer to its end is said to lie there."""
 
 
 def gained(points: Sequence[np.ndarray], values: Sequence[float], before: int) -> tuple[float, float, float]:
@@ -47,28 +40,3 @@ def gained(points: Sequence[np.ndarray], values: Sequence[float], before: int) -
     base = math.exp(means[old])
     estimate, low, high = (base * -math.expm1(-one) for one in found)
     return estimate, low, high
-
-
-def edges_of(space: SearchSpace, setting: Setting) -> tuple[Edge, ...]:
-    """The values of a setting that lie at the end of what was searched."""
-    given = values_of(setting.others)
-    first = space.candidate.first(setting)
-    found = [] if first is None else [_edge(*first, space.point_of(setting)[0])]
-    found += [edge_of(one, given[one.name]) for one in space.dimensions if one.name in given]
-    return tuple(edge for edge in found if edge is not None)
-
-
-def edge_of(dimension: Dimension, value: Any) -> Edge | None:
-    """A value at the end of what was searched; None for others, and for choices."""
-    edge = None if dimension.choices else _edge(dimension.name, value, dimension.position(value))
-    return edge._replace(side=_OTHER[edge.side]) if edge and dimension.from_one else edge
-
-
-_OTHER = {"lower": "upper", "upper": "lower"}
-"""Of a decay, 1 - value is searched."""
-
-
-def _edge(name: str, value: float, position: float) -> Edge | None:
-    if position < AT_THE_EDGE:
-        return Edge(name, value, "lower")
-    return Edge(name, value, "upper") if position > 1 - AT_THE_EDGE else None

@@ -44,8 +44,6 @@ class OptunaTPE:
         trials: How many there will be.
     """
 
-    depends_on_results = True
-
     def __init__(self, space: SearchSpace, seed: int, trials: int) -> None:
         self.space, self.seed, self.optuna = space, seed, optuna_module()
         self.distributions = self._distributions()
@@ -54,6 +52,10 @@ class OptunaTPE:
             self._add(setting, value)
         self.study.enqueue_trial(self._parameters(space.defaults()))
         self.asked: dict[Setting, Any] = {}
+
+    def knows(self, trial: int) -> int:
+        """All results before."""
+        return trial
 
     def ask(self) -> Setting | None:
         """The next setting; None where TPE finds none that was not tried."""

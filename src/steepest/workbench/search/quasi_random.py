@@ -21,12 +21,14 @@ class QuasiRandom:
     Every optimizer has the same points, each in its own range, so that no optimizer is luckier than another.
     """
 
-    depends_on_results = False
-
     def __init__(self, space: SearchSpace, seed: int, trials: int) -> None:
         dimensions = max(LEAST_DIMENSIONS, 1 + len(space.dimensions))
         self.space, self.points = space, halton_points(seed, dimensions)
         self.asked: set[Setting] = set()  # rates of three digits come again from about the 500th trial on
+
+    def knows(self, trial: int) -> int:
+        """Nothing depends on results."""
+        return 0
 
     def ask(self) -> Setting | None:
         """The setting at the next point that has a new one; None where there is none left."""
@@ -36,7 +38,7 @@ class QuasiRandom:
         return setting
 
     def tell(self, setting: Setting, value: float) -> None:
-        """Nothing depends on results, so that the budgets of all optimizers stay equal."""
+        """Nothing depends on results, so that every optimizer has the same points."""
 
     def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
         """By their results alone."""

@@ -18,8 +18,12 @@ class Sampler(Protocol):
     the answers may depend on nothing but the seed and on what was told.
     """
 
-    depends_on_results: bool
-    """Whether the settings depend on the results that were told."""
+    def knows(self, trial: int) -> int:
+        """On how many of the first results the setting of a trial depends, at most `trial`; asked before `ask`.
+
+        Trials that depend on the same results are made at the same time where that is faster.
+        """
+        ...
 
     def ask(self) -> Setting | None:
         """The next setting to try; None if there is none left."""
@@ -28,8 +32,8 @@ class Sampler(Protocol):
     def tell(self, setting: Setting, value: float) -> None:
         """The result of a setting: the deciding metric, with a sign such that lower is better; infinite if it failed.
 
-        Results are told in the order of the questions.  With several workers they come later than the next questions,
-        always by the same number of them.
+        Results are told in the order of the questions, before a question as many as `knows` says.  With several
+        workers the last few of them come later than the next questions, always the same number.
         """
         ...
 
@@ -65,10 +69,12 @@ def by_result(results: Mapping[Setting, float]) -> list[Setting]:
 class GivenRates:
     """The rates that the user gave, one after the other."""
 
-    depends_on_results = False
-
     def __init__(self, rates: Iterable[float]) -> None:
         self.settings = map(Setting, rates)
+
+    def knows(self, trial: int) -> int:
+        """Nothing depends on results."""
+        return 0
 
     def ask(self) -> Setting | None:
         """The next rate."""

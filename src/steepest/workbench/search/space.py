@@ -43,6 +43,11 @@ class SearchSpace:
         """The point of the defaults: the middle of the rates, and 0.5 for a default that is not known."""
         return [self.candidate.default_position(self.centre), *(self._default(one) for one in self.dimensions)]
 
+    @property
+    def reach(self) -> list[tuple[float, float]]:
+        """How far a search may go on along each coordinate: beyond 0 and 1 where the range is not the user's."""
+        return [self.candidate.first_reach, *(one.reach for one in self.dimensions)]
+
     def has_default(self, dimension: Dimension) -> bool:
         """Whether the default is known, so that the dimension can be left out of a setting."""
         return self.candidate.default_of(dimension) is not None
@@ -54,6 +59,11 @@ class SearchSpace:
             one.position(values[one.name]) if one.name in values else self._default(one) for one in self.dimensions
         )
         return [self.candidate.first_position(setting, self.centre), *others]
+
+    def set_in(self, setting: Setting) -> list[bool]:
+        """Which coordinates a setting sets; the others have their defaults."""
+        values = values_of(setting.others)
+        return [True, *(one.name in values for one in self.dimensions)]
 
     def _default(self, dimension: Dimension) -> float:
         value = self.candidate.default_of(dimension)

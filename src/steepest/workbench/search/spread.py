@@ -24,11 +24,13 @@ class Spread:
         points: Of the unit cube.
     """
 
-    depends_on_results = False
-
     def __init__(self, space: SearchSpace, points: Iterator[list[float]]) -> None:
         self.space, self.points = space, points
         self.asked: set[Setting] = set()
+
+    def knows(self, trial: int) -> int:
+        """Nothing depends on results."""
+        return 0
 
     def ask(self) -> Setting | None:
         """The setting at the next point that has a new one; None where none is left."""

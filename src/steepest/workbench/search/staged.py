@@ -7,6 +7,7 @@ measurements).  Every trial is in the model, so no stage is lost for those that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -14,7 +15,8 @@ import numpy as np
 from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.key import Setting
 from steepest.workbench.model.stage_gain import StageGain
-from steepest.workbench.search.gains import edges_of, gained
+from steepest.workbench.search.edges import Tried, edges_of
+from steepest.workbench.search.gains import gained
 from steepest.workbench.search.sampler import by_result
 from steepest.workbench.search.simpler import simpler
 from steepest.workbench.search.space import SearchSpace
@@ -31,8 +33,8 @@ WORTH, PATIENCE = 0.1, 6
 """The search ends when so many trials in a row were expected to improve the best by less than this part of the noise
 of a seed (its standard deviation)."""
 
-OFTEN = 32
-"""Lengths and noise of the model are found again when a 32nd more results have come: at first after each."""
+MANY, OFTEN = 64, 10
+"""Lengths and noise of the model are found anew after each result up to so many; then when a tenth more have come."""
 
 
 class Staged:
@@ -45,16 +47,20 @@ class Staged:
         trials: How many there will be.
     """
 
-    depends_on_results = True
-
     def __init__(self, space: SearchSpace, seed: int, trials: int) -> None:
         self.space, self.seed, self.trials = space.in_order(_decay_first), seed, trials
         self._stages = list(stages(trials, len(space.dimensions)))
         self._points: dict[Setting, np.ndarray] = {}
         self._results: dict[Setting, float] = {}
+        self._tried = Tried(self.space)
         self._worth: dict[int, float] = {}
         self._fitted: tuple[int, np.ndarray | None] = 0, None
         self._known = [(np.clip(self.space.point_of(one), 0, 1), value) for one, value in self.space.known]
+
+    def knows(self, trial: int) -> int:
+        """The results of the stages before; where the model of all decides, all results before."""
+        stage, place = self._stage(trial)
+        return trial if stage == ALL else 0 if stage in (DEFAULT, RATE) else trial - place
 
     def ask(self) -> Setting | None:
         """The next setting; None where nothing is left to gain, or chance finds none that was not tried."""
@@ -84,6 +90,7 @@ class Staged:
     def tell(self, setting: Setting, value: float) -> None:
         """The result of a setting."""
         self._results[setting] = value
+        self._tried.add(setting, value)
 
     def ranked(self, results: Mapping[Setting, float]) -> list[Setting]:
         """Settings to try again, the best first: by the model's mean, since the best value of many is a lucky one.
@@ -123,7 +130,7 @@ class Staged:
             sum(not np.isfinite(value) for value in values[before:]),
             None if best is None else trained[best],
             *gained(points, values, before),
-            edges=() if best is None else edges_of(self.space, best),
+            edges=() if best is None else edges_of(self.space, best, settings),
         )
 
     def _opened(self, stage: str) -> tuple[str, ...]:
@@ -143,15 +150,16 @@ class Staged:
         if stage in (DEFAULT, RATE):
             base[0] = drawn[0]
             return base, 0
+        ends = self._tried.bounds()
         if stage == SECOND:
-            base[0], base[1] = _near(base[0], drawn[0], 0.5), drawn[1]
+            base[0], base[1] = _near(base[0], drawn[0], 0.5, ends[0]), drawn[1]
             return base, 1
-        base[:2] = [_near(now, new, 0.3) for now, new in zip(base[:2], drawn[:2], strict=True)]
+        base[:2] = [_near(now, new, 0.3, end) for now, new, end in zip(base[:2], drawn[:2], ends[:2], strict=True)]
         base[2:] = drawn[2:]
         return base, count
 
     def _most_promising(self, rng: np.random.Generator) -> np.ndarray:
-        found, worth = self._model().most_promising(rng)
+        found, worth = self._model().most_promising(rng, self._tried.bounds())
         self._worth[len(self._points)] = worth
         return found
 
@@ -162,23 +170,33 @@ class Staged:
             return np.array(self.space.defaults())
         if stage == SECOND:
             return self._points[min(known, key=lambda one: (self._results[one], one))].copy()
-        return self._model().best().copy()
+        return self._of_results().best().copy()
 
-    def _model(self) -> Surrogate:
-        """Of all results; what is still under way counts as the model expects it."""
+    def _of_results(self) -> Surrogate:
+        """The model of all results."""
         pairs = [*self._known, *((self._points[one], value) for one, value in self._results.items())]
         if not pairs:
             return Surrogate([self.space.defaults()], [0.0])
         points, values = zip(*pairs, strict=True)
-        first, known = self._fitted
-        model = modelled(points, values, known if len(pairs) - first < len(pairs) // OFTEN else None)
-        if model.parameters is not known:
-            self._fitted = len(pairs), model.parameters
-        waiting = [point for one, point in self._points.items() if one not in self._results]
-        if not waiting:
+        return self._fitted_model(points, values)
+
+    def _model(self) -> Surrogate:
+        """The same, where what is still under way counts as the model expects it."""
+        model, waiting = self._of_results(), [one for key, one in self._points.items() if key not in self._results]
+        if not waiting or not (self._known or self._results):
             return model
+        points = [*(point for point, _ in self._known), *(self._points[one] for one in self._results)]
         everything = [*points[-MOST:], *waiting]
         return Surrogate(everything, model.means(everything), model.parameters)
+
+    def _fitted_model(self, points: Sequence[np.ndarray], values: Sequence[float]) -> Surrogate:
+        """Of many results, lengths and noise are those of the last time, or are found near them."""
+        (first, known), count = self._fitted, len(values)
+        if known is not None and count > MANY and count - first < count // OFTEN:
+            return modelled(points, values, known)
+        model = modelled(points, values, start=known if first >= MANY else None)
+        self._fitted = count, model.parameters
+        return model
 
 
 def stages(trials: int, dimensions: int) -> Iterator[tuple[str, int]]:
@@ -197,13 +215,23 @@ def _decay_first(dimension: Dimension) -> bool:
     return dimension.argument != "weight_decay"
 
 
-def _near(now: float, drawn: float, width: float) -> float:
-    return float(np.clip(now + (drawn - 0.5) * width, 0, 1))
+def _near(now: float, drawn: float, width: float, ends: tuple[float, float]) -> float:
+    return float(np.clip(now + (drawn - 0.5) * width, *ends))
 
 
 def _halton(dimensions: int, seed: list[int], place: int) -> np.ndarray:
     """One point of Halton's sequence, scrambled by the seed; each stage has its own."""
+    block, inside = divmod(place, _AT_ONCE)
+    return _halton_block(dimensions, tuple(seed), block)[inside]
+
+
+_AT_ONCE = 32
+"""Points that are made together: each sequence costs a millisecond."""
+
+
+@lru_cache(16)
+def _halton_block(dimensions: int, seed: tuple[int, ...], block: int) -> np.ndarray:
     from scipy.stats import qmc
 
     sequence = qmc.Halton(dimensions, scramble=True, rng=np.random.default_rng(seed))
-    return sequence.fast_forward(place).random(1)[0]
+    return sequence.fast_forward(block * _AT_ONCE).random(_AT_ONCE)

@@ -27,15 +27,20 @@ class Surrogate:
         points: Of the unit cube, one a row.
         heights: Their results as `levelled` gives them, lower is better.
         known: The parameters of another model's process, where they are not to be found again.
+        start: Those of a model of almost these results, near which they are found.
     """
 
     def __init__(
-        self, points: Sequence[Any] | np.ndarray, heights: Sequence[float] | np.ndarray, known: np.ndarray | None = None
+        self,
+        points: Sequence[Any] | np.ndarray,
+        heights: Sequence[float] | np.ndarray,
+        known: np.ndarray | None = None,
+        start: np.ndarray | None = None,
     ) -> None:
         self._points, found = np.asarray(points, float), np.asarray(heights, float)
         self._middle, self._unit = found.mean(), max(float(found.std()), _LEAST_SPREAD)
         with on_one_thread():
-            self._process = GaussianProcess(self._points, (found - self._middle) / self._unit, known)
+            self._process = GaussianProcess(self._points, (found - self._middle) / self._unit, known, start)
 
     @property
     def parameters(self) -> np.ndarray:
@@ -73,15 +78,23 @@ class Surrogate:
         """The point among those tried with the best mean."""
         return self._points[np.argmin(self.means(self._points))]
 
-    def most_promising(self, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    def most_promising(
+        self, rng: np.random.Generator, bounds: Sequence[tuple[float, float]]
+    ) -> tuple[np.ndarray, float]:
         """The point with the greatest expected improvement, among points everywhere and near the best.
 
         And that improvement, in standard deviations of the noise of a run.
+
+        Args:
+            rng: Draws the points.
+            bounds: Of each coordinate.
         """
+        lowest, highest = np.array(bounds, float).T
         tried = self._process.means(self._points)
         near = [self._points[place] for place in np.argsort(tried)[:3]]
-        clouds = [np.clip(one + rng.normal(0, far, (80, len(one))), 0, 1) for one in near for far in (0.05, 0.15)]
-        candidates = np.concatenate([rng.random((600, self._points.shape[1])), *clouds])
+        around = [one + rng.normal(0, far, (80, len(one))) for one in near for far in (0.05, 0.15)]
+        clouds = [np.clip(one, lowest, highest) for one in around]
+        candidates = np.concatenate([lowest + (highest - lowest) * rng.random((600, len(lowest))), *clouds])
         with on_one_thread():
             improvement = self._improvement(candidates, tried.min())
         place = int(np.argmax(improvement))
@@ -90,8 +103,9 @@ class Surrogate:
     def _improvement(self, points: np.ndarray, best: float) -> np.ndarray:
         from scipy.special import ndtr
 
-        deviation = np.maximum(self._process.deviations(points), _LEAST_SPREAD)
-        u = (best - self._process.means(points)) / deviation
+        means, deviations = self._process.means_and_deviations(points)
+        deviation = np.maximum(deviations, _LEAST_SPREAD)
+        u = (best - means) / deviation
         return deviation * (u * ndtr(u) + np.exp(-(u**2) / 2) / math.sqrt(2 * math.pi))
 
 
@@ -119,7 +133,12 @@ def is_logarithmic(values: Sequence[float]) -> bool:
     return bool(successes) and min(successes) > 0
 
 
-def modelled(points: Sequence[Any] | np.ndarray, values: Sequence[float], known: np.ndarray | None = None) -> Surrogate:
+def modelled(
+    points: Sequence[Any] | np.ndarray,
+    values: Sequence[float],
+    known: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+) -> Surrogate:
     """The model of results as they come, infinite where a run failed.
 
     Of more than MOST it takes the better half of MOST, and of the others as many, evenly by rank.
@@ -130,4 +149,4 @@ def modelled(points: Sequence[Any] | np.ndarray, values: Sequence[float], known:
         evenly = others[np.linspace(0, len(others) - 1, MOST - MOST // 2).astype(int)]
         chosen = np.sort(np.concatenate([best, evenly]))
         points, heights = np.asarray(points, float)[chosen], heights[chosen]
-    return Surrogate(points, heights, known)
+    return Surrogate(points, heights, known, start)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from steepest.workbench.errors import WorkbenchError
 from steepest.workbench.store.curves import curves_of
-from steepest.workbench.store.record import Record, is_study
+from steepest.workbench.store.record import Record
+from steepest.workbench.store.schema import is_study
 
 
 def prepare(folder: Path) -> None:

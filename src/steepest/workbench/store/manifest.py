@@ -15,7 +15,7 @@ from typing import Any
 from steepest.workbench.model.candidate import DECADES, Candidate
 from steepest.workbench.model.dimension import Dimension
 from steepest.workbench.model.plan import Plan
-from steepest.workbench.store.record import SCHEMA_VERSION
+from steepest.workbench.store.schema import SCHEMA_VERSION
 
 PACKAGES = (
     "steepest",

@@ -19,6 +19,7 @@ from steepest.workbench.model.key import RANGE, Key
 from steepest.workbench.model.outcome import TRAINED
 from steepest.workbench.model.rising import RisingCurve, rising_rates
 from steepest.workbench.store.errors_of_database import DATABASE, explained, lock_of_writer
+from steepest.workbench.store.schema import APPLICATION, SCHEMA, SCHEMA_VERSION, is_empty
 
 if TYPE_CHECKING:
     import polars
@@ -26,61 +27,11 @@ if TYPE_CHECKING:
     from steepest.workbench.model.candidate import Candidate
     from steepest.workbench.model.outcome import Outcome
 
-SCHEMA_VERSION = 2
 SYNCED_EVERY = 1.0
 """Seconds: a power cut loses the runs since the disk was last waited for; a killed process loses none of them.  A disk
 that takes 10 ms would hold a study of 1000 slots to 100 runs a second, which it would wait for one by one."""
-APPLICATION = 0x57EE9E57  # marks the file as ours, so that no other database passes for a study
 COLUMNS = ", ".join(Key._fields)
 IS_KEY = " AND ".join(f"{field} = ?" for field in Key._fields)
-
-SCHEMA = """
-CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL);           -- configuration and task, as JSON
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY,
-    phase TEXT NOT NULL,            -- range, control, search, finalists, default, diagnosis
-    optimizer TEXT NOT NULL,
-    rate REAL NOT NULL,
-    settings TEXT NOT NULL,         -- other hyperparameters that were searched, as JSON; empty for none
-    seed INTEGER NOT NULL,
-    status TEXT NOT NULL,           -- trained, failed to train, diverged, pruned
-    reason TEXT NOT NULL,
-    steps INTEGER NOT NULL,
-    seconds REAL NOT NULL,          -- in training steps, without evaluations
-    initial REAL,                   -- the deciding metric before the first step
-    final REAL,                     -- and at the end; NULL where it was not a number
-    finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
-    node TEXT NOT NULL DEFAULT '',  -- the machine of a cluster that made it; empty for this one
-    UNIQUE (phase, optimizer, rate, settings, seed)
-);
-CREATE TABLE curve (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, loss REAL);
-CREATE TABLE metrics (run INTEGER NOT NULL REFERENCES runs, step INTEGER, seconds REAL, name TEXT, value REAL);
-CREATE TABLE interrupted (
-    phase TEXT, optimizer TEXT, rate REAL, settings TEXT, seed INTEGER, state BLOB,
-    PRIMARY KEY (phase, optimizer, rate, settings, seed)
-);
-CREATE INDEX curve_of_run ON curve (run);
-CREATE INDEX metrics_of_run ON metrics (run);
-"""
-
-
-def is_study(folder: Path) -> bool:
-    """Whether the folder holds a study of this workbench."""
-    if not (folder / DATABASE).is_file():
-        return False
-    connection = sqlite3.connect(folder / DATABASE)
-    try:
-        marked = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
-        return marked or _is_empty(connection)
-    except sqlite3.DatabaseError:
-        return False
-    finally:
-        connection.close()
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    """Whether there is no table, which is what a process leaves that was killed while it made the file."""
-    return connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
 
 
 class Record:
@@ -94,7 +45,7 @@ class Record:
     def __init__(self, folder: Path, write: bool = False) -> None:
         self.folder = folder
         self._costs: dict[tuple[str, str], tuple[float, int]] = {}  # of the one writer: a sum over all runs takes 50 ms
-        self._synced = -SYNCED_EVERY
+        self._synced, self._waits = -SYNCED_EVERY, None
         self.lock = lock_of_writer(folder) if write else None
         self.connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
         try:
@@ -105,7 +56,7 @@ class Record:
 
     def _open(self, write: bool) -> None:
         with explained(self.folder):
-            if write and _is_empty(self.connection):
+            if write and is_empty(self.connection):
                 self._create()
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
             if write and version == SCHEMA_VERSION and not self._knows_nodes():
@@ -186,7 +137,9 @@ class Record:
         is_due = time.monotonic() - self._synced >= SYNCED_EVERY
         if is_due:
             self._synced = time.monotonic()
-        self.connection.execute(f"PRAGMA synchronous = {'FULL' if is_due else 'NORMAL'}")
+        if is_due != self._waits:
+            self._waits = is_due
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if is_due else 'NORMAL'}")
 
     def interrupt(self, key: Key, state: bytes) -> None:
         """Store the state of an interrupted run, to be continued."""
@@ -225,6 +178,12 @@ class Record:
         if self.lock is not None:
             self._costs[phase, optimizer] = found
         return found
+
+    def first_seconds(self, phase: str, optimizer: str) -> float | None:
+        """Seconds of the first run in a phase that trained; None where none has."""
+        query = "SELECT seconds FROM runs WHERE phase = ? AND optimizer = ? AND status = ? ORDER BY id LIMIT 1"
+        row = self.connection.execute(query, (phase, optimizer, TRAINED)).fetchone()
+        return None if row is None else row[0]
 
     def ended(self, phase: str, optimizer: str) -> list[tuple[Key, str, float | None]]:
         """Key, status and final metric of an optimizer's runs in a phase, in the order of the keys."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 from steepest.workbench.model.key import SEARCH, Key
 from steepest.workbench.model.outcome import PRUNED, TRAINED
@@ -21,8 +22,9 @@ Ahead = Sequence[tuple[int, int]]
 class CandidateSearch:
     """The search of one optimizer.
 
-    A trial knows the results of all trials before it but the last few, and always the same ones: so the settings depend
-    on the seed and on how many runs are made at a time, and not on which of them ends first.
+    A trial knows the results that its sampler asks for, of the trials before it all but the last few, and always the
+    same ones: so the settings depend on the seed and on how many runs are made at a time, and not on which of them ends
+    first.
 
     Args:
         optimizer: Its name.
@@ -44,6 +46,7 @@ class CandidateSearch:
     ) -> None:
         self.optimizer, self.sampler, self.record, self.ahead = optimizer, sampler, record, ahead
         self.pruner = pruner or NoPruning()
+        self._has_stages = isinstance(sampler, InStages)  # 80 us, which would be asked after each run of each optimizer
         self.seed, self.sign = plan.seed, -1.0 if plan.higher_is_better else 1.0
         self.asked: list[Key] = []
         self.values: list[float] = []  # of the first trials, lower is better
@@ -52,7 +55,7 @@ class CandidateSearch:
     def is_ready(self) -> bool:
         """Whether the results that the next trial knows are there."""
         self._read_results()
-        return not self.sampler.depends_on_results or len(self.values) >= self._known
+        return len(self.values) >= self._known
 
     def next(self) -> Key | None:
         """The next trial, where it is ready; None if the sampler has no setting left."""
@@ -68,22 +71,23 @@ class CandidateSearch:
         Args:
             over: Whether there will be no more trials.
         """
-        self._read_results()
-        if not isinstance(self.sampler, InStages):
+        if not self._has_stages:
             return []
-        found = self.sampler.gains(self.values, known, over)
+        self._read_results()
+        found = cast(InStages, self.sampler).gains(self.values, known, over)
         return [replace(one, best=None if one.best is None else self.sign * one.best) for one in found]
 
     @property
     def _known(self) -> int:
         """How many results the next trial knows."""
         trial = len(self.asked)
-        return max(0, trial - next(count for first, count in reversed(self.ahead) if first <= trial))
+        ahead = next(count for first, count in reversed(self.ahead) if first <= trial)
+        return max(0, min(self.sampler.knows(trial), trial - ahead))
 
     def _read_results(self) -> None:
         """Take the results that have come since, in the order of the questions; tell what the next trial knows."""
-        before = len(self.values)
-        for key in self.asked[before:]:
+        for place in range(len(self.values), len(self.asked)):
+            key = self.asked[place]
             if (result := self.record.result(key)) is None:
                 break
             status, final = result
@@ -92,8 +96,7 @@ class CandidateSearch:
         self._tell()
 
     def _tell(self) -> None:
-        known = self._known if self.sampler.depends_on_results else len(self.values)
-        for place in range(self.told, min(known, len(self.values))):
+        for place in range(self.told, min(self._known, len(self.values))):
             self.sampler.tell(self.asked[place].setting, self.values[place])
             self.told = place + 1
 

@@ -20,7 +20,7 @@ from steepest.workbench.search import LEARNS, QUASI_RANDOM
 from steepest.workbench.search.budget import parsed_budget
 from steepest.workbench.study.chosen import check_numbers, check_strategy
 from steepest.workbench.study.comparison import Comparison
-from steepest.workbench.study.optuna_study import known_trials
+from steepest.workbench.study.optuna_prior import known_trials
 from steepest.workbench.study.study import Study
 from steepest.workbench.study.watching import Watching
 from steepest.workbench.task import TaskFunction
@@ -92,7 +92,7 @@ def compare(  # pyright: ignore[reportInconsistentOverload] - the options are na
             `weight_decay,dropout=0..0.5,width=32|64|128`; arguments of the optimizers, or of the task function.
         strategy: Of the search: quasi-random, where every optimizer has the same points, each in its own ranges;
             staged, for which see `tune`; tpe (by Optuna), random or grid.
-        study: A study of Optuna whose completed trials a search by staged or tpe knows from the start.
+        study: A study of Optuna whose trials a search by staged or tpe knows from the start.
         prune: Which runs of the search end early: none; or median, which ends a run where more than half of the
             optimizer's runs before were better at the same step.
         controls: Whether AdamW with linear decay, each optimizer's usual rate, and one that does nothing run too.

@@ -1,83 +1,64 @@
-"""From a study of Optuna to results that a search knows from the start, and from our record to a study of Optuna."""
+"""From our record to a study of Optuna."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from steepest.workbench.errors import UsageError
 from steepest.workbench.model.candidate import Candidate
-from steepest.workbench.model.dimension import LOG, Dimension
-from steepest.workbench.model.key import SEARCH, Key, settings_text
-from steepest.workbench.model.outcome import TRAINED
-from steepest.workbench.model.plan import Known
+from steepest.workbench.model.dimension import LOG
+from steepest.workbench.model.key import SEARCH, Key
+from steepest.workbench.model.outcome import PRUNED, TRAINED
 from steepest.workbench.search.optuna_tpe import optuna_module
 from steepest.workbench.store.record import Record
+from steepest.workbench.study.optuna_prior import STATUS
 
-RATES = ("lr", "learning_rate", "rate")
-"""What a parameter of an Optuna study may be called that is the rate."""
-
-
-def known_trials(study: Any, space: Iterable[Dimension], higher_is_better: bool) -> Known:
-    """The completed trials of an Optuna study: rate, other values as the record has them, value of the metric.
-
-    Raises:
-        UsageError: It has several objectives, another direction, or no trial with a rate.
-    """
-    if len(study.directions) > 1:
-        raise UsageError("The Optuna study has several objectives, and a metric is one; give a study of this metric.")
-    if (study.direction.name == "MAXIMIZE") != higher_is_better:
-        raise UsageError(
-            f"The Optuna study wants to {study.direction.name.lower()} its value, and of the task's metric a "
-            f"{'higher' if higher_is_better else 'lower'} value is better; give a study of the same metric."
-        )
-    dimensions = list(space)
-    found = [one for trial in study.trials if (one := _known(trial, dimensions)) is not None]
-    if not found:
-        has = sorted({name for trial in study.trials for name in trial.params}) or ["none"]
-        raise UsageError(
-            f"No trial of the Optuna study can be used: a completed one with a rate called {', '.join(RATES)} is "
-            f"needed, and its {len(study.trials)} trials have the parameters {', '.join(has)}."
-        )
-    return tuple(found)
-
-
-def _known(trial: Any, dimensions: Iterable[Dimension]) -> tuple[float, str, float] | None:
-    """A trial; what the search has no dimension for is left out, since the model can say nothing of it."""
-    rate = next((trial.params[name] for name in RATES if name in trial.params), None)
-    if trial.state.name != "COMPLETE" or rate is None or rate <= 0 or not math.isfinite(trial.value):
-        return None
-    names = {one.name for one in dimensions}
-    return float(rate), settings_text({k: v for k, v in trial.params.items() if k in names}), float(trial.value)
+Evaluations = Sequence[tuple[int, float]]
 
 
 def exported(record: Record, candidate: Candidate) -> Any:
     """The trials of the search of one optimizer as a study of Optuna in memory.
 
-    What a trial does not set, since it had its default, is no parameter of that trial.  A run that failed is a failed
-    trial; its seed and its phase are user attributes.
+    What a trial does not set, since it had its default, is no parameter of that trial.  Each has its evaluations as
+    intermediate values.  A run that was ended early is a pruned trial, one that failed a failed trial; how the run
+    ended, its seed and its phase are user attributes.
     """
     optuna = optuna_module()
     plan = record.get("plan")
     study = optuna.create_study(direction="maximize" if plan["higher_is_better"] else "minimize")
-    ended = [one for one in record.all_ended() if one[0].phase == SEARCH and one[0].optimizer == candidate.name]
-    known = dict(_distributions(optuna, candidate, [key for key, _, _ in ended]))
-    for key, status, final in ended:
-        study.add_trial(_trial(optuna, key, known, final if status == TRAINED else None))
+    runs = record.evaluated(plan["metric"])
+    ended = [one for one in runs if one[0].phase == SEARCH and one[0].optimizer == candidate.name]
+    known = dict(_distributions(optuna, candidate, [key for key, *_ in ended]))
+    for key, status, final, evaluations in ended:
+        study.add_trial(_trial(optuna, key, known, status, final, evaluations))
     return study
 
 
-def _trial(optuna: Any, key: Key, known: Mapping[str, Any], value: float | None) -> Any:
-    parameters = {"lr": key.rate, **key.values}
+def _trial(
+    optuna: Any, key: Key, known: Mapping[str, Any], status: str, final: float | None, evaluations: Evaluations
+) -> Any:
     states = optuna.trial.TrialState
+    state = states.PRUNED if status == PRUNED else states.FAIL if _failed(status, final) else states.COMPLETE
+    parameters = {"lr": key.rate, **key.values}
     return optuna.trial.create_trial(
-        state=states.FAIL if value is None else states.COMPLETE,
+        state=state,
         params=parameters,
         distributions={name: known[name] for name in parameters},
-        value=value,
-        user_attrs={"seed": key.seed, "phase": key.phase},
+        value={states.COMPLETE: final, states.PRUNED: _last(evaluations)}.get(state),
+        intermediate_values=dict(evaluations),
+        user_attrs={"seed": key.seed, "phase": key.phase, STATUS: status},
     )
+
+
+def _failed(status: str, final: float | None) -> bool:
+    return status != TRAINED or final is None
+
+
+def _last(evaluations: Evaluations) -> float | None:
+    """What Optuna takes for the value of a trial that it has pruned."""
+    last = evaluations[-1][1] if evaluations else math.nan
+    return None if math.isnan(last) else last
 
 
 def _distributions(optuna: Any, candidate: Candidate, keys: list[Key]) -> Iterator[tuple[str, Any]]:

@@ -31,6 +31,9 @@ from steepest.workbench.store.record import Record
 from steepest.workbench.study.candidate_search import Ahead, CandidateSearch
 from steepest.workbench.study.cost import rising_steps
 
+USUAL_TRIALS, LEAST_SECONDS = 32, 0.01
+"""Of a script before one of its runs has ended; the time of one, which a budget is divided by."""
+
 
 class Stages:
     """What is to be run, in order.
@@ -92,16 +95,31 @@ class Stages:
 
     def centre(self, candidate: Candidate) -> float:
         """The middle of a candidate's bracket; its usual rate where the runs with a rising rate tell nothing."""
-        curves = self.record.rising_curves(candidate, self.rising_steps)
-        found = range_test.bracket(curves) if range_test.agree(curves) else None
+        found = self._bracket(candidate)
         return candidate.centre if found is None else float(f"{math.sqrt(found.low * found.high):.2g}")
+
+    def _bracket(self, candidate: Candidate) -> range_test.Bracket | None:
+        return range_test.of_search(self.record.rising_curves(candidate, self.rising_steps))
+
+    def around_usual(self) -> list[str]:
+        """The optimizers whose runs with a rising rate tell nothing, so that the usual rate is searched around."""
+        if self.plan.rates or self.plan.is_script:
+            return []
+        return [one.name for one in self.candidates if self._bracket(one) is None]
 
     def trials(self, candidate: Candidate) -> int:
         """How many settings the budget pays for; an estimate where the budget is time."""
         if self.plan.rates:
             return len(self.plan.rates)
+        if self.plan.is_script:
+            return self._trials_of_script(candidate)
         spent, steps = self.record.cost(RANGE, candidate.name)
         return self.budget.trials(self.plan.steps, spent / max(1, steps))
+
+    def _trials_of_script(self, candidate: Candidate) -> int:
+        """By the time of the first run that trained; nobody knows it before."""
+        seconds = self.record.first_seconds(SEARCH, candidate.name) if self._is_timed else 1.0
+        return USUAL_TRIALS if seconds is None else self.budget.trials(1, max(seconds, LEAST_SECONDS))
 
     def dimensions(self, candidate: Candidate) -> tuple[Dimension, ...]:
         """Hyperparameters beside the rate that are searched; none where the user gave the rates."""
@@ -114,6 +132,9 @@ class Stages:
         """
         if self.plan.controls and not self.plan.is_script:
             yield Key(CONTROL, "nothing", 0.0, self.plan.seed)
+        if self._is_timed and self.plan.is_script:
+            for candidate in self.candidates:
+                yield from self._until_one_trained(candidate)
         self.searches = {one.name: self._search(one) for one in self.candidates}
         left = {one.name: self.trials(one) for one in self.candidates}
         while left:
@@ -128,6 +149,19 @@ class Stages:
                     yield key
                 waits = False
             if waits:
+                yield None
+
+    def _until_one_trained(self, candidate: Candidate) -> Iterator[Key | None]:
+        """The first trials of a script, one after the other: they say how many the budget of time pays for.
+
+        No sampler's first trials depend on how many follow, but those of a grid, which has these beside it.
+        """
+        search = self._search(candidate)
+        while self.record.first_seconds(SEARCH, candidate.name) is None and self._goes_on(search, USUAL_TRIALS):
+            if not search.is_ready() or (key := search.next()) is None:
+                return
+            yield key
+            while self.record.result(key) is None:
                 yield None
 
     def _may_ask(self, search: CandidateSearch, trials: int) -> bool:

@@ -6,8 +6,8 @@ import secrets
 import shlex
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +20,8 @@ from steepest.workbench.model.outcome import DIFFERS, INTERRUPTED, Outcome
 from steepest.workbench.model.plan import NO_PRUNING, Known, Plan
 from steepest.workbench.model.stage_gain import from_stored
 from steepest.workbench.progress.watcher import Watcher
+from steepest.workbench.progress.words import AROUND_USUAL
+from steepest.workbench.report.formatting import listed
 from steepest.workbench.scripts.trainer import ScriptTrainer
 from steepest.workbench.search import PRUNERS, QUASI_RANDOM, SAMPLERS
 from steepest.workbench.search.budget import Budget
@@ -139,20 +141,20 @@ class Study:
                 raise
 
     def _reported(self, record: Record) -> Comparison:
-        from steepest.workbench.report import sentences
+        from steepest.workbench.report import sentences, warning_sentences
 
         results = write_report(record)
-        self.watcher.result(results, self.folder, sentences.verdict(results), sentences.warnings(results))
+        self.watcher.result(results, self.folder, sentences.verdict(results), warning_sentences.warnings(results))
         return Comparison(self.folder, self.trainer.candidates, results)
 
-    def cost(self, workers: int) -> Cost:
+    def cost(self, executor: Executor) -> Cost:
         """What the whole study would cost; nothing is written.
 
         Raises:
             TaskError: The task raised, or broke its contract.
         """
         self.trainer.warm_up(self.trainer.candidates[0], self.plan.seed)
-        return cost_of(self.plan, self.budget, self.trainer.pace(self.plan.seed), workers)
+        return self._cost_and_groups(executor, lambda said: None)[0]
 
     def _check_same_study(self, record: Record) -> None:
         """Describe a new study, or check that the stored one is this one."""
@@ -195,7 +197,8 @@ class Study:
         trainer, seed = self.trainer, self.plan.seed
         record.set(memory={one.name: trainer.warm_up(one, seed) for one in trainer.candidates})
         record.set(card=trainer.card(seed))
-        together = self._cost_and_groups(record, executor)
+        cost, together = self._cost_and_groups(executor, self.watcher.remark, record.amount())
+        self.watcher.cost(cost)
         warn_of_exempt(self.plan)
         pruner = RecordedPruner(self.pruner, record, self.plan)
         ahead = ahead_of(record, executor.count, len(trainer.candidates))
@@ -210,19 +213,21 @@ class Study:
             if signals.requested():
                 raise self._interrupted(any_ended=record.amount()[0] > 0)
             self._tell_gains(record, stages, over=True)
+            if record.get("around_usual") is None:
+                self._tell_of_ranges(record, stages)
         executor.close()  # before the report, which can use the cores
         record.set(finished=True)
 
-    def _cost_and_groups(self, record: Record, executor: Executor) -> Together:
-        """What makes groups of runs that are trained at once; the watcher is told what is left to do."""
-        pace, left = self.trainer.pace(self.plan.seed), (executor.count, *record.amount())
-        cost = cost_of(self.plan, self.budget, pace, *left)
+    def _cost_and_groups(
+        self, executor: Executor, say: Callable[[str], None], done: tuple[int, int] = (0, 0)
+    ) -> tuple[Cost, Together]:
+        """What is left to do, and what makes groups of runs that are trained at once."""
+        pace, given = self.trainer.pace(self.plan.seed), (self.plan, self.budget)
+        alone = cost_of(*given, pace, executor.count, *done)
         trainer = cast(Trainer, self.trainer)  # a script's is not asked: its runs are never stacked
-        together = Together(trainer, executor, self.stacked, self.watcher.remark)
-        if found := together.begin(cost.seconds * executor.count, self.plan.steps):
-            cost = cost_of(self.plan, self.budget, replace(pace, step=pace.step / max(1.0, found.times)), *left)
-        self.watcher.cost(cost)
-        return together
+        together = Together(trainer, executor, self.stacked, say)
+        found = together.begin(alone.seconds * executor.count, self.plan.steps)
+        return cost_of(*given, pace, executor.count, *done, found), together
 
     def _tell_of_the_past(self, record: Record) -> None:
         started = record.get("manifest")["started"]  # stands for the identity in a record of an older release
@@ -230,6 +235,12 @@ class Study:
         if self.watcher.needs_past:
             for key, outcome, when in past_runs(record):
                 self.watcher.measured(key, outcome, when)
+
+    def _tell_of_ranges(self, record: Record, stages: Stages) -> None:
+        """Behind the first stage: which optimizers its runs tell nothing of."""
+        record.set(around_usual=stages.around_usual())
+        if names := record.get("around_usual"):
+            self.watcher.remark(AROUND_USUAL.format(listed(names)))
 
     def _tell_what_is_done(self, record: Record, stages: Stages, executor: Executor) -> None:
         self.watcher.begin(self.plan, stages.expected(), record.amount()[0], executor.count)

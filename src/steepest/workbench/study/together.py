@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from steepest.workbench.executors.executor import Executor, GroupExecutor, Supervisor
-from steepest.workbench.model.job import Job
+from steepest.workbench.model.job import LEAST_AT_ONCE, Job
 from steepest.workbench.model.key import RANGE, SEARCH, Key
 from steepest.workbench.training.trainer import Trainer
 
@@ -103,12 +103,10 @@ class Together:
 
     def _groups_of(self, jobs: Sequence[Job]) -> list[Sequence[Job]]:
         """Groups of about one size, and no fewer than there are workers."""
-        from steepest.workbench.training.at_once.possible import LEAST
-
-        most = self._of_kind(jobs[0]).most if len(jobs) >= LEAST else 0
+        most = self._of_kind(jobs[0]).most if len(jobs) >= LEAST_AT_ONCE else 0
         if not most:
             return [[job] for job in jobs]
-        count = max(-(-len(jobs) // most), min(self.executor.count, len(jobs) // LEAST))
+        count = max(-(-len(jobs) // most), min(self.executor.count, len(jobs) // LEAST_AT_ONCE))
         return [tuple(jobs[place::count]) for place in range(count)]
 
     def _of_kind(self, job: Job) -> AtOnce:

@@ -29,7 +29,8 @@ def tune(
 
     The trials of each optimizer: the defaults; a sixth for the rate alone; a sixth for the rate and the first dimension
     together (weight decay, where there is one); a third of what is left for all others, spread evenly; the rest where a
-    Gaussian process of all results expects the most.  On top of them, the two settings that this model expects to be
+    Gaussian process of all results expects the most.  Past an end at which the best lies, of a range that is not the
+    user's, the search goes on.  On top of them, the two settings that this model expects to be
     best and the usual rate, untuned, are run with fresh seeds, and the verdict is that of `compare`.
 
     Args:

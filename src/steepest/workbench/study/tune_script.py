@@ -7,12 +7,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from steepest.workbench import executors
 from steepest.workbench.errors import UsageError
-from steepest.workbench.executors.threads import Threads
+from steepest.workbench.model.machines import ray_cluster
 from steepest.workbench.model.plan import NO_PRUNING
 from steepest.workbench.progress.watcher import Watcher
 from steepest.workbench.scripts.command import ScriptCommand
 from steepest.workbench.scripts.pattern import Pattern
+from steepest.workbench.scripts.recipe import ScriptRecipe
 from steepest.workbench.scripts.trainer import ScriptTrainer
 from steepest.workbench.search import STAGED
 from steepest.workbench.search.budget import parsed_budget, seconds_of
@@ -47,6 +49,9 @@ def tune_script(
     prune: str = NO_PRUNING,
     seed: int = 0,
     workers: int | None = None,
+    ray: str | None = None,
+    cpus_per_run: int = 1,
+    gpus_per_run: float = 0.0,
     out: str | Path | None = None,
     fresh: bool = False,
     command: Sequence[str] = (),
@@ -64,7 +69,7 @@ def tune_script(
         script: A Python file, or any program: `torchrun`.
         arguments: Its arguments, with places for what is searched: `["--lr", "{lr:1e-4..1e-1:log}", "--seed",
             "{seed}"]`; a value that is used today may stand behind a range, `{lr:1e-4..1e-1:log=1e-3}`.
-        budget: `trials=32`.
+        budget: `trials=32`, or `time=2h`: no run of the search begins after the runs before took so long in all.
         seeds: The number of fresh seeds for the best two settings, and for the script as it is.
         metric: The one that decides: its last value in a run.
         higher_is_better: Its direction; where None, its name must tell it.
@@ -74,7 +79,11 @@ def tune_script(
         strategy: As for `tune`.
         prune: Which runs of the search end early: none, or median, as for `compare`; their processes are ended.
         seed: Of the search; the fresh seeds follow it.
-        workers: Runs at the same time, which share the processors and the GPUs of this machine.
+        workers: Runs at the same time, which share the processors and the GPUs of this machine; with `ray` as many as
+            there is room for if None.
+        ray: The Ray cluster on whose machines it runs, as for `compare`.
+        cpus_per_run: Processors of a run on a cluster, which `OMP_NUM_THREADS` tells it.
+        gpus_per_run: GPUs of a run on a cluster; a part of one where several runs share it.
         out: The folder; `runs/` and the script's name if None.
         fresh: Start over, discarding the study in the folder.
         command: What the user typed.
@@ -90,27 +99,20 @@ def tune_script(
         Interrupted: Ctrl-C or SIGTERM.  Runs under way are ended, and made again later.
     """
     check_strategy(strategy, prune)
-    workers = 1 if workers is None else workers
     check_numbers(seeds=seeds, seed=seed, workers=workers)
     search_budget = parsed_budget(budget)
-    if search_budget.kind != "trials":
+    if search_budget.kind == "steps":
         raise UsageError(
-            f"The budget {budget} needs the length of a run, which only the script knows; give trials=N, and a "
-            "--timeout for each of them."
+            f"The budget {budget} needs the steps of a run, which only the script knows; give trials=N, or time=T such "
+            "as time=2h."
         )
+    cluster = ray_cluster(ray, cpus_per_run, gpus_per_run)
     called = ScriptCommand(script, tuple(map(str, arguments)), tuple(settings))
     folder = Path(out) if out is not None else Path("runs") / called.folder
-    trainer = ScriptTrainer(
-        called,
-        metric,
-        higher_is_better=_direction(metric, higher_is_better),
-        folder=folder / OUTPUT,
-        seed=seed,
-        pattern=Pattern(pattern, metric) if pattern else None,
-        timeout=_seconds(timeout),
-        slots=workers,
-    )
-    watching, executor = Watching(watcher, log_to, live), Threads(workers)
+    direction, looked_for = _direction(metric, higher_is_better), Pattern(pattern, metric) if pattern else None
+    recipe = ScriptRecipe(called, metric, direction, looked_for, _seconds(timeout))
+    trainer = ScriptTrainer(recipe, folder=folder / OUTPUT, seed=seed, slots=workers or 1)
+    watching, executor = Watching(watcher, log_to, live), executors.start_for_scripts(workers, cluster)
     try:
         executor.prepare(trainer)
         study = Study(

@@ -47,7 +47,7 @@ class Watching:
         if not dry_run:
             self.join(study)
             return study.conduct(executor, fresh)
-        study.watcher.cost(study.cost(executor.count))
+        study.watcher.cost(study.cost(executor))
         study.watcher.close()
         return None
 

@@ -13,6 +13,10 @@ from steepest.workbench.model.outcome import PRUNED
 from steepest.workbench.report.figures import style
 
 HEIGHT = 220
+_FROM_ONE = [digit * 10.0**power for power in range(-8, 0) for digit in (1, 3)] + [0.6]
+"""Where an axis of 1 - value has a tick: 0.4, 0.7, 0.9, 0.97, 0.99, ..."""
+BELOW = 10.0
+"""On a logarithmic axis, 0 stands so many times below the least value."""
 
 
 def dimension(data: DimensionData, names: list[str], legend: bool = False) -> style.Figure:
@@ -46,7 +50,16 @@ def dimension(data: DimensionData, names: list[str], legend: bool = False) -> st
 def _row(data: DimensionData, point: ValuePoint) -> dict[str, Any]:
     value = str(point.value) if data.choices else point.value
     place = {"place": 1 - point.value} if data.from_one else {}
+    if zero := _place_of_zero(data):
+        place = {"place": point.value or zero}
     return point._asdict() | {"value": value, "shown": written(point.value)} | place
+
+
+def _place_of_zero(data: DimensionData) -> float:
+    """Where 0 stands on a logarithmic axis; 0 where nothing is."""
+    values = [point.value for point in data.points] if data.logarithmic and not data.from_one else []
+    positive = [value for value in values if value > 0]
+    return min(positive) / BELOW if positive and len(positive) < len(values) else 0.0
 
 
 def _how(point: ValuePoint) -> str:
@@ -60,6 +73,14 @@ def _x(data: DimensionData) -> alt.X:
     if data.from_one:  # 0.9, 0.99, 0.999: evenly spaced by 1 - value
         x = style.axis_x("place:Q", data.name, [1 - value for value in values])
         x["scale"]["reverse"], x["axis"]["labelExpr"] = True, "format(1 - datum.value, '.6~f')"
+        low, high = x["scale"]["domain"]
+        x["axis"]["values"] = [tick for tick in _FROM_ONE if low <= tick <= high]
+        return x
+    if data.logarithmic and (zero := _place_of_zero(data)):
+        x = style.axis_x("place:Q", data.name, [value or zero for value in values])
+        ticks = [] if x["axis"]["values"] is alt.Undefined else x["axis"]["values"]
+        x["axis"]["values"] = [zero, *(tick for tick in ticks if tick > 2 * zero)]
+        x["axis"]["labelExpr"] = f"datum.value < {2 * zero!r} ? '0' : {x['axis']['labelExpr']}"
         return x
     if data.logarithmic:
         return style.axis_x("value:Q", data.name, values)

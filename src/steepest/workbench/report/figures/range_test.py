@@ -84,7 +84,7 @@ def _x(seeds: list[dict[str, Any]], bars: list[dict[str, Any]]) -> alt.X:
 
 def _y(seeds: list[dict[str, Any]]) -> alt.Y:
     least = min((row["loss"] for row in seeds), default=1.0)
-    scale = alt.Scale(type="log", nice=False, domainMin=least)
+    scale = alt.Scale(type="log" if least > 0 else "linear", nice=False, domainMin=least)
     axis = alt.Axis(format=".2~g", gridOpacity=0.25, tickCount=6)
     return alt.Y("loss:Q", title="training loss, smoothed", scale=scale, axis=axis)
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
+from steepest.workbench.model.job import LEAST_AT_ONCE
 from steepest.workbench.task import Task
 
 MOST = 64
 """Runs at once: beyond that they gain little (3.0 times as fast with 16, 4.5 with 64), and more is lost by a crash."""
 MOST_NUMBERS = 10_000_000
 """Parameters of all runs at once.  With larger models the processor does not wait for Python, and memory runs out."""
-LEAST = 5
-"""Fewer are not worth it: the overhead of four at once is that of three or four alone."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def reason_against(task: Task) -> str:
         return "gradients are scaled (GradScaler), for each run by its own factor"
     if _has_hooks(task.model):
         return "the model has hooks, which would be called once for all runs"
-    if most_of(task.model) < LEAST:
+    if most_of(task.model) < LEAST_AT_ONCE:
         return "the model is large enough to keep the processor busy alone"
     return ""
 

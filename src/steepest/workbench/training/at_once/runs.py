@@ -11,10 +11,9 @@ from typing import Any
 import torch
 
 from steepest.workbench.model.diagnostics import RUNS_AT_ONCE
-from steepest.workbench.model.job import AtStep, EndedOne, Evaluated, EvaluatedOne, StopRequested
+from steepest.workbench.model.job import LEAST_AT_ONCE, AtStep, EndedOne, Evaluated, EvaluatedOne, StopRequested
 from steepest.workbench.model.user_code import in_one_line
 from steepest.workbench.training.at_once.gradients import Gradients
-from steepest.workbench.training.at_once.possible import LEAST
 from steepest.workbench.training.at_once.shared import BatchesOfSeeds
 from steepest.workbench.training.isolation import (
     own_randomness,
@@ -107,7 +106,7 @@ class RunsAtOnce:
         steps = [member.run.trace.step for member in self.members]
         step = max(steps, key=steps.count)
         self.members = [member for member in self.members if member.run.trace.step == step]
-        if len(self.members) < min(LEAST, len(steps)):
+        if len(self.members) < min(LEAST_AT_ONCE, len(steps)):
             raise NotAtOnce("they were interrupted at different steps")
 
     def _begin_sums(self) -> None:

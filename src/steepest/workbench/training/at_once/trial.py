@@ -8,9 +8,10 @@ from typing import Any
 
 from steepest.workbench.model.candidate import Candidate
 from steepest.workbench.model.diagnostics import RUNS_AT_ONCE
+from steepest.workbench.model.job import LEAST_AT_ONCE
 from steepest.workbench.model.outcome import Outcome, Trace
 from steepest.workbench.task import Task, TaskFunction
-from steepest.workbench.training.at_once.possible import LEAST, AtOnce, most_of, reason_against
+from steepest.workbench.training.at_once.possible import AtOnce, most_of, reason_against
 from steepest.workbench.training.at_once.runs import NotAtOnce, RunsAtOnce
 from steepest.workbench.training.at_once.shared import TasksOfSeeds
 from steepest.workbench.training.contract import checked
@@ -67,7 +68,7 @@ def _tried(make: TaskFunction, candidate: Candidate, seeds: list[int], steps: in
     times = alone / max(at_once, 1e-9)
     if measured and times < FASTER:
         return AtOnce(times=times, why=f"{RUNS} at once were not faster ({times:.2g} times) in a trial")
-    most = max(LEAST, min(most_of(first.model), int(MOST_SECONDS / (at_once * steps))))
+    most = max(LEAST_AT_ONCE, min(most_of(first.model), int(MOST_SECONDS / (at_once * steps))))
     return AtOnce(most, seeds[0] == seeds[1], times, at_once)
 
 

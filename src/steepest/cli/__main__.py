@@ -1,5 +1,0 @@
-"""`python -m steepest.cli`."""
-
-from steepest.cli import main
-
-main()
