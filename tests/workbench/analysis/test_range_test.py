@@ -11,8 +11,8 @@ from steepest.workbench.analysis.range_test import Bracket, agree, bracket, of_s
 from steepest.workbench.model.rising import RisingCurve, rising_rates
 
 RECORDED = Path(__file__).parents[2] / "support" / "cartpole_rising.csv"
-GOOD = {"sgd": (0.27, 2.4), "momentum": (0.018, 0.24), "rmsprop": (0.0018, 0.016), "adam": (0.0064, 0.024)}
-"""The rates of the best five of 16 trials on `cartpole`, lowest and highest."""
+GOOD = {"sgd": (0.27, 5.4), "momentum": (0.018, 3.0), "rmsprop": (0.0018, 0.016), "adam": (0.0064, 0.024)}
+"""The rates of the best of 16 trials on `cartpole`, and of the best that a second study tried: lowest and highest."""
 
 
 def hand_made(losses, seed=0) -> RisingCurve:
@@ -66,12 +66,15 @@ def returns(rng: np.random.Generator, first: float, steps: int, gain: float) -> 
 @pytest.mark.parametrize("steps", [50, 200])
 @pytest.mark.parametrize("gain", [40.0, 150.0])
 def test_noisy_returns_have_a_range_where_they_rise(steps: int, gain: float) -> None:
-    """Known: they begin to rise at 10**first and collapse 1.5 decades later; the middle of the bracket lies there."""
+    """Known: they rise from 10**first on and collapse 1.5 decades later; there is the middle of the bracket.
+
+    Of 50 steps, six a decade, the mean of nine begins to fall half its width too early.
+    """
     rng, hits = np.random.default_rng(0), 0
     for _ in range(60):
         first = rng.uniform(-5, -2)
         found = of_search(returns(rng, first, steps, gain))
-        hits += found is not None and first < math.log10(found.low * found.high) / 2 < first + 1.5
+        hits += found is not None and -0.3 < math.log10(found.low * found.high) / 2 - first < 1.5
     assert hits >= 57
 
 
@@ -96,7 +99,7 @@ def test_recorded_returns_of_a_policy_have_the_range_of_its_best_rates() -> None
         assert found is not None
         low, high = GOOD[name]
         centre = math.sqrt(found.low * found.high)
-        assert low / 10 < centre < high * 10, name
+        assert low < centre < 3 * high, name
 
 
 def test_a_loss_that_crosses_zero_does_not_fall_off_a_cliff() -> None:

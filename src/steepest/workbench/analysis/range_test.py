@@ -126,7 +126,9 @@ def _of_one(run: RisingCurve) -> tuple[float, float, float] | None:
 def _of_mean(curves: Sequence[RisingCurve]) -> Bracket | None:
     """What the mean of the curves suggests, if its fall is clear.
 
-    It begins to fall behind the last point that is as high as before, or no lower than noise would have it.
+    low: behind the last point that is as high as before, or no lower than noise would have it.  high: where half of the
+    fall is reached.  The lowest point comes too late: a run goes on learning while its rate rises, and a policy that
+    has learned keeps its return at rates with which it would not have.
     """
     parts = [_scaled(one.losses) for one in curves]
     if not parts or (end := min(map(len, parts))) < QUIET * WINDOW:
@@ -139,7 +141,8 @@ def _of_mean(curves: Sequence[RisingCurve]) -> Bracket | None:
         return None
     is_high = losses[:lowest] > before - max(FALL_BEGINS * fall, ABOVE_NOISE * noise)
     begins = min(lowest, int(np.flatnonzero(is_high).max(initial=-1)) + 1)
-    low, high = (_rounded(float(curves[0].rates[place])) for place in (begins, lowest))
+    half = max(begins, int(np.argmax(losses <= before - fall / 2)))
+    low, high = (_rounded(float(curves[0].rates[place])) for place in (begins, half))
     return Bracket(low, high, _rounded(math.sqrt(low * high)))
 
 
