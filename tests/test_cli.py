@@ -316,6 +316,12 @@ def test_a_script_is_tuned_as_it_is(run, without_figures: None, tmp_path: Path):
             ["train.py", "--schedules", "cosine", "--metric", "m", "--", "{lr:1..2}"],
             "--schedules belongs to tasks: a script",
         ),
+        (
+            ["train.py", "--metric", "m_loss", "--ray", "head", "--", "{lr:1..2}"],
+            "'head' is no address of a Ray cluster",
+        ),
+        (["train.py", "--metric", "m_loss", "--gpus-per-run", "1", "--", "{lr:1..2}"], "name the cluster with --ray"),
+        (["train.py", "--metric", "m_loss", "--budget", "steps=9", "--", "{lr:1..2}"], "give trials=N, or time=T"),
         (["my_task.py:task", "--", "--lr", "{lr:1..2}"], "arguments behind -- belong to scripts"),
         (["digits-mlp", "--set", "AdamW.lr=1..2"], "settings by --set belong to scripts"),
         (["digits-mpl"], "digits-mlp"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import struct
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,11 @@ from typing import Any
 import pytest
 
 from steepest.workbench import Comparison, compare
-from steepest.workbench.progress.loggers.logger import LOSS
+from steepest.workbench.model.key import SEARCH, Key
+from steepest.workbench.model.outcome import TRAINED, Outcome, Trace
+from steepest.workbench.model.plan import Plan
+from steepest.workbench.progress import loggers
+from steepest.workbench.progress.loggers.logger import LOSS, LoggedRun, LoggedStudy
 from steepest.workbench.store.past_runs import past_runs
 from steepest.workbench.store.record import Record
 from support.framework import needs
@@ -101,6 +106,26 @@ def test_tensorboard(study: Comparison, expected: dict[str, Any], without_tensor
     verdict = read.Tensors("verdict/text_summary")[0].tensor_proto.string_val[0].decode()
     assert study.numbers.rows[0].call in verdict
     assert (root / "study" / "report.html").read_bytes() == (study.folder / "report.html").read_bytes()
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond 8 KB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_tensorboard_on_a_full_disk_fails_at_once(tmp_path: Path, full_disk: None) -> None:
+    """With tensorboardX's own writer it hung, until the study had waited two minutes for it."""
+    plan = Plan("task", [{"name": "sgd", "centre": 0.1}], "trials=2", 1, 400, "val_loss", False)
+    made = loggers._made("tensorboard", str(tmp_path))
+    made.open(LoggedStudy(plan, tmp_path, "0123"))
+    trace = Trace(400, 1.0, [(step, 0.0, 1.0) for step in range(400)])
+    with pytest.raises(OSError, match="too large"):
+        made.run(LoggedRun(Key(SEARCH, "sgd", 0.1, 0), Outcome(TRAINED, "", trace), 1e9, "val_loss"))
+    assert not list(tmp_path.rglob("written"))
 
 
 def test_mlflow(study: Comparison, expected: dict[str, Any], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import steepest
 from steepest import lr_scheduler as ours
 from support.schedulers import MAKERS, assert_same_as_torchs, optimizer, rates
 
+NOT_COUNTED = ("MultiplicativeLR", "SequentialLR", "OneCycleLR", "CyclicLR", "LambdaLR")  # of an epoch before the first
 NAMES = [name for name in MAKERS if name != "ChainedScheduler"]  # which takes no last epoch
 
 
@@ -62,7 +63,7 @@ def test_what_a_class_sets_from_the_epoch_alone(name: str) -> None:
     assert_same_as_torchs(program)
 
 
-@pytest.mark.parametrize("name", ["StepLR", "ExponentialLR", "CosineAnnealingLR", "LinearLR", "ConstantLR", "LambdaLR"])
+@pytest.mark.parametrize("name", [name for name in MAKERS if name.endswith("LR") and name not in NOT_COUNTED])
 @pytest.mark.parametrize("epoch", [-1, 0, 4])
 def test_an_epoch_that_is_written(name: str, epoch: int) -> None:
     """As trainers do that resume from a number alone."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.lr_scheduler.kept import Kept
-from steepest.lr_scheduler.rates import Part, present_rates, rates_of
+from steepest.lr_scheduler.rates import Part, number, present_rates, rates_of
 from steepest.torch.internals import Scheduler, never_traced
 from steepest.torch.state import schedules as scheduled
 from steepest.torch.state import skipped_steps as skips
@@ -61,7 +61,7 @@ class PureScheduler(Scheduler):
 
     def base(self, place: int) -> float:
         """The rate that a group begins with."""
-        return self._kept.bases[place] if place in self._kept.bases else float(self.base_lrs[place])
+        return self._kept.bases[place] if place in self._kept.bases else number(self.base_lrs[place])
 
     def parts(self, epoch: float) -> list[Part]:
         """The value for each group, with the rate that it is a multiple of."""

@@ -52,7 +52,7 @@ class Rates:
         groups = optimizer.param_groups
         self._shares: list[_Share] = []
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._by_hand = [_over(float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in groups]
+        self._by_hand = [_over(number(group["lr"]), number(group.get("initial_lr", group["lr"]))) for group in groups]
         self._others_were_stepped = any(factor != 1 for factor in self._by_hand)  # those that are gone, or not ours
         self._written = present_rates(optimizer)
         self._loaded: list[float] | None = self._written  # until a step: what the optimizer had before any scheduler
@@ -133,7 +133,7 @@ class Rates:
             if written == 0:  # nothing is left to take it as a multiple of
                 for share in self._shares:
                     share.parts[place : place + 1] = [(base, base) for _, base in share.parts[place : place + 1]]
-                self._by_hand[place] = _over(now, float(optimizer.param_groups[place].get("initial_lr", now)))
+                self._by_hand[place] = _over(now, number(optimizer.param_groups[place].get("initial_lr", now)))
             else:
                 self._by_hand[place] *= now / written
 
@@ -189,7 +189,7 @@ class Rates:
         self._say(scheduler, parts, before)
         beyond: dict[int, float] = {}
         for place, now in enumerate(present_rates(optimizer)):
-            initial, loaded = float(optimizer.param_groups[place].get("initial_lr", now)), self._loaded_at(place)
+            initial, loaded = number(optimizer.param_groups[place].get("initial_lr", now)), self._loaded_at(place)
             right = loaded if now == self._written[place] and loaded is not None else now
             self._by_hand[place] = 1.0
             if math.isclose(right, initial, rel_tol=1e-9) or self._said_before(place, right):
@@ -261,10 +261,11 @@ def _over(value: float, base: float) -> float:
 
 def present_rates(optimizer: Optimizer) -> list[float]:
     """The rates of the groups as they are now."""
-    return [_number(group["lr"]) for group in optimizer.param_groups]
+    return [number(group["lr"]) for group in optimizer.param_groups]
 
 
-def _number(rate: Any) -> float:
+def number(rate: Any) -> float:
+    """A rate that may be a tensor, as a number."""
     return float(rate.detach() if isinstance(rate, Tensor) else rate)  # torch warns of one that has a gradient
 
 
@@ -276,6 +277,6 @@ def restore(optimizer: Optimizer, rates: Sequence[Any]) -> None:
 
 def _set(group: dict[str, Any], rate: Any) -> None:
     if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(_number(rate))
+        group["lr"].fill_(number(rate))
     else:
         group["lr"] = rate

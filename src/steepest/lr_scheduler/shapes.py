@@ -113,6 +113,8 @@ class ExponentialLR(PureScheduler, torchs.ExponentialLR):
 class PolynomialLR(_Ending, torchs.PolynomialLR):
     """`base * (1 - epoch / total_iters)^power`, zero from epoch `total_iters` on."""
 
+    changes_at_0 = True
+
     def value(self, epoch: Any, place: int) -> float:
         done = _part(epoch, self.total_iters)
         if done == 1.0 and place in self._kept.ends:
@@ -167,4 +169,4 @@ def _height(fallen: float) -> float:
 
 def _part(epoch: Any, whole: Any) -> float:
     """How much of a whole is done: what whole epochs lead to, and nothing of a whole that is 0."""
-    return float(min(epoch, math.floor(whole)) / whole) if whole and epoch > 0 else 0.0
+    return float(min(epoch, math.floor(whole)) / whole) if whole else 0.0

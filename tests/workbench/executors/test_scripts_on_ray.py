@@ -80,8 +80,35 @@ def test_two_machines_give_the_numbers_of_one_and_what_was_printed_comes_back(on
     assert machines.left == 1
 
 
+def test_a_budget_of_time(train: Path, on: Any) -> None:
+    train.write_text(f"import time\ntime.sleep(0.3)\n{textwrap.dedent(TRAIN)}")
+    on(Machines("a", "b"))
+    tune(out="spread", ray="auto", budget="time=2s")
+    search = [row for row in runs("spread").iter_rows(named=True) if row["phase"] == "search"]
+    assert sum(row["seconds"] for row in search) >= 2.0
+    assert sum(row["seconds"] for row in search[:-3]) < 2.0
+    assert {row["node"] for row in search} == {"a", "b"}
+
+
+def test_runs_that_fall_behind_are_ended_there(train: Path, on: Any) -> None:
+    train.write_text("""
+import sys, time
+for epoch in range(1, 9):
+    print(f"val_loss {100 * float(sys.argv[2]) + 1 / epoch:.6f}", flush=True)
+    time.sleep(0.15)
+""")
+    on(Machines("a", "b"))
+    tune(out="spread", ray="auto", budget="trials=10", seeds=1, prune="median")
+    search = [row for row in runs("spread").iter_rows(named=True) if row["phase"] == "search"]
+    ended = [row for row in search if row["status"] == "pruned"]
+    assert len(search) == 10
+    assert len(ended) >= 1
+    assert all(row["steps"] < 8 for row in ended)
+    assert min(row["rate"] for row in search) not in [row["rate"] for row in ended]
+
+
 @pytest.mark.usefixtures("train")
-def test_a_machine_that_is_lost_and_runs_that_fall_behind(on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_is_lost(on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     tune(out="alone")
     on(machines := Machines("a", "b"))
     given, count = on_ray.RaySlot.give, iter(range(100))

@@ -136,9 +136,9 @@ def test_all_runs_that_a_worker_trains_at_once_are_shown(growing: Growing) -> No
         page.evaluated(alone, 15, 0.5, 0)
         shown = [(one["run"].partition(": ")[2], one["step"], one["steps"], one["value"]) for one in now(page)]
         assert shown == [
-            (str(alone), 15, 30, "val_loss 0.5"),
+            (str(alone), 15, 30, f"{growing.plan.metric} 0.5"),
             (str(first), 10, 40, ""),
-            (str(second), 10, 40, "val_loss 0.25"),
+            (str(second), 10, 40, f"{growing.plan.metric} 0.25"),
             (str(third), 10, 40, ""),
         ]
         assert state(page)["under_way"] == 4

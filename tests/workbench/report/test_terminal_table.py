@@ -1,11 +1,13 @@
 """The table of the terminal: columns are left out, digits never; no colours where none are wanted."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from steepest.workbench.analysis.near_optimal import Band
 from steepest.workbench.report import terminal
 from support.by_hand import FINALISTS, SEARCH, results_by_hand
 
@@ -43,3 +45,16 @@ def test_no_color_means_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_warnings_stand_under_the_headline(tmp_path: Path) -> None:
     text = terminal.text(results_by_hand(tmp_path, SEARCH, FINALISTS))
     assert text.index("Try adam") < text.index("optimizer = ") < text.index("note") < text.index("It cost")
+
+
+@pytest.mark.parametrize(
+    ("band", "said"),
+    [
+        (Band(0.0031, 0.028, open=False), "0.003 to 0.03"),
+        (Band(2.1, 9.7, open=True), "2 to 10+"),
+        (Band(float("nan"), float("nan"), open=False), "–"),
+    ],
+)
+def test_good_rates(tmp_path: Path, band: Band, said: str) -> None:
+    row = results_by_hand(tmp_path, SEARCH, FINALISTS).rows[0]
+    assert terminal.good_rates(replace(row, band=band)) == said

@@ -44,7 +44,7 @@ function underWay(state) {
 }
 
 function named(one) {
-  return [one.run, one.steps && `step ${one.step} of ${one.steps}`, one.value].filter(Boolean).join(" · ");
+  return [one.run, one.value, one.steps && `step ${one.step} of ${one.steps}`].filter(Boolean).join(" · ");
 }
 
 function lost() {

@@ -118,7 +118,8 @@ def good_rates(row: OptimizerResult) -> str:
     """Between which rates an optimizer is nearly as good as at its best: `0.003 to 0.03`."""
     if math.isnan(row.band.low):
         return "\u2013"
-    return f"{row.band.low:.1g} to {row.band.high:.1g}" + ("+" if row.band.open else "")
+    low, high = (formatting.number(rate, 1) for rate in (row.band.low, row.band.high))  # .1g has 1e+01 for 10
+    return f"{low} to {high}{'+' if row.band.open else ''}"
 
 
 def announce(results: Results, folder: Path) -> None:

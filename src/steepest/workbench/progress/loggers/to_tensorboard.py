@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Mapping
+import time
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]  an extra
-from tensorboardX.summary import hparams  # pyright: ignore[reportMissingImports]  an extra
+from tensorboardX import summary  # pyright: ignore[reportMissingImports]  an extra
+from tensorboardX.event_file_writer import EventsWriter  # pyright: ignore[reportMissingImports]  an extra
+from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportMissingImports]  an extra
 
 from steepest.workbench.progress.loggers.logger import LoggedResult, LoggedRun, LoggedStudy
 
@@ -41,24 +42,27 @@ class ToTensorBoard:
         place = self.folder / run.key.phase / run.name
         if (place / WRITTEN).exists():
             return
-        with _fresh(place) as writer:
-            for name, step, value, time in run.points:
+        with EventFile(place) as file:
+            for name, step, value, at in run.points:
                 if math.isfinite(value):
-                    writer.add_scalar(tag(name), value, step, time)
-            said = run.outcome.reason or run.outcome.status
-            writer.add_text("outcome", said, run.outcome.trace.step, run.ended)
+                    file.add(summary.scalar(tag(name), value), step, at)
+            said, last = run.outcome.reason or run.outcome.status, run.outcome.trace.step
+            file.add(summary.text("outcome", said), last, run.ended)
             final = {} if run.final is None else {tag(f"final/{run.metric}"): run.final}
-            _add_hyperparameters(writer, run.parameters, final, run.outcome.trace.step)
+            for each in summary.hparams(run.parameters, final):
+                file.add(each, last, run.ended)
+            for name, value in final.items():
+                file.add(summary.scalar(name, value), last, run.ended)
         (place / WRITTEN).touch()
 
     def result(self, result: LoggedResult) -> None:
         """The verdict as text, and the report beside it."""
         place = self.folder / "study"
-        with _fresh(place) as writer:
-            writer.add_text("verdict", result.text)
+        with EventFile(place) as file:
+            file.add(summary.text("verdict", result.text))
             plan = "\n".join(f"| {name} | {value} |" for name, value in self.study.parameters.items())
-            writer.add_text("plan", f"| | |\n|---|---|\n{plan}")
-            writer.add_text("report", f"The report is `{(place / result.report.name).resolve()}`.")
+            file.add(summary.text("plan", f"| | |\n|---|---|\n{plan}"))
+            file.add(summary.text("report", f"The report is `{(place / result.report.name).resolve()}`."))
         shutil.copy(result.report, place)
 
     def close(self) -> None:
@@ -70,18 +74,27 @@ def tag(name: str) -> str:
     return re.sub(r"[^-/\w.]", "_", name)
 
 
-def _fresh(place: Path) -> SummaryWriter:
-    if place.exists():
-        shutil.rmtree(place)
-    return SummaryWriter(str(place))
+class EventFile:
+    """A new event file, alone in its folder.
 
+    A `SummaryWriter` writes from a thread of its own: on a full disk that thread ends, and what waits for it hangs.
 
-def _add_hyperparameters(
-    writer: SummaryWriter, values: Mapping[str, Any], metrics: Mapping[str, float], step: int
-) -> None:
-    """As `SummaryWriter.add_hparams`, which writes a second file, of the same name if the second is the same."""
-    assert writer.file_writer is not None
-    for summary in hparams(dict(values), dict(metrics)):
-        writer.file_writer.add_summary(summary)
-    for name, value in metrics.items():
-        writer.add_scalar(name, value, step)
+    Args:
+        folder: Is made; what a process that was killed has left in it is deleted.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        self._writer = EventsWriter(str(folder / "events"))
+
+    def add(self, content: Any, step: int = 0, at: float | None = None) -> None:
+        """Write a summary; `at` is in seconds since 1970."""
+        self._writer.write_event(Event(wall_time=time.time() if at is None else at, step=step, summary=content))
+
+    def __enter__(self) -> EventFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.close()
