@@ -137,6 +137,21 @@ def test_higher_is_better_turns_everything_round(tmp_path: Path) -> None:
     assert found.pairs[0].superiority.estimate == 1
 
 
+@pytest.mark.parametrize(
+    ("finals", "low", "high"),
+    [
+        ([500.0, 257.0, 500.0, 400.0, 300.0], 257 - 243 / 20, 500.0),  # twice the highest: there is nothing above it
+        ([499.0, 257.0, 490.0, 400.0, 300.0], 257 - 242 / 20, 499 + 242 / 20),
+        ([3.0, 90.0, 80.0, 1.0, 20.0], 0.0, 90 + 89 / 20),  # what is never negative does not become so
+    ],
+)
+def test_an_interval_stays_where_the_metric_does(tmp_path: Path, finals: list, low: float, high: float) -> None:
+    found = results_by_hand(
+        tmp_path, {"sgd": {0.1: [450.0]}}, {"sgd": {0.1: finals}}, seeds=5, higher_is_better=True
+    ).rows[0]
+    assert (found.median.low, found.median.high) == pytest.approx((low, high))
+
+
 def test_the_near_optimal_band_by_hand() -> None:
     rates = [1e-3, 1e-2, 1e-1, 1.0, 10.0]
     # from 10 to 0 at the best: the limit is 0.5, half way (in log rate) between 0.1 (value 0) and 1 (value 1)

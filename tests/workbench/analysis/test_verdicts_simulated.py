@@ -69,6 +69,7 @@ def test_the_interval_of_a_chosen_setting_by_hand() -> None:
     """Five values from 1 to 5: a twentieth of 4 further on either side; an end that is a failure stays one."""
     assert statistics.chosen_interval([3, 1, 2, 5, 4]) == pytest.approx((3, 0.8, 5.2))
     assert statistics.chosen_interval([3, 1, math.inf, 5, 4]) == pytest.approx((4, 0.8, math.inf))
+    assert statistics.chosen_interval([3, 1, 2, 5, 4], (0.9, 5)) == pytest.approx((3, 0.9, 5))
     for values in ([1.0], [1.0, 2.0, 3.0], [1.0, math.inf, math.inf, math.inf], list(range(6))):
         assert statistics.chosen_interval(values) == statistics.median_interval(values)
 

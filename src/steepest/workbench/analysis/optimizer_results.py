@@ -50,7 +50,7 @@ def optimizer_result(
         cross_fitted=[tables.sign * value for value in found.cross_fitted],
         other_finalists=[_tried(tables, *each) for each in found.others.items()],
         mean=tables.unoriented(statistics.mean_interval(good)),
-        median=tables.unoriented(statistics.chosen_interval(values)),
+        median=tables.unoriented(statistics.chosen_interval(values, tables.limits)),
         trained=len(good),
         share=statistics.wilson(len(good), len(values)),
         searched=len(search),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from steepest.workbench.analysis.statistics import Interval
-from steepest.workbench.model.key import FINALISTS, SEARCH, Setting
+from steepest.workbench.model.key import DIAGNOSIS, FINALISTS, SEARCH, Setting
 from steepest.workbench.model.outcome import TRAINED
 
 
@@ -47,6 +48,26 @@ class Tables:
         """The final metric, oriented; infinite where the run failed."""
         value = self.final(run)
         return math.inf if value is None else self.sign * value
+
+    @cached_property
+    def limits(self) -> tuple[float, float]:
+        """Between which oriented values the metric lies, as far as the runs show it.
+
+        It does not change its sign, and where several runs share the lowest or the highest value, as the return of an
+        episode that is as long as it may be, none lies beyond.
+        """
+        trained = self.runs.filter(
+            (pl.col("status") == TRAINED) & (pl.col("phase") != DIAGNOSIS)
+        )  # of runs made before
+        different = trained.unique(["optimizer", "rate", "settings", "seed"])
+        finals = [self.sign * value for value in different["final"] if value is not None]
+        if not finals:
+            return -math.inf, math.inf
+        low, high = min(finals), max(finals)
+        return (
+            low if finals.count(low) > 1 else 0.0 if low >= 0 else -math.inf,
+            high if finals.count(high) > 1 else 0.0 if high <= 0 else math.inf,
+        )
 
     def unoriented(self, oriented: Interval) -> Interval:
         """An interval of the metric itself."""

@@ -100,8 +100,9 @@ def _settings(tables: Tables, name: str, found: Estimate) -> Iterable[TunedSetti
 def _of_setting(
     tables: Tables, label: str, setting: Setting, searched: Mapping[Setting, float | None], values: list[float]
 ) -> TunedSetting:
-    interval = statistics.chosen_interval if label == RECOMMENDED else statistics.median_interval
-    fresh = tables.unoriented(interval(values))
+    is_chosen = label == RECOMMENDED
+    interval = statistics.chosen_interval(values, tables.limits) if is_chosen else statistics.median_interval(values)
+    fresh = tables.unoriented(interval)
     trained = sum(map(math.isfinite, values))
     given = values_of(setting.others)
     return TunedSetting(label, setting.rate, given, searched.get(setting), fresh, trained, len(values))
