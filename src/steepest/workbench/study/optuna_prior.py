@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from steepest.workbench.errors import UsageError
 from steepest.workbench.model.dimension import Dimension
@@ -88,7 +88,7 @@ def _fits(dimension: Dimension, value: Any) -> bool:
     return value in dimension.choices if dimension.choices else _is_number(value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
