@@ -75,6 +75,9 @@ class Actor:
         self.asked.append((name, answer))
         if name == "make":
             self.made.append(arguments[0])
+        if name == "prepare":  # at once: it makes a task, and so does the study's process, from the same generators
+            self._answer(name, arguments, answer)
+            return answer
         _CALLS.append(threading.Thread(target=self._answer, args=(name, arguments, answer), daemon=True))
         _CALLS[-1].start()
         return answer

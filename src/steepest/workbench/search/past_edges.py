@@ -45,6 +45,10 @@ class PastEdges:
             return self.sampler.knows(trial)
         return max(self.sampler.knows(trial), second if trial >= second and self._went_on else first)
 
+    def waits(self, trial: int) -> bool:
+        """As `InRounds` says, where the other sampler asks for no results: its settings need no number of workers."""
+        return self.rounds[0] <= trial < self.trials and not self.sampler.knows(trial)
+
     def ask(self) -> Setting | None:
         """The next setting."""
         trial = len(self.asked)

@@ -57,6 +57,15 @@ class InStages(Protocol):
         ...
 
 
+@runtime_checkable
+class InRounds(Protocol):
+    """A sampler some of whose trials are the same with any number of workers, although they depend on results."""
+
+    def waits(self, trial: int) -> bool:
+        """Whether a trial is asked for when all the results have come that it knows, and none of them is left out."""
+        ...
+
+
 MakeSampler = Callable[[SearchSpace, int, int], Sampler]
 """Makes a sampler for the search of one optimizer, with the seed of the study and the number of trials."""
 

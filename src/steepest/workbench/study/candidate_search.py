@@ -12,7 +12,7 @@ from steepest.workbench.model.outcome import PRUNED, TRAINED
 from steepest.workbench.model.plan import Plan
 from steepest.workbench.model.stage_gain import StageGain
 from steepest.workbench.search.pruner import NoPruning, PossibleResults
-from steepest.workbench.search.sampler import InStages, Sampler
+from steepest.workbench.search.sampler import InRounds, InStages, Sampler
 from steepest.workbench.store.record import Record
 
 Ahead = Sequence[tuple[int, int]]
@@ -46,7 +46,8 @@ class CandidateSearch:
     ) -> None:
         self.optimizer, self.sampler, self.record, self.ahead = optimizer, sampler, record, ahead
         self.pruner = pruner or NoPruning()
-        self._has_stages = isinstance(sampler, InStages)  # 80 us, which would be asked after each run of each optimizer
+        # 80 us each, which would be asked after each run of each optimizer
+        self._has_stages, self._has_rounds = isinstance(sampler, InStages), isinstance(sampler, InRounds)
         self.seed, self.sign = plan.seed, -1.0 if plan.higher_is_better else 1.0
         self.asked: list[Key] = []
         self.values: list[float] = []  # of the first trials, lower is better
@@ -71,9 +72,9 @@ class CandidateSearch:
         Args:
             over: Whether there will be no more trials.
         """
+        self._read_results()
         if not self._has_stages:
             return []
-        self._read_results()
         found = cast(InStages, self.sampler).gains(self.values, known, over)
         return [replace(one, best=None if one.best is None else self.sign * one.best) for one in found]
 
@@ -81,6 +82,8 @@ class CandidateSearch:
     def _known(self) -> int:
         """How many results the next trial knows."""
         trial = len(self.asked)
+        if self._has_rounds and cast(InRounds, self.sampler).waits(trial):
+            return self.sampler.knows(trial)
         ahead = next(count for first, count in reversed(self.ahead) if first <= trial)
         return max(0, min(self.sampler.knows(trial), trial - ahead))
 
