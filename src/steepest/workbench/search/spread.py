@@ -24,6 +24,9 @@ class Spread:
         points: Of the unit cube.
     """
 
+    tries = TRIES
+    """Points in a row without a new setting, after which there is none left."""
+
     def __init__(self, space: SearchSpace, points: Iterator[list[float]]) -> None:
         self.space, self.points = space, points
         self.asked: set[Setting] = set()
@@ -34,7 +37,7 @@ class Spread:
 
     def ask(self) -> Setting | None:
         """The setting at the next point that has a new one; None where none is left."""
-        for _, point in zip(range(TRIES), self.points, strict=False):
+        for _, point in zip(range(self.tries), self.points, strict=False):
             setting = self.space.at(point)
             if setting not in self.asked:
                 self.asked.add(setting)
