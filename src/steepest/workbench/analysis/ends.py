@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from steepest.workbench.model.dimension import from_stored
-from steepest.workbench.model.key import Setting, values_of
+from steepest.workbench.model.key import Setting
 from steepest.workbench.model.stage_gain import Edge
-from steepest.workbench.search.edges import LOWER, UPPER, edge_of
+from steepest.workbench.search.edges import LOWER, UPPER, edge_of, edges_along
 
 
 def ends_of(
@@ -23,14 +23,8 @@ def ends_of(
         tried: Those of the search.
     """
     settings = list(tried)
-    found = [_of_rate(optimizer, rates, chosen.rate, [one.rate for one in settings])]
-    given, values = values_of(chosen.others), [values_of(one.others) for one in settings]
-    found += [
-        edge_of(from_stored(stored), given[name], [one.get(name) for one in values])
-        for stored in optimizer["space"]
-        if (name := stored["name"]) in given
-    ]
-    return [one for one in found if one is not None]
+    edge = _of_rate(optimizer, rates, chosen.rate, [one.rate for one in settings])
+    return [*([] if edge is None else [edge]), *edges_along(map(from_stored, optimizer["space"]), chosen, settings)]
 
 
 def _of_rate(optimizer: Mapping[str, Any], given: Sequence[float], rate: float, tried: Sequence[float]) -> Edge | None:

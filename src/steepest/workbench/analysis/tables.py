@@ -56,9 +56,8 @@ class Tables:
         It does not change its sign, and where several runs share the lowest or the highest value, as the return of an
         episode that is as long as it may be, none lies beyond.
         """
-        trained = self.runs.filter(
-            (pl.col("status") == TRAINED) & (pl.col("phase") != DIAGNOSIS)
-        )  # of runs made before
+        is_new = pl.col("phase") != DIAGNOSIS  # which makes runs of before again
+        trained = self.runs.filter((pl.col("status") == TRAINED) & is_new)
         different = trained.unique(["optimizer", "rate", "settings", "seed"])
         finals = [self.sign * value for value in different["final"] if value is not None]
         if not finals:

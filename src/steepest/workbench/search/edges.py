@@ -102,17 +102,22 @@ def _beyond(here: float, reach: tuple[float, float], sign: int, steps: int) -> f
 
 def edges_of(space: SearchSpace, setting: Setting, tried: Iterable[Setting] = ()) -> tuple[Edge, ...]:
     """The values of a setting that lie at the end of what was searched."""
-    given, settings = values_of(setting.others), [*tried]
-    found, first = [], space.candidate.first(setting)
-    if first is not None:
+    settings, edge = [*tried], None
+    if (first := space.candidate.first(setting)) is not None:
         positions = [space.candidate.first_position(one, space.centre) for one in (setting, *settings)]
-        found = [_edge(*first, positions[0], space.candidate.first_reach, (min(positions), max(positions)))]
-    found += [
-        edge_of(one, given[one.name], [values_of(other.others).get(one.name) for other in settings])
-        for one in space.dimensions
+        edge = _edge(*first, positions[0], space.candidate.first_reach, (min(positions), max(positions)))
+    return (*([] if edge is None else [edge]), *edges_along(space.dimensions, setting, settings))
+
+
+def edges_along(dimensions: Iterable[Dimension], setting: Setting, tried: Iterable[Setting]) -> list[Edge]:
+    """Those of the values beside the rate."""
+    given, values = values_of(setting.others), [values_of(one.others) for one in tried]
+    found = (
+        edge_of(one, given[one.name], [each.get(one.name) for each in values])
+        for one in dimensions
         if one.name in given
-    ]
-    return tuple(edge for edge in found if edge is not None)
+    )
+    return [edge for edge in found if edge is not None]
 
 
 def edge_of(dimension: Dimension, value: Any, tried: Iterable[Any] = ()) -> Edge | None:
