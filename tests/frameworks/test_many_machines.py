@@ -22,7 +22,7 @@ from steepest.workbench.executors.on_ray import OnRay
 from steepest.workbench.executors.ray_connection import RayConnection
 from steepest.workbench.model.machines import RayCluster
 from steepest.workbench.store.record import Record
-from support.ray_nodes import Nodes, nodes
+from support.ray_nodes import Nodes
 from support.study import FAST, SLOW, intact, launch, results, runs_in, wait_for, write_task
 from support.watching import Log
 
@@ -32,19 +32,6 @@ ARGUMENTS["stacked"] = False  # on a busy machine the study of one process would
 KILLS = int(os.environ.get("STEEPEST_KILLS", "3"))
 NOTICED = 10.0
 """Seconds after which a killed node is known to be lost at the latest."""
-
-
-@pytest.fixture
-def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write no report: these tests are of what is run and stored."""
-    monkeypatch.setattr("steepest.workbench.study.reports._write", lambda *_, **__: None)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Nodes]:
-    """A cluster of two nodes with a processor each."""
-    with nodes("second") as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import psutil
 
 from steepest.workbench import tune_script
 from steepest.workbench.errors import WorkbenchError
-from support.ray_nodes import Nodes, nodes
+from support.ray_nodes import Nodes
 from support.study import WITHOUT_REPORT, intact, results, runs_in
 
 pytestmark = [pytest.mark.usefixtures("without_report"), pytest.mark.timeout(600)]
@@ -38,19 +37,6 @@ FILES = {"train.py": TRAIN, "yaml_like.py": "def read(name): return float(open(n
 SHELL = '#!/bin/sh\nexec python3 train.py "$@"\n'
 ARGUMENTS = ["lr={lr:1e-3..0.9:log=0.01}", "{seed}", "scale.txt"]
 GIVEN: dict[str, Any] = {"budget": "trials=6", "seeds": 2, "metric": "val_loss", "strategy": "quasi-random"}
-
-
-@pytest.fixture
-def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write no report: these tests are of what is run and stored."""
-    monkeypatch.setattr("steepest.workbench.study.reports._write", lambda *_, **__: None)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Nodes]:
-    """A cluster of two nodes with a processor each."""
-    with nodes("second") as found:
-        yield found
 
 
 @pytest.fixture
